@@ -1,0 +1,35 @@
+# `make demo` and `make test` need Python 3.11, git and make; everything else is installed into .venv.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test lint types tests fast clean
+.DEFAULT_GOAL := test
+
+# Try it: real files through S3, SQS, Lambda and DynamoDB, on this machine.
+demo: .venv/ready
+	@$(BIN)/penstock demo
+
+# All checks and tests.
+test: lint types tests
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+tests: .venv/ready
+	$(BIN)/pytest -n 2 --dist worksteal
+
+# The tests that need no server.
+fast: .venv/ready
+	$(BIN)/pytest -n 2 -m "not aws"
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .penstock build dist

@@ -1,0 +1,1 @@
+"""Penstock: CSV files on Amazon S3 to Amazon DynamoDB, with every record accounted for."""

@@ -1,0 +1,1 @@
+"""The edges: S3, the DynamoDB writer, the ledger, events, the Lambda handlers."""

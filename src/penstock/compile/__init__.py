@@ -1,0 +1,1 @@
+"""Contract to plan: SQL for types, checks, transforms and DynamoDB JSON."""

@@ -1,0 +1,1 @@
+"""One run: read, judge, write, keep the rejects, report."""

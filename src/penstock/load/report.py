@@ -1,0 +1,74 @@
+"""The report of a run: what became of every record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["done", "rejected", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Counts of records. Every record is in exactly one of the counts after ``read``."""
+
+    read: int = 0
+    loaded: int = 0
+    rejected: int = 0
+    filtered: int = 0
+    superseded: int = 0
+    withheld: int = 0
+    blank: int = 0
+
+    @property
+    def conserved(self) -> bool:
+        """Whether the counts add up to what was read."""
+        return self.read == (
+            self.loaded + self.rejected + self.filtered + self.superseded + self.withheld + self.blank
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """Counts of items written, and of those that needed no write."""
+
+    put: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    outdated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did. ``seconds`` is wall time, ``bytes`` the uncompressed bytes of the object.
+
+    ``reason`` is None, or why the file was refused or the run failed, in one sentence; ``code`` is its stable code.
+    ``recovered`` lists lines of rows that may be the text of a broken field (the first 1,000; ``recovered_count`` all).
+    """
+
+    feed: str
+    key: str
+    status: Status
+    counts: Counts
+    items: ItemCounts
+    errors: Mapping[str, int]
+    recovered: tuple[int, ...] = ()
+    recovered_count: int = 0
+    undeclared: tuple[str, ...] = ()
+    code: str | None = None
+    reason: str | None = None
+    bytes: int = 0
+    seconds: float = 0.0
+    run: str | None = None
+    version: str | None = None
+    plan: str | None = None
+    write_units: int = 0
+    throttled: int = 0
+    resent: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the report as plain JSON types."""
+        found = asdict(self)
+        return {**{k: v for k, v in found.items() if k != "extra"}, **found["extra"]}

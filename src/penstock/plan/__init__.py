@@ -1,0 +1,1 @@
+"""The plan: what every engine executes."""

@@ -1,0 +1,161 @@
+"""The plan: a contract compiled into what every engine executes. Frozen, complete, and plain JSON on the wire.
+
+A plan holds no name of a bucket, account or region: it says what happens to a file's bytes and how the table is
+keyed. Its SQL refers to a field as ``f<index>``, by its place in :attr:`Plan.fields`; the engine binds those names
+to the columns of a file when it has read the file's header.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Encoding = Literal["utf-8", "latin-1", "cp1252"]
+Terminator = Literal["auto", "lf", "cr"]
+FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How bytes become records: single ASCII characters, ``None`` where the dialect has none."""
+
+    delimiter: str = ","
+    quote_char: str | None = '"'
+    double_quote: bool = True
+    escape_char: str | None = None
+    skip_initial_space: bool = False
+    header: bool = True
+    comment_char: str | None = None
+    line_terminator: Terminator = "auto"
+    case_sensitive_header: bool = False
+    encoding: Encoding = "utf-8"
+    max_record_bytes: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the schema. ``required`` fields must be among the columns where ``fieldsMatch`` lets some be absent."""
+
+    name: str
+    type: str
+    required: bool = False
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A field some of whose cells Python must decide, because SQL would lose digits or order.
+
+    ``cell`` is SQL over the ``cells`` relation that gives the text to decide, and NULL for a cell that SQL decides.
+    ``kind`` names a function of :mod:`penstock.engine.codecs`, ``options`` its arguments. For each distinct text the
+    function gives its canonical text and its DynamoDB JSON, or nothing where the text is not of the type.
+    """
+
+    field: int
+    kind: str
+    cell: str
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that can be wrong with a row. ``field`` is a name of the contract, or None for the whole row."""
+
+    code: str
+    field: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPlan:
+    """How one item of a row is made, in SQL over the judged row.
+
+    ``partition`` and ``sort`` give the key's canonical text, ``put`` the item and ``delete`` the key, as DynamoDB
+    JSON; ``when`` tells whether the row has this item; ``size`` is an upper bound of the item's bytes, cheaply had.
+    """
+
+    name: str
+    when: str
+    partition: str
+    sort: str | None
+    put: str
+    key: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The SQL of one chunk, from text to verdict. Each is a SELECT over the relation of the one before.
+
+    ``cells`` reads ``raw(n, line, f0 .. fk)`` and applies ``prepare`` and the missing values.
+    ``judged`` reads ``cells`` (with ``decided``, the codecs' answers) and gives ``n``, ``errors`` (a list of
+    indexes into :attr:`Plan.checks`, NULL for a row without), ``filtered``, ``deleted``, and what items need.
+    ``blank`` is a condition over ``raw``.
+    """
+
+    blank: str
+    cells: str
+    judged: str
+    uses_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAttribute:
+    """A key attribute of the table or of an index: its name and its DynamoDB type."""
+
+    name: str
+    type: Literal["S", "N", "B"]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index. ``projection`` is ``ALL``, ``KEYS_ONLY``, or the attributes to include."""
+
+    name: str
+    partition: KeyAttribute
+    sort: KeyAttribute | None
+    projection: Literal["ALL", "KEYS_ONLY"] | tuple[str, ...] = "ALL"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table that the stack makes (unless it exists) and the loader writes."""
+
+    name: str
+    exists: bool
+    partition: KeyAttribute
+    sort: KeyAttribute | None
+    indexes: tuple[Index, ...]
+    ttl: str | None
+    stream: str | None
+    read_capacity: int | None  # None: on demand
+    write_capacity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """When a file is refused as a whole. At most one of the two limits is set."""
+
+    max_reject_count: int | None = None
+    max_reject_share: float | None = None  # of read less blank, 0 to 1
+    refuse_quote_errors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that an engine needs for a feed."""
+
+    version: int
+    name: str
+    prefix: str
+    suffix: str
+    dialect: Dialect
+    fields: tuple[Field, ...]
+    fields_match: FieldsMatch
+    codecs: tuple[Codec, ...]
+    statements: Statements
+    checks: tuple[Check, ...]
+    items: tuple[ItemPlan, ...]
+    table: Table
+    on_duplicate: Literal["last", "first", "reject"]
+    quality: Quality
