@@ -38,10 +38,10 @@ class RecordError:
 
 
 class Batch(Protocol):
-    """Some consecutive records of a file.
+    r"""Some consecutive records of a file.
 
     ``text`` is canonical CSV in UTF-8: ``rows`` records, each of the width asked for, ended by ``terminator``
-    (``\\n`` or ``\\r\\n``), cells quoted by the dialect's quote character or ``"``, quotes doubled; it holds no comments,
+    (``\n`` or ``\r\n``), cells quoted by the dialect's quote character or ``"``, quotes doubled; it holds no comments,
     no empty lines and no records that are in ``errors``.
     """
 
