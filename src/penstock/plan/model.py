@@ -48,7 +48,8 @@ class Codec:
 
     ``cell`` is SQL over the ``cells`` relation that gives the text to decide, and NULL for a cell that SQL decides.
     ``kind`` names a function of :mod:`penstock.engine.codecs`, ``options`` its arguments. For each distinct text the
-    function gives its canonical text and its DynamoDB JSON, or nothing where the text is not of the type.
+    function gives its canonical text and its DynamoDB JSON, or nothing where the text is not of the type; the engine
+    joins them to the row as ``d<field>`` and ``j<field>``.
     """
 
     field: int
@@ -68,10 +69,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class ItemPlan:
-    """How one item of a row is made, in SQL over the judged row.
+    """How one item of a row is made, in SQL over the ``judged`` relation.
 
-    ``partition`` and ``sort`` give the key's canonical text, ``put`` the item and ``delete`` the key, as DynamoDB
-    JSON; ``when`` tells whether the row has this item; ``size`` is an upper bound of the item's bytes, cheaply had.
+    ``when`` tells whether the row has this item. ``partition`` and ``sort`` give the key's canonical texts, equal where
+    DynamoDB's keys are equal. ``put`` is the item and ``key`` the key alone, as DynamoDB JSON. ``size`` is an upper
+    bound of the item's bytes, cheaply had.
     """
 
     name: str
@@ -85,15 +87,15 @@ class ItemPlan:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The SQL of one chunk, from text to verdict. Each is a SELECT over the relation of the one before.
+    """The SQL of one chunk, from text to verdict.
 
-    ``cells`` reads ``raw(n, line, f0 .. fk)`` and applies ``prepare`` and the missing values.
-    ``judged`` reads ``cells`` (with ``decided``, the codecs' answers) and gives ``n``, ``errors`` (a list of
-    indexes into :attr:`Plan.checks`, NULL for a row without), ``filtered``, ``deleted``, and what items need.
-    ``blank`` is a condition over ``raw``.
+    ``cells`` is a SELECT over ``raw`` (``n``, ``line`` if :attr:`uses_line`, and the text of each field as ``f<i>``) that
+    applies ``prepare`` and the missing values; it gives ``n`` and ``p<i>``.
+    ``judged`` is a SELECT over ``decided`` (``cells`` with the codecs' answers) that gives ``n``, ``errors`` (indexes
+    into :attr:`Plan.checks`; NULL for a row without), ``filtered``, ``deleted``, and the columns that items are made of.
+    The parameters ``$source_key`` and ``$source_last_modified`` are bound by the engine where a statement has them.
     """
 
-    blank: str
     cells: str
     judged: str
     uses_line: bool
