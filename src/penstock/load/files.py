@@ -1,0 +1,169 @@
+"""A run without AWS: an object that is a file, and writers that are files.
+
+Everything is written as JSON lines: items in the form that DynamoDB's own import reads.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from penstock.engine.result import Reject, Write
+from penstock.errors import PenstockError, ServiceError, UsageError
+from penstock.load.blocks import cut_blocks, unpack_gzip
+from penstock.load.protocols import Refused
+from penstock.load.rejects import reject_to_json
+
+_READ_BYTES = 1 << 18
+_BUFFER_BYTES = 1 << 20
+
+
+class FileSource:
+    """A file as an object; ``.gz`` is unpacked. It must not change while it is read.
+
+    ``key`` is the path as it was given, with forward slashes. Raises :class:`~penstock.errors.UsageError` where
+    there is no such file, or it can't be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._seen = _look(self._path)
+
+    @property
+    def key(self) -> str:
+        return self._path.as_posix()
+
+    @property
+    def last_modified(self) -> str:
+        """ISO 8601 in UTC, to the second as S3 has it."""
+        return f"{datetime.fromtimestamp(self._seen.st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Give the file's uncompressed bytes in blocks of ``size``; see :class:`~penstock.load.protocols.ObjectSource`."""
+        pieces = self._pieces()
+        if self._path.suffix.lower() == ".gz":
+            pieces = unpack_gzip(pieces, self.key)
+        return cut_blocks(pieces, size)
+
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                self._check_unchanged(os.fstat(file.fileno()))
+                while piece := file.read(_READ_BYTES):
+                    yield piece
+                self._check_unchanged(os.fstat(file.fileno()))
+        except OSError as error:
+            raise ServiceError(f"{self.key} can't be read any more: {error.strerror}.") from error
+
+    def _check_unchanged(self, found: os.stat_result) -> None:
+        seen = self._seen
+        if (found.st_ino, found.st_size, found.st_mtime_ns) != (seen.st_ino, seen.st_size, seen.st_mtime_ns):
+            raise ServiceError(f"{self.key} changed while it was read. Run again when nothing writes to it.")
+
+
+def _look(path: Path) -> os.stat_result:
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno())
+    except FileNotFoundError:
+        raise UsageError(f"{path.as_posix()}: there is no such file.") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path.as_posix()} is a folder. Name the files in it.") from None
+    except OSError as error:
+        raise UsageError(f"{path.as_posix()} can't be opened: {error.strerror}.") from error
+
+
+class _LineFile:
+    """A file of lines that explains why it could not be written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: BinaryIO = path.open("wb", buffering=_BUFFER_BYTES)
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def write(self, lines: list[str]) -> None:
+        if not lines:
+            return
+        try:
+            self._file.write(("\n".join(lines) + "\n").encode())
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: OSError) -> PenstockError:
+        path = self._path.as_posix()
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return ServiceError(
+                f"{path}: the disk is full. Free some space, or name another folder, and run again: "
+                "what is in this folder is not complete."
+            )
+        return ServiceError(f"{path} can't be written: {error.strerror}. Name another folder, and run again.")
+
+
+class JsonlItemWriter:
+    """Writes puts to ``items.jsonl`` as ``{"Item": ...}`` and deletes to ``deletes.jsonl`` as ``{"Key": ...}``.
+
+    A context manager. Both files are made, and emptied if they were there. Raises
+    :class:`~penstock.errors.ServiceError` where the folder can't be written to; leaving the context raises it too,
+    for what was still in memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._puts = _LineFile(folder / "items.jsonl")
+        self._deletes = _LineFile(folder / "deletes.jsonl")
+
+    def write(self, writes: Sequence[Write]) -> list[Refused]:
+        """Write all; a file refuses nothing."""
+        self._puts.write([f'{{"Item":{write.body}}}' for write in writes if write.operation == "put"])
+        self._deletes.write([f'{{"Key":{write.body}}}' for write in writes if write.operation == "delete"])
+        return []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with ExitStack() as stack:
+            if error is not None:  # the first error is the one to tell
+                stack.enter_context(suppress(ServiceError))
+            stack.callback(self._puts.close)
+            stack.callback(self._deletes.close)
+
+
+class JsonlRejectWriter:
+    """Writes rejects to ``rejects.jsonl``, as :func:`~penstock.load.rejects.reject_to_json` shapes them.
+
+    A context manager, like :class:`JsonlItemWriter`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._lines = _LineFile(folder / "rejects.jsonl")
+
+    def write(self, rejects: Sequence[Reject]) -> None:
+        self._lines.write([reject_to_json(reject) for reject in rejects])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with ExitStack() as stack:
+            if error is not None:
+                stack.enter_context(suppress(ServiceError))
+            stack.callback(self._lines.close)
