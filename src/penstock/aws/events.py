@@ -1,0 +1,140 @@
+"""Events, of every shape in which AWS says that a key may have changed, made into hints.
+
+A hint is all an event is good for: deliveries repeat, overtake one another and come late, so the loader looks at the
+key itself. Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge counterpart), the
+Lambda guide ("Using Lambda with Amazon SQS", "... Amazon SNS"), the EventBridge Scheduler guide ("Templated targets").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from penstock.errors import ServiceError
+
+
+class EventError(ServiceError):
+    """An event of a shape that the loader does not know. It is left to the queue, or to Lambda, to try and to keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHint:
+    """The key of an object that may have changed; ``message_id`` is that of the SQS message that said so, if one did."""
+
+    bucket: str
+    key: str
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """It is time to look for what was missed."""
+
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An SQS message that could not be understood; the others of its batch are none the worse for it."""
+
+    message_id: str
+    error: EventError
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one invocation was told. ``queued`` tells whether it came from SQS, whose messages fail one by one."""
+
+    hints: tuple[ObjectHint | Schedule | Unreadable, ...]
+    queued: bool
+
+
+_NOTHING_TO_LOAD = ("ObjectRemoved", "LifecycleExpiration", "s3:ObjectRemoved", "s3:LifecycleExpiration")
+_BRIDGE_KINDS = {"Object Created", "Object Restore Completed"}
+_SCHEDULERS = {"aws.scheduler", "aws.events"}
+
+
+def decode_event(event: object) -> Batch:
+    """Give the hints of an invocation's event. A test event has none.
+
+    Raises :class:`EventError` for an unknown shape; within SQS, the message at fault becomes an :class:`Unreadable`.
+    """
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if isinstance(records, list) and any(_field(record, "eventSource") == "aws:sqs" for record in records):
+        return Batch(tuple(hint for record in records for hint in _decode_message(record)), queued=True)
+    return Batch(tuple(_decode(event, None)), queued=False)
+
+
+def _decode_message(record: Any) -> Iterator[ObjectHint | Schedule | Unreadable]:
+    message_id = _field(record, "messageId")
+    if not isinstance(message_id, str) or not message_id:
+        raise EventError(
+            "A record from SQS has no messageId, so that its failure could not be told from the others'."
+        )
+    try:
+        yield from list(_decode(_parse(_field(record, "body")), message_id))
+    except EventError as error:
+        yield Unreadable(message_id, error)
+
+
+def _decode(event: Any, message_id: str | None) -> Iterator[ObjectHint | Schedule]:
+    if _field(event, "Event") == "s3:TestEvent":
+        return
+    if isinstance(records := _field(event, "Records"), list):
+        for record in records:
+            yield from _decode_record(record, message_id)
+    elif _field(event, "Type") == "Notification":  # from SNS, in the body of an SQS message
+        yield from _decode(_parse(_field(event, "Message")), message_id)
+    elif _field(event, "source") == "aws.s3":
+        if _field(event, "detail-type") in _BRIDGE_KINDS:
+            yield ObjectHint(*_names(_field(event, "detail")), message_id)
+    elif _field(event, "source") in _SCHEDULERS and _field(event, "detail-type") == "Scheduled Event":
+        yield Schedule(message_id)
+    else:
+        raise EventError(_describe(event))
+
+
+def _decode_record(record: Any, message_id: str | None) -> Iterator[ObjectHint | Schedule]:
+    if _field(record, "EventSource") == "aws:sns":
+        yield from _decode(_parse(_field(_field(record, "Sns"), "Message")), message_id)
+    elif _field(record, "eventSource") == "aws:s3":
+        if not str(_field(record, "eventName")).startswith(_NOTHING_TO_LOAD):
+            bucket, key = _names(_field(record, "s3"))
+            yield ObjectHint(bucket, unquote_plus(key, errors="strict"), message_id)
+    else:
+        raise EventError(_describe(record))
+
+
+def _names(holder: Any) -> tuple[str, str]:
+    bucket, key = _field(_field(holder, "bucket"), "name"), _field(_field(holder, "object"), "key")
+    if isinstance(bucket, str) and bucket and isinstance(key, str) and key:
+        return bucket, key
+    raise EventError("An event from S3 names no bucket and key.")
+
+
+def _parse(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        raise EventError(
+            "A message's body is not JSON. Only S3, SNS, EventBridge should send to this queue."
+        ) from None
+
+
+def _field(holder: Any, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, Mapping) else None
+
+
+def _describe(event: Any) -> str:
+    seen = (
+        ", ".join(sorted(str(name)[:40] for name in event)[:12])
+        if isinstance(event, Mapping)
+        else type(event).__name__
+    )
+    return (
+        f"This event is of no shape that the loader knows (it has: {seen or 'nothing'}). It understands S3 events, alone "
+        "or inside SQS or SNS, EventBridge's events of S3, and schedules."
+    )

@@ -1,0 +1,68 @@
+"""Every shape of event that AWS sends, as recorded, is decoded as its kind wants."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.aws.events import EventError, ObjectHint, Schedule, Unreadable, decode_event
+from penstock.errors import PenstockError
+
+EVENTS = sorted((Path(__file__).parent / "events").glob("*.json"))
+
+
+def _plain(hint: ObjectHint | Schedule | Unreadable) -> list[str | None]:
+    match hint:
+        case ObjectHint(bucket, key, message_id):
+            return [bucket, key, message_id]
+        case Schedule(message_id):
+            return ["schedule", message_id]
+        case Unreadable(message_id):
+            return ["unreadable", message_id]
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_a_recorded_event_gives_its_hints(path: Path) -> None:
+    case = json.loads(path.read_text())
+    batch = decode_event(case["event"])
+    assert [_plain(hint) for hint in batch.hints] == case["hints"]
+    assert batch.queued is case["queued"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"hello": "world"},
+        {"Records": [{"eventSource": "aws:kinesis"}]},
+        {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {}}}]},
+        {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]},
+        {"source": "aws.ec2", "detail-type": "Scheduled Event"},
+        {"source": "aws.s3", "detail-type": "Object Created", "detail": {}},
+        {"source": "aws.scheduler", "detail-type": "Other"},
+    ],
+)
+def test_an_unknown_shape_is_an_error_that_people_can_read(event: Any) -> None:
+    with pytest.raises(EventError) as caught:
+        decode_event(event)
+    assert isinstance(caught.value, PenstockError)
+    assert str(caught.value).endswith(".")
+
+
+def test_an_unknown_shape_is_told_by_its_names_and_not_by_its_values() -> None:
+    with pytest.raises(EventError, match="card") as caught:
+        decode_event({"card": "4111-1111"})
+    assert "4111" not in str(caught.value)
+
+
+@given(st.text(min_size=1).filter(lambda key: not any("\ud800" <= c <= "\udfff" for c in key)))
+def test_any_key_survives_the_encoding_of_s3_events(key: str) -> None:
+    record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(key)}}}
+    assert decode_event({"Records": [record]}).hints == (ObjectHint("b", key),)
