@@ -1,0 +1,56 @@
+"""The database that runs a plan's SQL: in memory, closed to everything but its scratch folder, its settings locked.
+
+Expressions are checked against an allow-list before they get here (:mod:`penstock.compile.expressions`); this is the
+second wall. It needs neither numpy nor pyarrow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+_CLOSED: Final[dict[str, bool]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_unsigned_extensions": False,
+    "allow_persistent_secrets": False,
+    # Without this a name in SQL could resolve to a variable of the Python code around it.
+    "python_enable_replacements": False,
+}
+
+
+def open_database(
+    scratch: Path | None, *, memory_mb: int = 512, threads: int = 1
+) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database that reads and writes files only below ``scratch``; use it in a ``with``.
+
+    What does not fit ``memory_mb`` megabytes is spilled to ``scratch``, which must exist. With None the database has
+    no folder at all, which is enough to ask it for the types of expressions. Results keep their insertion order,
+    times are in UTC, and a division by zero is an error, whatever DuckDB's defaults become. No setting can be
+    changed afterwards.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            **_CLOSED,
+            "memory_limit": f"{memory_mb}MB",
+            "threads": threads,
+            "temp_directory": "" if scratch is None else str(scratch.resolve() / "spill"),
+            "preserve_insertion_order": True,
+            "error_on_division_by_zero": True,
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    if scratch is not None:
+        connection.execute(f"SET allowed_directories = [{_quote(str(scratch.resolve()))}]")
+    # The order matters: the folders can't be named once access is closed, and nothing can once all is locked.
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
