@@ -1,0 +1,198 @@
+"""Objects of S3: the current version of a key, pinned, and its bytes in order however often a connection breaks."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+
+from penstock.aws.connect import Client
+from penstock.aws.explain import AwsError, error_code, explain_error
+from penstock.errors import ServiceError
+from penstock.load.blocks import cut_blocks, unpack_gzip
+
+_READ_BYTES = 1 << 18
+_ATTEMPTS = 6
+"""Connections in a row that may break without giving a byte."""
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405"}
+_REPLACED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+
+
+class ObjectGoneError(ServiceError):
+    """The object was deleted or replaced while it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """A version of an object, as it was found. ``version_id`` is None where the bucket keeps no versions.
+
+    ``etag`` is without its quotes, ``size`` in bytes as stored, ``last_modified`` ISO 8601 in UTC.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+    last_modified: str
+    packed: bool
+
+    @property
+    def version(self) -> str:
+        """What tells this version from the key's others: its id, or its ETag where it has no id of its own.
+
+        An object older than its bucket's versioning has the id ``null``, which a later one can take over.
+        """
+        return f"etag:{self.etag}" if self.version_id in {None, "null"} else str(self.version_id)
+
+
+def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
+    """Give the key's current version, or None where there is none: it was deleted, or never there.
+
+    Needs s3:GetObject on the object, and s3:ListBucket on the bucket, without which S3 answers for a missing key as
+    it does for a forbidden one. Raises :class:`~penstock.errors.ServiceError`.
+    """
+    try:
+        found = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error_code(error) in _MISSING:
+            return None
+        raise explain_error(
+            error, f"look at s3://{bucket}/{key}", "s3:GetObject and s3:ListBucket"
+        ) from error
+    except BotoCoreError as error:
+        raise explain_error(error, f"look at s3://{bucket}/{key}", "s3:GetObject") from error
+    encoding = found.get("ContentEncoding", "").lower()
+    return ObjectVersion(
+        bucket=bucket,
+        key=key,
+        version_id=found.get("VersionId"),
+        etag=found["ETag"].strip('"'),
+        size=found["ContentLength"],
+        last_modified=f"{found['LastModified']:%Y-%m-%dT%H:%M:%SZ}",
+        packed=key.lower().endswith(".gz") or "gzip" in encoding,
+    )
+
+
+class S3Source:
+    """One version of an object, to read; see :class:`~penstock.load.protocols.ObjectSource`.
+
+    Every request names the version and its ETag, so that no read mixes two versions. A connection that breaks is
+    taken up again at the byte it had reached, after a jittered pause. Needs s3:GetObjectVersion, or s3:GetObject where
+    the bucket keeps no versions.
+    """
+
+    def __init__(
+        self,
+        s3: Client,
+        found: ObjectVersion,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._s3 = s3
+        self._found = found
+        self._sleep = sleep
+        self._jitter = jitter
+
+    @property
+    def key(self) -> str:
+        return self._found.key
+
+    @property
+    def last_modified(self) -> str:
+        return self._found.last_modified
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Give the uncompressed bytes in blocks of ``size``. Raises :class:`ObjectGoneError` where the version is gone."""
+        pieces = self._pieces()
+        if self._found.packed:
+            pieces = unpack_gzip(pieces, f"s3://{self._found.bucket}/{self._found.key}")
+        return cut_blocks(pieces, size)
+
+    def _pieces(self) -> Iterator[bytes]:
+        reached = 0
+        failures = 0
+        while reached < self._found.size:
+            try:
+                for piece in self._read_from(reached):
+                    yield piece
+                    reached += len(piece)
+                    failures = 0
+                if reached < self._found.size:
+                    raise IncompleteReadError(actual_bytes=reached, expected_bytes=self._found.size)
+            except AwsError as error:
+                self._give_up_where_final(error)
+                failures += 1
+                if failures == _ATTEMPTS:
+                    raise explain_error(
+                        error, f"read {self._name} at byte {reached}", "s3:GetObjectVersion"
+                    ) from error
+                self._sleep(self._jitter() * min(8.0, 0.1 * 2.0**failures))
+
+    def _read_from(self, start: int) -> Iterator[bytes]:
+        """Give the bytes from ``start`` on, until the end or the connection's."""
+        request: dict[str, Any] = {
+            "Bucket": self._found.bucket,
+            "Key": self._found.key,
+            "IfMatch": f'"{self._found.etag}"',
+        }
+        if self._found.version_id is not None:
+            request["VersionId"] = self._found.version_id
+        if start:
+            request["Range"] = f"bytes={start}-"
+        answer = self._s3.get_object(**request)
+        skip = start - self._first_byte(answer)
+        body = answer["Body"]
+        try:
+            while piece := body.read(_READ_BYTES):
+                if skip:
+                    piece, skip = piece[skip:], max(0, skip - len(piece))
+                if piece:
+                    yield piece
+        finally:
+            body.close()
+
+    def _first_byte(self, answer: dict[str, Any]) -> int:
+        """Tell which byte of the object an answer begins with, and that it is of this object.
+
+        A service may answer a ranged request with the whole object (RFC 9110, 14.2); some stand-ins for S3 do.
+        """
+        place = _RANGE.fullmatch(answer.get("ContentRange") or "")
+        first, total = (int(place[1]), int(place[2])) if place else (0, int(answer["ContentLength"]))
+        if total != self._found.size or answer["ETag"].strip('"') != self._found.etag:
+            answer["Body"].close()
+            raise ObjectGoneError(
+                f"{self._name} is not the object it was when this run began. Load it again."
+            )
+        return first
+
+    def _give_up_where_final(self, error: Exception) -> None:
+        """Raise what asking again can't mend."""
+        if not isinstance(error, ClientError):
+            return
+        code = error_code(error)
+        if code in _MISSING | _REPLACED:
+            raise ObjectGoneError(
+                f"{self._name} was deleted or replaced while it was read. What is there now is loaded by its own event; "
+                "turn on the bucket's versioning to load each version whole."
+            ) from error
+        if code == "InvalidObjectState":
+            raise ServiceError(
+                f"{self._name} is archived. Restore it, then put it into the bucket again."
+            ) from error
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
+        if status < 500 and status != 429:
+            raise explain_error(
+                error, f"read {self._name}", "s3:GetObjectVersion and s3:GetObject"
+            ) from error
+
+    @property
+    def _name(self) -> str:
+        return f"s3://{self._found.bucket}/{self._found.key}"
