@@ -1,0 +1,119 @@
+"""What everything is called. Names are literal, so that stacks can refer to each other's resources without a cycle,
+and so that a deploy can find what an earlier destroy kept. Between a project's name and a feed's stands an underscore,
+which neither can hold: two projects never share a name by accident of joining.
+
+A name that would be too long keeps its beginning and ends in a hash of the whole: it is still the same each time, and
+still different from its neighbours'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+def shorten(name: str, limit: int) -> str:
+    """Give the name in at most ``limit`` characters: itself, or its beginning, a hyphen and eight hex digits."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedNames:
+    """The names of a feed's resources, and their ARNs."""
+
+    stack: str
+    queue: str
+    dead_letters: str
+    function: str
+    log_group: str
+    schedule: str
+    queue_arn: str
+    dead_letters_arn: str
+    function_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a project in one account and region. ``account`` is twelve digits."""
+
+    project: str
+    account: str
+    region: str
+
+    @property
+    def partition(self) -> str:
+        """The first part of every ARN after ``arn``: ``aws``, or the name of a separate part of AWS."""
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+    def arn(self, service: str, resource: str) -> str:
+        """Give the ARN of a resource of this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def bucket_arn(self, bucket: str) -> str:
+        """Give the ARN of a bucket; it has no region or account."""
+        return f"arn:{self.partition}:s3:::{bucket}"
+
+    @property
+    def foundation_stack(self) -> str:
+        """The stack of what feeds share."""
+        return shorten(f"penstock-{self.project}", 128)
+
+    @property
+    def landing_stack(self) -> str:
+        """The stack of the landing bucket. No feed can take its name: a feed's stack says ``feed``."""
+        return shorten(f"penstock-{self.project}-landing", 128)
+
+    @property
+    def landing_bucket(self) -> str:
+        """The bucket that files are dropped into."""
+        return self._bucket("landing")
+
+    @property
+    def artifacts_bucket(self) -> str:
+        """The bucket of code, rejects and reports."""
+        return self._bucket("artifacts")
+
+    @property
+    def ledger(self) -> str:
+        """The table of runs."""
+        return f"{self.project}_penstock_ledger"
+
+    @property
+    def topic(self) -> str:
+        """The topic that tells people."""
+        return f"{self.project}_penstock_alerts"
+
+    @property
+    def ledger_arn(self) -> str:
+        """The ARN of the ledger."""
+        return self.arn("dynamodb", f"table/{self.ledger}")
+
+    @property
+    def topic_arn(self) -> str:
+        """The ARN of the topic."""
+        return self.arn("sns", self.topic)
+
+    def feed(self, name: str) -> FeedNames:
+        """Give the names of one feed."""
+        function = shorten(f"{self.project}_{name}", 64)
+        queue = shorten(f"{self.project}_{name}", 80)
+        dead_letters = shorten(f"{self.project}_{name}_dead-letters", 80)
+        return FeedNames(
+            stack=shorten(f"penstock-{self.project}-feed-{name}", 128),
+            queue=queue,
+            dead_letters=dead_letters,
+            function=function,
+            log_group=f"/aws/lambda/{function}",
+            schedule=shorten(f"{self.project}_{name}", 64),
+            queue_arn=self.arn("sqs", queue),
+            dead_letters_arn=self.arn("sqs", dead_letters),
+            function_arn=self.arn("lambda", f"function:{function}"),
+        )
+
+    def _bucket(self, purpose: str) -> str:
+        ending = f"-{purpose}-{self.account}-{self.region}"
+        return f"{shorten(self.project, 63 - len(ending))}{ending}"

@@ -1,0 +1,178 @@
+"""Build the function's package: Penstock's own rooms, the plans, and the libraries, in one reproducible zip.
+
+The libraries, which seldom change, are packed once per set of versions and target; the package is that zip with
+Penstock and the plans added. Both are kept in a cache under a hash of all that goes into them, so that a second deploy
+of the same project packs nothing. The same inputs give the same bytes: names are sorted and times fixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import penstock
+from penstock.errors import UsageError
+from penstock.stack.target import Target
+from penstock.stack.wheels import fetch_wheels, read_pins
+
+Progress = Callable[[str], None]
+
+ROOMS: Final = ("errors", "verdicts", "plan", "engine", "load", "aws")
+MAX_ZIPPED: Final = 50 * 1024 * 1024
+MAX_UNZIPPED: Final = 250 * 1024 * 1024
+_LAYOUT: Final = "1"  # Raised when the way of packing changes, so that no cache holds an older way's zips.
+
+_SERVICES: Final = ("dynamodb", "s3", "sns", "sqs", "sts")
+_NEVER: Final = (
+    "_duckdb-stubs/",
+    "adbc_driver_duckdb/",
+    "duckdb/experimental/",
+    "urllib3/contrib/emscripten/",
+)
+_UNUSED_ENDINGS: Final = (".pyi", "/RECORD", "/WHEEL", "/examples-1.json", "/examples-1.json.gz", "/py.typed")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package on disk. ``digest`` is a hash of all that went into it; sizes are in bytes."""
+
+    path: Path
+    digest: str
+    zipped: int
+    unzipped: int
+
+
+def build_package(
+    plans: Mapping[str, str], target: Target, cache: Path, progress: Progress = lambda _message: None
+) -> Package:
+    """Build the package of these plans (feed → the plan's JSON), or give the one that the cache holds.
+
+    Raises :class:`UsageError` where the package is larger than Lambda takes or pip is missing, and
+    :class:`ServiceError` where the libraries can't be fetched.
+    """
+    own = {**_own_files(), **{f"plans/{feed}.json": text.encode() for feed, text in plans.items()}}
+    if target.interpreter is not None:
+        own["bootstrap"] = _bootstrap(target.interpreter).encode()
+    kind = f"{_LAYOUT} {target.python} {target.architecture} {target.emulated}"
+    libraries_digest = _digest([kind.encode(), *(pin.encode() for pin in read_pins(target))])
+    digest = _digest(
+        [libraries_digest.encode(), *(part for name in sorted(own) for part in (name.encode(), own[name]))]
+    )
+    path = cache / f"function-{digest[:32]}.zip"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        libraries = cache / f"libraries-{libraries_digest[:32]}.zip"
+        if not libraries.exists():
+            progress(f"Fetching the function's libraries for Python {target.python} on {target.architecture}")
+            _pack_libraries(target, libraries)
+        progress("Packing the function")
+        with _written_whole(path) as scratch:
+            shutil.copyfile(libraries, scratch)
+            with zipfile.ZipFile(scratch, "a") as zipped:
+                _add(zipped, own)
+    return _measure(path, digest)
+
+
+def _measure(path: Path, digest: str) -> Package:
+    with zipfile.ZipFile(path) as zipped:
+        package = Package(
+            path, digest, path.stat().st_size, sum(entry.file_size for entry in zipped.infolist())
+        )
+    for size, limit, what in (
+        (package.zipped, MAX_ZIPPED, "zipped"),
+        (package.unzipped, MAX_UNZIPPED, "unzipped"),
+    ):
+        if size > limit:
+            raise UsageError(
+                f"The function's package is {size / 2**20:.0f} MB {what}, and Lambda takes {limit / 2**20:.0f} MB. "
+                f"Most of it should be DuckDB; look into {path} for what else has grown, or split the project."
+            )
+    return package
+
+
+def _digest(parts: list[bytes]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(len(part).to_bytes(8, "big") + part)
+    return found.hexdigest()
+
+
+def _own_files() -> dict[str, bytes]:
+    root = Path(penstock.__file__).parent
+    paths = [root / "__init__.py"]
+    for room in ROOMS:
+        single = root / f"{room}.py"
+        paths += [single] if single.exists() else sorted((root / room).rglob("*"))
+    return {
+        path.relative_to(root.parent).as_posix(): path.read_bytes()
+        for path in paths
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _bootstrap(interpreter: str) -> str:
+    """The program that the runtime starts. ``-S`` and the path keep this computer's own packages out of the function."""
+    return (
+        "#!/bin/sh\n"
+        'cd "$(dirname "$0")"\n'
+        'export PYTHONPATH="$PWD" PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1\n'
+        f'exec "{interpreter}" -S -m awslambdaric "$_HANDLER"\n'
+    )
+
+
+def _pack_libraries(target: Target, path: Path) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".wheels-") as folder,
+        _written_whole(path) as scratch,
+    ):
+        files = {name: data for wheel in fetch_wheels(target, Path(folder)) for name, data in _wanted(wheel)}
+        with zipfile.ZipFile(scratch, "w") as zipped:
+            _add(zipped, files)
+
+
+def _wanted(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    """Give the files of a wheel that the function needs, licences among them."""
+    with zipfile.ZipFile(wheel) as zipped:
+        for entry in zipped.infolist():
+            name = entry.filename
+            if not entry.is_dir() and _is_needed(name):
+                yield name, zipped.read(entry)
+
+
+def _is_needed(name: str) -> bool:
+    if name.startswith(_NEVER) or name.endswith(_UNUSED_ENDINGS) or ".data/" in name:
+        return False
+    if name.startswith("botocore/data/"):
+        parts = name.split("/")
+        return (
+            len(parts) == 3 or parts[2] in _SERVICES
+        )  # files beside the services' folders are shared by all
+    return True
+
+
+def _add(zipped: zipfile.ZipFile, files: Mapping[str, bytes]) -> None:
+    for name in sorted(files):
+        entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.create_system = 3  # Unix, whatever this is: the permissions below are read only then
+        entry.external_attr = (0o755 if name == "bootstrap" or name.endswith(".so") else 0o644) << 16
+        zipped.writestr(entry, files[name], compresslevel=6)
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to that takes its name when it is whole, or never."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""Where a project is deployed to: AWS, or the embedded AWS. Everything in which the two differ is here.
+
+The templates, the order of the stacks, the change sets and the function's own code are the same. What differs:
+
+==============================  ==============================================  =====================================
+what                            AWS                                             the embedded AWS
+==============================  ==============================================  =====================================
+runtime                         ``python3.13``                                  ``provided.al2023``, and a
+                                                                                ``bootstrap`` that starts this
+                                                                                computer's own Python with
+                                                                                ``awslambdaric``
+libraries                       for Linux on the function's processor           for this computer
+architecture                    the project's (arm64 unless it says otherwise)  this computer's
+time to live, point-in-time     set by CloudFormation                           dropped by its CloudFormation, so set
+recovery, reserved concurrency                                                  after the deploy
+                                                                                (:mod:`penstock.stack.emulate`)
+following a deploy              every two seconds                               ten times a second
+==============================  ==============================================  =====================================
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from penstock.errors import UsageError
+
+Architecture = Literal["arm64", "x86_64"]
+
+LAMBDA_PYTHON: Final = "3.13"
+_ARCHITECTURES: Final[dict[str, Architecture]] = {
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "x86_64": "x86_64",
+    "amd64": "x86_64",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the deploy and the template need to know of where they go.
+
+    ``interpreter`` is None where the service brings Python along, or the path of the Python that the package starts.
+    """
+
+    runtime: str
+    python: str
+    architecture: Architecture
+    handler: str = "penstock.aws.handler.handle"
+    interpreter: str | None = None
+    poll_seconds: float = 2.0
+
+    @property
+    def emulated(self) -> bool:
+        """Whether this is the embedded AWS."""
+        return self.interpreter is not None
+
+
+def aws_target(architecture: Architecture = "arm64") -> Target:
+    """Give AWS itself as the target."""
+    return Target(runtime=f"python{LAMBDA_PYTHON}", python=LAMBDA_PYTHON, architecture=architecture)
+
+
+def emulated_target() -> Target:
+    """Give the embedded AWS on this computer as the target. Raises :class:`UsageError` on an unknown processor."""
+    machine = platform.machine().lower()
+    if machine not in _ARCHITECTURES:
+        raise UsageError(
+            f"The embedded AWS knows no Lambda architecture for this computer's processor ({machine})."
+        )
+    return Target(
+        runtime="provided.al2023",
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        architecture=_ARCHITECTURES[machine],
+        interpreter=sys.executable,
+        poll_seconds=0.1,
+    )

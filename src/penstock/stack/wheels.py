@@ -1,0 +1,68 @@
+"""Fetch the function's libraries as wheels for the target's Python and processor, with pip.
+
+pip's configuration applies: an index, a proxy or a folder of wheels that the user has set is what is used.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from penstock.errors import ServiceError, UsageError
+from penstock.stack.target import Target
+
+_HERE: Final = Path(__file__).parent
+_GLIBC: Final = 34  # Amazon Linux 2023, the system under Lambda's Python 3.12 and later, has glibc 2.34.
+_MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
+
+
+def read_pins(target: Target) -> tuple[str, ...]:
+    """Give the requirements of the function's libraries, one ``name==version`` each."""
+    names = ["function.txt", *(["function-emulated.txt"] if target.emulated else [])]
+    lines = [line.strip() for name in names for line in (_HERE / name).read_text("utf-8").splitlines()]
+    return tuple(sorted(line for line in lines if line and not line.startswith("#")))
+
+
+def fetch_wheels(target: Target, folder: Path) -> tuple[Path, ...]:
+    """Fetch the wheels into the folder and give their paths, sorted by name.
+
+    Raises :class:`UsageError` where this Python has no pip, :class:`ServiceError` where pip finds no wheel.
+    """
+    pins = read_pins(target)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
+    command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), *_platform(target), *pins]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if "No module named pip" in done.stderr:
+        raise UsageError(
+            f"The function's libraries are fetched with pip, and {sys.executable} has none. "
+            f"Install it with: {sys.executable} -m ensurepip"
+        )
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+        sorry = (
+            f"pip could not fetch the function's libraries for Python {target.python} on {target.architecture}. It needs "
+            "a network, or an index or folder of wheels that pip is configured to use. pip said:"
+        )
+        raise ServiceError("\n".join([sorry, *(f"  {line}" for line in said[-4:])]))
+    return tuple(sorted(folder.glob("*.whl")))
+
+
+def _platform(target: Target) -> list[str]:
+    """Give pip's arguments for the target; for the embedded AWS none, as the function runs on this very Python."""
+    if target.emulated:
+        return []
+    machine = _MACHINES[target.architecture]
+    systems = [f"manylinux_2_{minor}_{machine}" for minor in range(_GLIBC, 16, -1)]
+    platforms = [*systems, f"manylinux2014_{machine}"]
+    arguments = [argument for name in platforms for argument in ("--platform", name)]
+    return [*arguments, "--python-version", target.python, "--implementation", "cp"]
