@@ -1,0 +1,46 @@
+"""The size of an item as DynamoDB counts it.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+ITEM_BYTES = 400 * 1024
+
+
+def item_size(item: str) -> int:
+    """Count the bytes of an item given as DynamoDB JSON: attribute names and values.
+
+    A number takes a byte for every two significant digits and one more, and one for a minus sign; a list or map three
+    bytes and one for each of its elements.
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in json.loads(item).items())
+
+
+def _value_size(value: dict[str, Any]) -> int:
+    kind, content = next(iter(value.items()))
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return _number_size(content)
+        case "B":
+            return len(base64.b64decode(content))
+        case "SS" | "NS" | "BS":
+            return sum(_value_size({kind[0]: member}) for member in content)
+        case "L":
+            return 3 + sum(1 + _value_size(element) for element in content)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(element) for name, element in content.items())
+        case _:  # BOOL, NULL
+            return 1
+
+
+def _number_size(text: str) -> int:
+    mantissa = text.lower().partition("e")[0]
+    digits = mantissa.lstrip("-+").replace(".", "").lstrip("0").rstrip("0")
+    return 1 + (len(digits) + 1) // 2 + text.startswith("-")

@@ -1,0 +1,97 @@
+import pytest
+
+from penstock.engine.bind import bind_by_order, bind_header
+from penstock.errors import DataError
+from penstock.plan.model import Dialect, Field, FieldsMatch, Plan
+
+
+def plan(match: FieldsMatch, *, case_sensitive: bool = False, required: tuple[str, ...] = ()) -> Plan:
+    made = object.__new__(Plan)  # only what binding looks at
+    fields = tuple(Field(name, "string", required=name in required) for name in ("id", "name", "size"))
+    for attribute, value in {
+        "fields": fields,
+        "fields_match": match,
+        "dialect": Dialect(case_sensitive_header=case_sensitive),
+    }.items():
+        object.__setattr__(made, attribute, value)
+    return made
+
+
+def code(match: FieldsMatch, labels: list[str], *, required: tuple[str, ...] = ()) -> str:
+    with pytest.raises(DataError) as caught:
+        bind_header(plan(match, required=required), labels)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("match", ["exact", "equal", "subset", "superset", "partial"])
+def test_the_contracts_own_header_binds_in_every_mode(match: FieldsMatch) -> None:
+    assert bind_header(plan(match), ["id", "name", "size"]).columns == (0, 1, 2)
+
+
+@pytest.mark.parametrize("match", ["equal", "subset", "superset", "partial"])
+def test_names_bind_in_any_order_but_in_exact(match: FieldsMatch) -> None:
+    assert bind_header(plan(match), ["size", "id", "name"]).columns == (2, 0, 1)
+    assert code("exact", ["size", "id", "name"]) == "incorrect-label"
+
+
+@pytest.mark.parametrize("match", ["subset", "partial"])
+def test_undeclared_columns_are_bound_to_nothing_and_named(match: FieldsMatch) -> None:
+    binding = bind_header(plan(match), ["id", "more", "name", "size"])
+    assert binding.columns == (0, None, 1, 2)
+    assert binding.undeclared == ("more",)
+    assert binding.width == 4
+
+
+@pytest.mark.parametrize("match", ["exact", "equal", "superset"])
+def test_undeclared_columns_are_refused_where_all_must_be_declared(match: FieldsMatch) -> None:
+    assert code(match, ["id", "name", "size", "more"]) == "extra-label"
+
+
+@pytest.mark.parametrize("match", ["superset", "partial"])
+def test_fields_may_be_absent_where_the_mode_says_so(match: FieldsMatch) -> None:
+    assert bind_header(plan(match), ["size", "id"]).columns == (2, 0)
+
+
+@pytest.mark.parametrize("match", ["superset", "partial"])
+def test_a_required_field_must_be_there_in_every_mode(match: FieldsMatch) -> None:
+    assert code(match, ["size", "id"], required=("name",)) == "missing-label"
+
+
+@pytest.mark.parametrize("match", ["exact", "equal", "subset"])
+def test_an_absent_field_is_refused_where_all_must_be_there(match: FieldsMatch) -> None:
+    assert code(match, ["id", "name"]) == "missing-label"
+
+
+def test_a_header_with_none_of_the_fields_is_refused() -> None:
+    assert code("partial", ["a", "b"]) == "missing-label"
+
+
+def test_a_name_given_twice_is_refused_whatever_its_case() -> None:
+    assert code("partial", ["id", "ID"]) == "duplicate-label"
+
+
+def test_a_column_without_a_name_is_refused() -> None:
+    assert code("partial", ["id", ""]) == "blank-label"
+
+
+@pytest.mark.parametrize("labels", [[], [""]])
+def test_an_empty_line_is_no_header(labels: list[str]) -> None:
+    assert code("partial", labels) == "blank-header"
+
+
+def test_case_matters_only_where_the_dialect_says_so() -> None:
+    assert bind_header(plan("exact"), ["ID", "Name", "size"]).columns == (0, 1, 2)
+    with pytest.raises(DataError, match="column 1"):
+        bind_header(plan("exact", case_sensitive=True), ["ID", "Name", "size"])
+
+
+def test_a_long_label_is_cut_in_the_message() -> None:
+    with pytest.raises(DataError) as caught:
+        bind_header(plan("exact"), ["id", "name", "size", "x" * 10_000])
+    assert len(str(caught.value)) < 300
+
+
+def test_without_a_header_columns_are_the_fields_in_order() -> None:
+    found = plan("exact")
+    assert bind_by_order(found).columns == (0, 1, 2)
+    assert bind_by_order(found).width == 3
