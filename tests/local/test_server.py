@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -47,6 +48,13 @@ endpoint_url = http://127.0.0.1:1
 role_arn = arn:aws:iam::123456789012:role/decoy
 source_profile = default
 """
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    started = start_server()
+    yield started
+    stop_server(started)
 
 
 @pytest.fixture
