@@ -45,6 +45,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a small answer would wait 40 ms for an acknowledgement
 
     def log_message(self, *args: object) -> None:
         pass
