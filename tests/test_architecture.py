@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "verdicts": set(),
     "plan": {"verdicts", "errors"},
     "contract": {"errors", "verdicts"},
-    "compile": {"contract", "plan", "errors", "verdicts"},
+    "compile": {"contract", "engine", "plan", "errors", "verdicts"},
     "engine": {"plan", "errors", "verdicts"},
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts"},
