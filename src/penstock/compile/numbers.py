@@ -13,7 +13,7 @@ from penstock.compile.fields import refuse
 from penstock.compile.patterns import escaped
 from penstock.compile.sql import let, literal, matches
 from penstock.contract.model import FieldModel
-from penstock.plan.canonical import MAX_DIGITS
+from penstock.engine.canonical import MAX_DIGITS
 
 DEFAULT_DECIMAL: Final = (38, 9)
 _SIGN: Final = "[+-]?"

@@ -7,7 +7,7 @@ offset is taken as UTC.
 from __future__ import annotations
 
 from penstock.compile import patterns
-from penstock.compile.fields import refuse
+from penstock.compile.formats import compile_format
 from penstock.compile.sql import matches
 from penstock.contract.model import FieldModel
 
@@ -43,6 +43,4 @@ def is_iso(text: str, kind: str) -> str:
 
 def iso_text(cell: str, field: FieldModel) -> str:
     """Write a cell in ISO 8601, by the field's format; what does not follow the format becomes what is no ISO text."""
-    if field.format == "default":
-        return cell
-    raise refuse(field, f"no such format `{field.format}`")
+    return cell if field.format == "default" else compile_format(cell, field)
