@@ -52,6 +52,11 @@ class Batch(Protocol):
     @property
     def terminator(self) -> str: ...
     @property
+    def quote(self) -> str:
+        """The quote character that ``text`` uses, whether or not the dialect has one."""
+        ...
+
+    @property
     def errors(self) -> tuple[RecordError, ...]: ...
     @property
     def blanks(self) -> int:

@@ -1,0 +1,208 @@
+"""Batches put together from what was taken: runs of plain records, single records, and errors."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from hashlib import sha256
+
+from penstock.engine.batch import RAW_LIMIT, Location, RecordError
+from penstock.engine.grammar import CR, LF, Grammar, Newline
+from penstock.engine.runs import Run
+
+_BOM = "\ufeff".encode()
+_MANY = 16_384
+"""How many single records and errors a batch holds, so that its memory is that of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a batch, in columns: each is a run of records of one line each, or a single record.
+
+    Of each part the number of rows before it, its start in the data, the line of its first row, and the end of its
+    content: -1 for a run, whose lines end where their newlines stand.
+    """
+
+    before: array[int]
+    start: array[int]
+    line: array[int]
+    end: array[int]
+
+    @classmethod
+    def none(cls) -> Parts:
+        return cls(array("q"), array("q"), array("q"), array("q"))
+
+    def add(self, before: int, start: int, line: int, end: int) -> None:
+        self.before.append(before)
+        self.start.append(start)
+        self.line.append(line)
+        self.end.append(end)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """A :class:`~penstock.engine.batch.Batch` that finds its rows again in the bytes they were taken from."""
+
+    text: bytes
+    rows: int
+    quote: str
+    errors: tuple[RecordError, ...]
+    blanks: int
+    recovered: tuple[int, ...]
+    _data: bytes
+    _base: int
+    _newline: bytes
+    _parts: Parts
+
+    @property
+    def terminator(self) -> str:
+        r"""Always ``\n``."""
+        return "\n"
+
+    def locate(self, rows: list[int]) -> list[Location]:
+        """Tell where the given rows (ascending, 0-based in this batch) are, with their raw bytes."""
+        found: list[Location] = []
+        part, row, start = -1, 0, 0
+        for wanted in rows:
+            here = bisect_right(self._parts.before, wanted) - 1
+            if here != part:
+                part, row, start = here, self._parts.before[here], self._parts.start[here]
+            for _ in range(wanted - row):
+                start = self._data.index(self._newline, start) + 1
+            row = wanted
+            line = self._parts.line[part] + wanted - self._parts.before[part]
+            found.append(place(self._data[start : self._end(part, start)], line, self._base + start))
+        return found
+
+    def _end(self, part: int, start: int) -> int:
+        """Give the end of the content of the row that begins at ``start``."""
+        if self._parts.end[part] >= 0:
+            return self._parts.end[part]
+        end = self._data.index(self._newline, start)
+        while (
+            self._newline == LF and self._data[end - 1 : end] == CR
+        ):  # of a run, no row ends in a CR of its own
+            end -= 1
+        return end
+
+    def lines(self) -> list[tuple[int, int]]:
+        """Give ``(row, line)`` for the first row and for each row whose line is not the one before's plus one."""
+        found: list[tuple[int, int]] = []
+        shift = None
+        for row, line in zip(self._parts.before, self._parts.line, strict=True):
+            if line - row != shift:
+                shift = line - row
+                found.append((row, line))
+        return found
+
+
+class Assembly:
+    """A batch in the making, all of whose rows lie in ``data``, which begins at ``base`` in the file."""
+
+    def __init__(self, grammar: Grammar, data: bytes, base: int) -> None:
+        self._grammar = grammar
+        self.data = data
+        self._base = base
+        self._pieces: list[bytes] = []
+        self._parts = Parts.none()
+        self._errors: list[RecordError] = []
+        self._recovered: list[int] = []
+        self._rows = 0
+        self._blanks = 0
+
+    @property
+    def empty(self) -> bool:
+        return not (self._rows or self._errors or self._blanks)
+
+    @property
+    def full(self) -> bool:
+        return len(self._pieces) + len(self._errors) >= _MANY
+
+    def add_run(self, run: Run, start: int, line: int) -> None:
+        self._parts.add(self._rows, start, line, -1)
+        self._pieces.append(run.text)
+        self._rows += run.rows
+
+    def add_record(self, cells: list[bytes], start: int, line: int, end: int) -> None:
+        """Add a single record; its cells, in UTF-8, are all quoted."""
+        quote = self._grammar.emitted
+        quoted = [quote + cell.replace(quote, quote + quote) + quote for cell in cells]
+        self._parts.add(self._rows, start, line, end)
+        self._pieces.append(self._grammar.delimiter.join(quoted) + LF)
+        self._rows += 1
+
+    def add_blank(self) -> None:
+        self._blanks += 1
+
+    def add_error(self, code: str, message: str, location: Location) -> None:
+        self._errors.append(RecordError(self._rows, code, message, location))
+
+    def add_recovered(self, lines: range) -> None:
+        self._recovered.extend(lines)
+
+    def finish(self, newline: Newline | None) -> RecordBatch:
+        return RecordBatch(
+            text=self._guarded(b"".join(self._pieces)),
+            rows=self._rows,
+            quote=self._grammar.emitted.decode(),
+            errors=tuple(self._errors),
+            blanks=self._blanks,
+            recovered=tuple(self._recovered),
+            _data=self.data,
+            _base=self._base,
+            _newline=CR if newline == "cr" else LF,
+            _parts=self._parts,
+        )
+
+    def _guarded(self, text: bytes) -> bytes:
+        """Quote the first cell where it begins with U+FEFF: a reader would take it for a byte-order mark and drop it."""
+        if not text.startswith(_BOM):
+            return text
+        ends = (text.find(self._grammar.delimiter), text.find(LF))
+        end = min(end for end in ends if end >= 0)
+        quote = self._grammar.emitted
+        return quote + text[:end] + quote + text[end:]
+
+
+def place(content: bytes, line: int, offset: int) -> Location:
+    """Give the location of a record or line whose bytes are all here."""
+    if len(content) <= RAW_LIMIT:
+        return Location(line, offset, len(content), content)
+    return Location(line, offset, len(content), content[:RAW_LIMIT], sha256(content).hexdigest())
+
+
+class LongLine:
+    """A line that is taken piece by piece: its length, its first bytes and its digest, in bounded memory.
+
+    CRs at the end of what was added so far are only counted: they belong to the line if anything but an LF follows.
+    """
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._digest = sha256()
+        self._length = 0
+        self._crs = 0
+
+    def add(self, piece: bytes) -> None:
+        content = piece.rstrip(CR)
+        if content:
+            self.keep_crs()
+            self._add(content)
+        self._crs += len(piece) - len(content)
+
+    def keep_crs(self) -> None:
+        """Take the CRs at the end as part of the line."""
+        while self._crs:
+            count = min(self._crs, RAW_LIMIT)
+            self._add(CR * count)
+            self._crs -= count
+
+    def _add(self, content: bytes) -> None:
+        self._kept += content[: RAW_LIMIT - len(self._kept)]
+        self._digest.update(content)
+        self._length += len(content)
+
+    def location(self, line: int, offset: int) -> Location:
+        digest = self._digest.hexdigest() if self._length > RAW_LIMIT else None
+        return Location(line, offset, self._length, bytes(self._kept), digest)

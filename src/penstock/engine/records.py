@@ -1,0 +1,238 @@
+"""Bytes to records: the reader that never depends on how a file was cut.
+
+Blocks of any size go in; batches of verified records come out, and with them every record that is no row, each with
+its line, offset, length and raw bytes. The fast path (:mod:`penstock.engine.runs`) takes what is plainly well-formed,
+the careful scan (:mod:`penstock.engine.scan`) takes one record of anything else, and the fast path goes on behind it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock import verdicts
+from penstock.engine.assemble import Assembly, LongLine, RecordBatch, place
+from penstock.engine.batch import Location
+from penstock.engine.grammar import CR, LF, Grammar, Newline, take_line
+from penstock.engine.header import Header, refuse_header
+from penstock.engine.runs import RunMatcher
+from penstock.engine.scan import Broken, Record, take_record
+from penstock.engine.window import Window
+from penstock.plan.model import Dialect
+
+_BOM = "\ufeff".encode()
+_NEAR = 4_096
+"""How far the fast path looks behind a record it did not take. It looks further each time it takes something."""
+
+Share = Literal["bom", "header", "comments", "records"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByteTally:
+    """The bytes of a file, terminators included, by what they belong to. They add up to the file's size."""
+
+    bom: int
+    header: int
+    comments: int
+    records: int
+
+
+class RecordReader:
+    """Reads one file, once, from its first byte: :meth:`read_header` where it has a header, then :meth:`batches`."""
+
+    def __init__(self, blocks: Iterable[bytes], dialect: Dialect) -> None:
+        self._window = Window(blocks)
+        self._grammar = Grammar.of(dialect)
+        self._encoding = dialect.encoding
+        self._newline: Newline | None = None if dialect.line_terminator == "auto" else dialect.line_terminator
+        self._line = 1
+        self._shares: dict[Share, int] = {"bom": 0, "header": 0, "comments": 0, "records": 0}
+        self._begun = False
+        self._broken_to = -1  # rows that begin at or before this offset may be the text of a broken field
+        self._matcher: RunMatcher | None = None
+        self._reach = sys.maxsize
+
+    @property
+    def tally(self) -> ByteTally:
+        """The bytes taken so far; those of the whole file once :meth:`batches` is exhausted."""
+        return ByteTally(**self._shares)
+
+    @property
+    def newline(self) -> Newline | None:
+        """The file's kind of newline, or ``None`` while it has shown none."""
+        return self._newline
+
+    def read_header(self) -> Header | None:
+        """Take the first record that is no comment, an empty line included; ``None`` where the file has none.
+
+        Raises :class:`~penstock.errors.DataError` where it breaks the grammar or the encoding.
+        """
+        self._begin()
+        window = self._window
+        while window.left or window.fill():
+            if not window.left or self._take_comment():
+                continue
+            found = self._scan()
+            if isinstance(found, Broken):
+                raise refuse_header(found.code, found.message, self._take_line("header"))
+            if found is not None:
+                return self._header(found)
+            window.fill()
+        return None
+
+    def batches(self, width: int) -> Iterator[RecordBatch]:
+        """Take the rest of the file, a batch per block or so; ``width`` is the number of cells due.
+
+        Cutting the file differently cuts the batches differently, and nothing else.
+        """
+        self._begin()
+        window = self._window
+        while window.left or window.fill():
+            assembly = Assembly(self._grammar, window.data, window.base)
+            short = not self._assemble(assembly, width)
+            if not assembly.empty:
+                yield assembly.finish(self._newline)
+            if short:
+                window.fill()
+
+    def _assemble(self, assembly: Assembly, width: int) -> bool:
+        """Take what is there into one batch; tell whether its end leaves the next record decidable."""
+        window = self._window
+        while window.left and window.data is assembly.data and not assembly.full:
+            if self._take_run(assembly, width) or self._take_comment():
+                continue
+            found = self._scan()
+            if found is None:
+                return False
+            self._reach = _NEAR
+            if isinstance(found, Broken):
+                self._reject_line(assembly, found)
+            else:
+                self._take_record(assembly, found, width)
+        return True
+
+    def _begin(self) -> None:
+        """Drop a byte-order mark, once."""
+        window = self._window
+        while not self._begun and window.left < len(_BOM) and window.fill():
+            pass
+        if not self._begun and window.data.startswith(_BOM):
+            self._advance(len(_BOM), "bom")
+        self._begun = True
+
+    def _scan(self) -> Record | Broken | None:
+        window = self._window
+        return take_record(self._grammar, window.data, window.pos, self._newline, at_end=window.at_end)
+
+    def _take_run(self, assembly: Assembly, width: int) -> bool:
+        """Take plain records, as many as follow each other; tell whether there were any."""
+        window = self._window
+        if self._newline is None:
+            return False
+        if self._matcher is None:
+            self._matcher = RunMatcher(self._grammar, self._encoding, width, self._newline)
+        stop = min(len(window.data), window.pos + self._reach)
+        run = self._matcher.take(window.data, window.pos, stop)
+        if run is None:
+            return False
+        self._reach *= 4
+        assembly.add_run(run, window.pos, self._line)
+        if window.offset <= self._broken_to:
+            sign = LF if self._newline == "lf" else CR
+            begun = 1 + window.data.count(sign, window.pos, self._broken_to - window.base)
+            assembly.add_recovered(range(self._line, self._line + min(run.rows, begun)))
+        self._line += run.rows
+        self._advance(run.end, "records")
+        return True
+
+    def _take_record(self, assembly: Assembly, record: Record, width: int) -> None:
+        """Take a record of the careful scan: a blank line, a row, or one whose encoding or width is wrong."""
+        window = self._window
+        content = window.data[window.pos : record.end]
+        problem = self._misread(content) or _misfit(len(record.cells), width)
+        if not content:
+            assembly.add_blank()
+        elif problem:
+            assembly.add_error(*problem, place(content, self._line, window.offset))
+        else:
+            utf_8 = self._encoding == "utf-8" or content.isascii()
+            cells = record.cells if utf_8 else [cell.decode(self._encoding).encode() for cell in record.cells]
+            assembly.add_record(cells, window.pos, self._line, record.end)
+            if window.offset <= self._broken_to:
+                assembly.add_recovered(range(self._line, self._line + 1))
+        self._pass(record, "records")
+
+    def _reject_line(self, assembly: Assembly, broken: Broken) -> None:
+        """Reject a record as the physical line it began on; what follows that line is read as if nothing had been."""
+        self._broken_to = max(self._broken_to, self._window.base + broken.at)
+        assembly.add_error(broken.code, broken.message, self._take_line("records"))
+
+    def _header(self, record: Record) -> Header:
+        window = self._window
+        content = window.data[window.pos : record.end]
+        location = place(content, self._line, window.offset)
+        problem = self._misread(content)
+        if problem:
+            raise refuse_header(*problem, location)
+        self._pass(record, "header")
+        cells = tuple(cell.decode(self._encoding) for cell in record.cells)
+        return Header(cells if content else (), location)
+
+    def _misread(self, content: bytes) -> tuple[str, str] | None:
+        """Tell what is wrong with a record's encoding, if anything is."""
+        try:
+            content.decode(self._encoding)
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start + 1} of the record is not text in {self._encoding}"
+            return verdicts.ENCODING_ERROR, message
+        nul = content.find(b"\0")
+        return (verdicts.ENCODING_ERROR, f"byte {nul + 1} of the record is NUL") if nul >= 0 else None
+
+    def _take_comment(self) -> bool:
+        window, sign = self._window, self._grammar.comment
+        if not sign or not window.data.startswith(sign, window.pos):
+            return False
+        self._take_line("comments")
+        return True
+
+    def _take_line(self, share: Share) -> Location:
+        """Take a physical line of any length, reading on where it is longer than what is there."""
+        window, line, offset = self._window, LongLine(), self._window.offset
+        while True:
+            found = take_line(self._grammar, window.data, window.pos, self._newline, at_end=window.at_end)
+            if found is not None:
+                break
+            # While the kind of newline is open, a CR and what follows it must stay together.
+            cr = window.data.find(CR, window.pos) if self._newline is None else -1
+            certain = cr if cr >= 0 else len(window.data)
+            line.add(window.data[window.pos : certain])
+            self._advance(certain, share)
+            window.fill()
+        line.add(window.data[window.pos : found.end])
+        if found.next == found.end:
+            line.keep_crs()
+        self._newline = found.newline
+        self._advance(found.next, share)
+        self._line += 1
+        return line.location(self._line - 1, offset)
+
+    def _pass(self, record: Record, share: Share) -> None:
+        """Leave a record behind, with all the physical lines it spans."""
+        self._newline = record.newline
+        sign = CR if self._newline == "cr" else LF
+        self._line += self._window.data.count(sign, self._window.pos, record.next)
+        self._advance(record.next, share)
+
+    def _advance(self, pos: int, share: Share) -> None:
+        self._shares[share] += pos - self._window.pos
+        self._window.pos = pos
+
+
+def _misfit(found: int, width: int) -> tuple[str, str] | None:
+    """Tell that a record has too few or too many cells."""
+    if found == width:
+        return None
+    code = verdicts.MISSING_CELL if found < width else verdicts.EXTRA_CELL
+    return code, f"{found} cells where {width} are due"
