@@ -89,11 +89,11 @@ class ItemPlan:
 class Statements:
     """The SQL of one chunk, from text to verdict.
 
-    ``cells`` is a SELECT over ``raw`` (``n``, ``line`` if :attr:`uses_line`, and the text of each field as ``f<i>``) that
-    applies ``prepare`` and the missing values; it gives ``n`` and ``p<i>``.
+    ``cells`` is a SELECT over ``raw`` (``n``, ``source_line`` if :attr:`uses_line`, and the text of each field as ``f<i>``)
+    and ``object`` (one row: ``source_key``, ``source_last_modified``) that applies ``prepare`` and the missing values;
+    it gives ``n`` and ``p<i>``.
     ``judged`` is a SELECT over ``decided`` (``cells`` with the codecs' answers) that gives ``n``, ``errors`` (indexes
     into :attr:`Plan.checks`; NULL for a row without), ``filtered``, ``deleted``, and the columns that items are made of.
-    The parameters ``$source_key`` and ``$source_last_modified`` are bound by the engine where a statement has them.
     """
 
     cells: str

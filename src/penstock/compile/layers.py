@@ -1,0 +1,79 @@
+"""SQL in layers: each layer is a SELECT over the one before that adds columns, so that no expression is written twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from penstock.plan.model import Check
+
+
+def quote_text(text: str) -> str:
+    """Write a text as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def all_of(conditions: Iterable[str]) -> str:
+    """Join conditions by AND; none is TRUE."""
+    return " AND ".join(f"({c})" for c in conditions) or "TRUE"
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """Join conditions by OR; none is FALSE."""
+    return " OR ".join(f"({c})" for c in conditions) or "FALSE"
+
+
+@dataclass(slots=True)
+class Layers:
+    """A SELECT that grows outwards."""
+
+    sql: str
+
+    def add(self, columns: Iterable[tuple[str, str]]) -> None:
+        """Add a layer of columns, each ``(name, expression over the columns so far)``."""
+        listed = ", ".join(f"{expression} AS {name}" for name, expression in columns)
+        if listed:
+            self.sql = f"SELECT *, {listed} FROM ({self.sql})"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A condition under which a row has an error. ``reads`` are the fields that the condition is about."""
+
+    check: int
+    condition: str
+    reads: frozenset[str]
+
+
+@dataclass(slots=True)
+class Faults:
+    """The checks of a plan as they are gathered: those of cells, and those of rows that ``where`` keeps."""
+
+    checks: list[Check] = field(default_factory=list)
+    cells: list[Fault] = field(default_factory=list)
+    rows: list[Fault] = field(default_factory=list)
+
+    def cell(self, check: Check, condition: str, reads: Iterable[str]) -> None:
+        """Add an error that a row has even where ``where`` would have filtered it."""
+        self.cells.append(Fault(self._number(check), condition, frozenset(reads)))
+
+    def row(self, check: Check, condition: str, reads: Iterable[str]) -> None:
+        """Add an error of a row that was kept."""
+        self.rows.append(Fault(self._number(check), condition, frozenset(reads)))
+
+    def _number(self, check: Check) -> int:
+        self.checks.append(check)
+        return len(self.checks) - 1
+
+
+def list_faults(faults: Iterable[Fault]) -> str:
+    """Give the SQL of the list of a row's errors, NULL for none. The list is built only for rows that have one."""
+    found = list(faults)
+    if not found:
+        return "NULL::INTEGER[]"
+    numbers = ", ".join(f"CASE WHEN {fault.condition} THEN {fault.check} END" for fault in found)
+    # Comparing with NULL leaves a condition unknown, and an unknown condition is no error: CASE takes only TRUE.
+    return (
+        f"CASE WHEN {any_of(fault.condition for fault in found)} "
+        f"THEN list_filter([{numbers}], lambda x: x IS NOT NULL) END"
+    )

@@ -1,0 +1,77 @@
+"""From contract to plan: the visible order of the steps, and the whole put together."""
+
+from __future__ import annotations
+
+from penstock.compile.items import ItemSql, build_items
+from penstock.compile.layers import Fault, Layers, list_faults
+from penstock.compile.rows import (
+    RowSql,
+    check_rules,
+    derive_values,
+    filter_rows,
+    read_cells,
+    read_values,
+    refuse_unfit,
+)
+from penstock.compile.table import design_table, read_dialect, read_quality
+from penstock.contract.check import effective_on_duplicate
+from penstock.contract.model import Contract
+from penstock.plan.codec import PLAN_VERSION
+from penstock.plan.model import Field, Plan, Statements
+
+STEPS = (read_cells, read_values, filter_rows, derive_values, check_rules)
+"""What happens to a row, in order; then its items are built."""
+
+
+def compile_contract(contract: Contract) -> Plan:
+    """Compile a contract into the plan that every engine executes.
+
+    Raises :class:`~penstock.errors.ContractError` for what only typing an expression or a key can show.
+    """
+    row = RowSql(contract=contract, cells=Layers(_raw(contract)), judged=Layers("SELECT * FROM decided"))
+    for step in STEPS:
+        step(row)
+    items = build_items(row)
+    refuse_unfit(row, row.read_by_expressions - row.needed_by_where, cells=False)
+    _conclude(row, items)
+    return Plan(
+        version=PLAN_VERSION,
+        name=contract.name,
+        prefix=contract.source.prefix,
+        suffix=contract.source.suffix,
+        dialect=read_dialect(contract.source.dialect),
+        fields=tuple(
+            Field(f.name, f.type, required=f.constraints.required, sensitive=f.sensitive)
+            for f in contract.schema_.fields
+        ),
+        fields_match=contract.schema_.fields_match,
+        codecs=tuple(row.codecs),
+        statements=Statements(row.cells.sql, row.judged.sql, uses_line="source.line" in row.names_used),
+        checks=tuple(row.faults.checks),
+        items=tuple(item.plan for item in items),
+        table=design_table(contract.load, items),
+        on_duplicate=effective_on_duplicate(contract),
+        quality=read_quality(contract.quality),
+    )
+
+
+def _raw(contract: Contract) -> str:
+    """The relation that cells are read from. The object's own facts ride along; what no step uses is never computed."""
+    del contract
+    return "SELECT raw.*, object.source_key, object.source_last_modified FROM raw CROSS JOIN object"
+
+
+def _conclude(row: RowSql, items: tuple[ItemSql, ...]) -> None:
+    """Add ``errors`` and ``filtered``. A row that deletes needs only its key's and its own fields to be valid."""
+    faults = [*row.faults.cells, *row.faults.rows]
+    errors = list_faults(faults)
+    if row.contract.load.delete_where is not None:
+        needed = row.needed_by_delete.union(*(item.reads for item in items))
+        errors = f"CASE WHEN deleted THEN {list_faults(_about(faults, needed))} ELSE {errors} END"
+    has_items = " OR ".join(item.plan.when for item in items)
+    row.judged.add([("errors", errors)])
+    row.judged.add([("filtered", f"errors IS NULL AND NOT (kept AND ({has_items}))")])
+
+
+def _about(faults: list[Fault], fields: frozenset[str]) -> list[Fault]:
+    return [fault for fault in faults if fault.reads <= fields]

@@ -1,0 +1,58 @@
+"""How a batch's text becomes a relation: the SQL by which DuckDB reads verified records, and nothing it has to guess."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.engine.batch import Batch
+from penstock.engine.bind import Binding
+from penstock.plan.model import Plan
+
+
+def raw_sql(
+    plan: Plan, binding: Binding, batch: Batch, path: Path, lines: list[tuple[int, int]] | None
+) -> str:
+    """Write the SELECT that reads a batch: ``n``, ``blank``, each field's text as ``f<i>``, and ``source_line`` if asked.
+
+    ``lines`` are the breaks of :meth:`Batch.lines`, or None where no expression uses the line.
+    """
+    names = [f"f{i}" if i is not None else f"undeclared{c}" for c, i in enumerate(binding.columns)]
+    fields = [f"f{i}" if i in binding.columns else f"NULL::VARCHAR AS f{i}" for i in range(len(plan.fields))]
+    blank = " AND ".join(f"{name} = ''" for name in names)
+    line = "" if lines is None else ", source_line"
+    numbered = (
+        f"SELECT row_number() OVER () - 1 AS n, {blank} AS blank, {', '.join(fields)} "
+        f"FROM read_csv({_text(str(path))}, {_options(plan, batch, names)})"
+    )
+    if lines is None:
+        return numbered
+    breaks = ", ".join(f"({row}, {first})" for row, first in lines)
+    return (
+        f"SELECT raw_rows.*, (breaks.line + n - breaks.row)::HUGEINT{line.replace(', ', ' AS ')} "
+        f"FROM ({numbered}) AS raw_rows ASOF JOIN (VALUES {breaks}) AS breaks(row, line) ON n >= breaks.row"
+    )
+
+
+def _options(plan: Plan, batch: Batch, names: list[str]) -> str:
+    # A record that had to be written anew has all its cells quoted and its quotes doubled.
+    longest = 2 * plan.dialect.max_record_bytes + 3 * len(names) + 16
+    quote = _text(batch.quote)
+    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
+    return ", ".join(
+        (
+            "auto_detect = false, header = false, strict_mode = true, parallel = false, null_padding = false",
+            f"delim = {_text(plan.dialect.delimiter)}, quote = {quote}, escape = {quote}",
+            f"new_line = {_newline(batch.terminator)}",
+            f"max_line_size = {longest}, buffer_size = {max(2 * longest, len(batch.text) + 1024)}",
+            f"columns = {{{columns}}}",
+            f"force_not_null = [{', '.join(_text(name) for name in names)}]",
+        )
+    )
+
+
+def _newline(terminator: str) -> str:
+    return {"\n": "'\\n'", "\r\n": "'\\r\\n'"}[terminator]
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

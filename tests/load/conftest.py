@@ -1,0 +1,116 @@
+"""A whole run in memory: a contract, some bytes, and what became of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.compile.plan import compile_contract
+from penstock.contract.read import read_contract
+from penstock.engine.result import Reject, Write
+from penstock.load.protocols import Refused
+from penstock.load.report import Report
+from penstock.load.run import run_object
+from penstock.plan.codec import read_plan, write_plan
+
+
+@dataclass
+class Memory:
+    """An object, an item writer and a reject writer at once. ``refuse`` names texts whose items are refused."""
+
+    data: bytes
+    refuse: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.writes: list[Write] = []
+        self.found: list[Reject] = []
+
+    key = "incoming/things/today.csv"
+    last_modified = "2026-01-02T03:04:05Z"
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        for start in range(0, len(self.data), size):
+            yield self.data[start : start + size]
+
+
+class Items:
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def write(self, writes: Sequence[Write]) -> list[Refused]:
+        refused = [w for w in writes if any(text in w.body for text in self.memory.refuse)]
+        self.memory.writes.extend(w for w in writes if w not in refused)
+        return [Refused(w, "the service refuses it") for w in refused]
+
+
+class Rejects:
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def write(self, rejects: Sequence[Reject]) -> None:
+        self.memory.found.extend(rejects)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of the bytes."""
+
+    report: Report
+    writes: tuple[Write, ...]
+    rejects: tuple[Reject, ...]
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        return [json.loads(w.body) for w in self.writes if w.operation == "put"]
+
+    @property
+    def deletes(self) -> list[dict[str, Any]]:
+        return [json.loads(w.body) for w in self.writes if w.operation == "delete"]
+
+    @property
+    def codes(self) -> dict[int, list[tuple[str, str | None]]]:
+        """The errors of each rejected line."""
+        return {r.line: [(e.code, e.field) for e in r.errors] for r in self.rejects}
+
+
+Load = Callable[..., Loaded]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Load bytes under a contract of these fields and parts; fields given as text are of the type string."""
+
+    def run(
+        fields: Sequence[Any],
+        data: str | bytes,
+        *,
+        chunk_size: int = 2**20,
+        refuse: tuple[str, ...] = (),
+        **parts: Any,
+    ) -> Loaded:
+        contract = {
+            "penstock": 1,
+            "name": "things",
+            "source": {"prefix": "incoming/things/", "dialect": parts.pop("dialect", {})},
+            "schema": {
+                "fields": [{"name": f, "type": "string"} if isinstance(f, str) else f for f in fields],
+                **parts.pop("schema", {}),
+            },
+            "load": {"table": "things", **parts.pop("load", {"partition_key": "id"})},
+            **parts,
+        }
+        path = tmp_path / "contract.yaml"
+        path.write_text(json.dumps(contract, ensure_ascii=False))
+        plan = read_plan(write_plan(compile_contract(read_contract(path))))
+        memory = Memory(data.encode() if isinstance(data, str) else data, refuse)
+        report = run_object(plan, memory, Items(memory), Rejects(memory), tmp_path, chunk_size=chunk_size)
+        assert report.status != "failed", report.reason
+        assert report.counts.conserved
+        return Loaded(report, tuple(memory.writes), tuple(memory.found))
+
+    return run
