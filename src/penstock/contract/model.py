@@ -1,213 +1,231 @@
 """The contract as it is written: one frozen model per part of the YAML file.
 
-Names and meanings of ``schema`` follow Table Schema (https://datapackage.org/standard/table-schema/, version 2
-where it differs from 1), those of ``dialect`` CSV Dialect (https://specs.frictionlessdata.io/csv-dialect/).
-Cross-checks that need more than one part live in :mod:`penstock.contract.check`.
+The parts that follow a standard, ``schema`` and ``dialect``, live in :mod:`penstock.contract.standard` and are
+named here too. Cross-checks that need more than one part live in :mod:`penstock.contract.check`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Discriminator, Field, Tag
 
-FieldType = Literal[
-    "string", "number", "integer", "boolean", "object", "array", "list", "datetime", "date", "time",
-    "year", "yearmonth", "duration", "geopoint", "geojson", "any",
-]  # fmt: skip
-FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
+from penstock.contract.scalars import FeedName, Many, Name, RejectLimit, Schedule, TableName
+from penstock.contract.standard import (
+    Category,
+    ConstraintsModel,
+    DialectModel,
+    FieldModel,
+    FieldsMatch,
+    FieldType,
+    ItemType,
+    MissingValue,
+    Part,
+    SchemaModel,
+    StandardPart,
+)
+
+__all__ = [
+    "AttributeType",
+    "Category",
+    "ConstraintsModel",
+    "Contract",
+    "DialectModel",
+    "FieldModel",
+    "FieldType",
+    "FieldsMatch",
+    "FunctionModel",
+    "IndexModel",
+    "ItemModel",
+    "ItemType",
+    "KeyModel",
+    "LoadModel",
+    "MissingValue",
+    "Name",
+    "NamedValue",
+    "Part",
+    "QualityModel",
+    "RuleModel",
+    "SchemaModel",
+    "SourceModel",
+    "StandardPart",
+    "TransformModel",
+]
+
 AttributeType = Literal["S", "N", "B", "BOOL", "SS", "NS", "L", "M"]
-Name = Annotated[str, Field(min_length=1)]
-
-
-class Part(BaseModel):
-    """A part of the contract: frozen, and an unknown key is a problem."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=True)
-
-
-class StandardPart(Part):
-    """A part whose keys a standard spells in camel case."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
-
-
-class DialectModel(StandardPart):
-    """How the bytes of a file become records and cells (CSV Dialect)."""
-
-    delimiter: str = ","
-    quote_char: str | None = '"'
-    double_quote: bool = True
-    escape_char: str | None = None
-    skip_initial_space: bool = False
-    header: bool = True
-    comment_char: str | None = None
-    null_sequence: str | None = None
-    line_terminator: str | None = None  # None: found out from the file
-    case_sensitive_header: bool = False
-    encoding: str = "utf-8"
-    max_record_bytes: int = Field(default=1_000_000, alias="max_record_bytes", ge=1)
-
-
-class MissingValue(StandardPart):
-    """A missing value with a label (Table Schema 2)."""
-
-    value: str
-    label: str | None = None
-
-
-class ConstraintsModel(StandardPart):
-    """The constraints of a field (Table Schema)."""
-
-    required: bool = False
-    unique: bool = False
-    min_length: int | None = None
-    max_length: int | None = None
-    minimum: Any = None
-    maximum: Any = None
-    exclusive_minimum: Any = None
-    exclusive_maximum: Any = None
-    pattern: str | None = None
-    enum: tuple[Any, ...] | None = None
-    json_schema: Any = None
-
-
-class FieldModel(StandardPart):
-    """One field of the schema (Table Schema), with the two keys that Penstock adds."""
-
-    name: Name
-    type: FieldType = "string"
-    format: str = "default"
-    title: str | None = None
-    description: str | None = None
-    example: Any = None
-    rdf_type: str | None = None
-    constraints: ConstraintsModel = ConstraintsModel()
-    missing_values: tuple[str | MissingValue, ...] | None = None
-    true_values: tuple[str, ...] = ("true", "True", "TRUE", "1")
-    false_values: tuple[str, ...] = ("false", "False", "FALSE", "0")
-    decimal_char: str = "."
-    group_char: str | None = None
-    bare_number: bool = True
-    delimiter: str = ","
-    item_type: str = "string"
-    categories: tuple[Any, ...] | None = None
-    categories_ordered: bool = False
-    decimal: tuple[int, int] | None = None  # Penstock: [precision, scale] of the number in expressions
-    sensitive: bool = False  # Penstock: the cell stays out of logs and displays
-
-
-class SchemaModel(StandardPart):
-    """A Table Schema descriptor."""
-
-    fields: tuple[FieldModel, ...] = Field(min_length=1)
-    fields_match: FieldsMatch = "exact"
-    missing_values: tuple[str | MissingValue, ...] = ("",)
-    primary_key: str | tuple[str, ...] = ()
-    unique_keys: tuple[tuple[str, ...], ...] = ()
-    foreign_keys: tuple[Any, ...] = ()
-    name: str | None = None
-    title: str | None = None
-    description: str | None = None
-    profile: str | None = Field(default=None, alias="$schema")
 
 
 class SourceModel(Part):
     """Where the feed's files are, and how they are written."""
 
     prefix: Name
-    suffix: str = ".csv"
+    """What the keys of the feed's objects begin with: a folder, such as `incoming/orders/`."""
+    suffix: Name = ".csv"
+    """What the keys of the feed's objects end with; objects that end in `.gz` are unpacked."""
     dialect: DialectModel = DialectModel()
+    """How the bytes of a file become records and cells."""
 
 
 class TransformModel(Part):
     """What happens to a row: SQL expressions in a fixed order."""
 
-    prepare: dict[str, str] = {}
-    where: str | None = None
-    set: dict[str, str] = {}
-    rename: dict[str, str] = {}
-    drop: tuple[str, ...] = ()
+    prepare: dict[Name, Name] = Field(default_factory=dict)
+    """Text to text for a field, before anything else looks at the cell."""
+    where: Name | None = None
+    """A row for which this is not true is filtered."""
+    set: dict[Name, Name] = Field(default_factory=dict)
+    """New values by name, in order; a later one may use an earlier one."""
+    rename: dict[Name, Name] = Field(default_factory=dict)
+    """New names by old name; keys, `drop`, `types` and indexes use the new ones."""
+    drop: Many[str] = ()
+    """Names that don't become attributes; the keys still see them."""
 
 
 class RuleModel(Part):
     """A check of the whole row; NULL passes."""
 
     name: Name
+    """The rule's name, as it stands in the reasons of rejected rows."""
     check: Name
+    """An SQL expression that must not be false."""
 
 
 class NamedValue(Part):
     """An attribute made by a template."""
 
     name: Name
+    """The attribute's name."""
     value: Name
-    allow_separator: bool = False  # a part may hold the template's own separator
+    """A template such as `CUSTOMER#{customer_id}`; `{n:010d}` pads an integer, `{{` and `}}` are braces."""
+    allow_separator: bool = False
+    """Whether a part may hold the template's own separator, so that two rows might share a key."""
 
 
-KeyModel = str | NamedValue
+KeyModel = Annotated[
+    Annotated[str, Tag("(field)")] | Annotated[NamedValue, Tag("(template)")],
+    Discriminator(lambda value: "(template)" if isinstance(value, dict | NamedValue) else "(field)"),
+]
+"""A field's name, or an attribute made by a template."""
+
+Projection = Annotated[
+    Annotated[Literal["ALL", "KEYS_ONLY"], Tag("(word)")] | Annotated[Many[str], Tag("(list)")],
+    Discriminator(lambda value: "(list)" if isinstance(value, list | tuple) else "(word)"),
+]
 
 
 class IndexModel(Part):
     """A global secondary index."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]
+    name: TableName
+    """The index's name."""
     partition_key: KeyModel
+    """The field, or the template, that is the index's partition key."""
     sort_key: KeyModel | None = None
-    projection: Literal["ALL", "KEYS_ONLY"] | tuple[str, ...] = "ALL"
+    """The field, or the template, that is the index's sort key."""
+    projection: Projection = "ALL"
+    """What the index holds beside the keys: `ALL`, `KEYS_ONLY`, or a list of attributes."""
 
 
 class ItemModel(Part):
     """One of several items that a row becomes."""
 
     name: Name
-    when: str | None = None
+    """The item's name, as it stands in the reasons of rejected rows."""
+    when: Name | None = None
+    """The row has this item where this is true; always unless said."""
     partition_key: KeyModel
+    """The field, or the template, that is the item's partition key."""
     sort_key: KeyModel | None = None
-    set: dict[str, str] = {}
-    keep: tuple[str, ...] | None = None  # attributes of the row to keep; all unless said
+    """The field, or the template, that is the item's sort key."""
+    set: dict[Name, Name] = Field(default_factory=dict)
+    """Attributes of this item alone: SQL expressions over the row, by name."""
+    keep: Many[str] | None = None
+    """The row's names that become attributes of this item; all unless said."""
 
 
 class LoadModel(Part):
     """The table, its keys, and what becomes of a row there."""
 
-    table: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]
-    table_exists: bool = False  # the table is somebody else's: it is used, never made
+    table: TableName
+    """The table's name."""
+    table_exists: bool = False
+    """Whether the table is somebody else's: it is used, never made."""
     partition_key: KeyModel | None = None
+    """The field, or the template, that is the partition key; due unless there are `items`."""
     sort_key: KeyModel | None = None
-    indexes: tuple[IndexModel, ...] = ()
-    types: dict[str, AttributeType] = {}
+    """The field, or the template, that is the sort key."""
+    indexes: Many[IndexModel] = ()
+    """Global secondary indexes, at most 20."""
+    types: dict[Name, AttributeType] = Field(default_factory=dict)
+    """DynamoDB types by name, where the default type is not what is wanted."""
     nulls: Literal["omit", "write"] = "omit"
+    """Whether an absent value is left out or written as NULL."""
     on_duplicate: Literal["last", "first", "reject"] = "last"
+    """Which row of one key within a file is loaded; `reject` rejects every row after the first."""
     mode: Literal["upsert", "mirror"] = "upsert"
+    """`upsert` adds and replaces items; `mirror` is not yet available."""
     newest_by: str | None = None
-    delete_where: str | None = None
+    """Not yet available: the field whose greater value stays, across files."""
+    delete_where: Name | None = None
+    """A row for which this is true deletes its key."""
     ttl: KeyModel | None = None
+    """The attribute that holds the second (Unix time) after which DynamoDB deletes the item."""
     stream: Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"] | None = None
+    """What the table's stream shows; no stream unless said."""
     billing: Literal["on-demand", "provisioned"] = "on-demand"
-    read_capacity: int | None = None
-    write_capacity: int | None = None
-    items: tuple[ItemModel, ...] | None = None
+    """How the table's capacity is paid."""
+    read_capacity: int | None = Field(default=None, ge=1)
+    """Read units a second of a provisioned table."""
+    write_capacity: int | None = Field(default=None, ge=1)
+    """Write units a second of a provisioned table."""
+    items: Annotated[Many[ItemModel], Field(min_length=1)] | None = None
+    """The items that a row becomes, where it is not just one."""
 
 
 class QualityModel(Part):
     """When a file is refused as a whole."""
 
-    max_rejects: str | int | None = None  # "5%" of read less blank, or a count
+    max_rejects: RejectLimit | None = None
+    """A count, or a share of the records read less the blank ones such as `5%`, past which nothing is loaded."""
     on_quote_error: Literal["recover", "refuse"] = "recover"
+    """Whether reading goes on at the next line after a quote that is never closed, or the file is refused."""
+
+
+class FunctionModel(Part):
+    """The size of the feed's loader function (AWS Lambda's limits)."""
+
+    memory: int = Field(default=1769, ge=128, le=10_240)
+    """Memory in MB; 1769 is one processor."""
+    timeout: int = Field(default=300, ge=30, le=900)
+    """Seconds that one invocation may take."""
+    storage: int = Field(default=2048, ge=512, le=10_240)
+    """Scratch space under /tmp in MB."""
+    concurrency: int = Field(default=10, ge=2, le=1000)
+    """How many objects are loaded at once, at most; the queue takes no less than 2."""
 
 
 class Contract(Part):
     """What a feed promises: one YAML file."""
 
     penstock: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    """The version of the contract's format: 1."""
+    name: FeedName
+    """The feed's name: lowercase letters, digits and hyphens, beginning with a letter, at most 40."""
     source: SourceModel
+    """Where the feed's files are, and how they are written."""
     schema_: SchemaModel = Field(alias="schema")
+    """A Table Schema descriptor, or the path of a `.json` file that holds one."""
     transform: TransformModel = TransformModel()
-    rules: tuple[RuleModel, ...] = ()
+    """What happens to a row before it is loaded."""
+    rules: Many[RuleModel] = ()
+    """Checks of the whole row."""
     load: LoadModel
+    """The table, its keys, and what becomes of a row there."""
     quality: QualityModel = QualityModel()
+    """When a file is refused as a whole."""
+    function: FunctionModel = FunctionModel()
+    """The size of the loader function."""
     trigger: Literal["queue", "direct"] = "queue"
-    schedule: str | None = None
+    """Whether S3's events reach the function through a queue or directly."""
+    schedule: Schedule | None = None
+    """How often everything in the bucket is compared with what was loaded: `rate(1 hour)` or `cron(...)`."""

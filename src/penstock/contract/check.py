@@ -1,0 +1,35 @@
+"""The cross-checks of a contract: what the model of one part can't see. All problems are collected.
+
+The rest of a contract, its SQL expressions, is parsed and typed by :mod:`penstock.compile`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from penstock.contract.check_load import check_load
+from penstock.contract.check_schema import check_schema
+from penstock.contract.check_source import check_source
+from penstock.contract.check_transform import check_transform
+from penstock.contract.check_unique import check_unique, has_unique
+from penstock.contract.model import Contract
+from penstock.contract.problem import Problem
+from penstock.contract.scalars import canonical_encoding
+
+__all__ = ["canonical_encoding", "check", "effective_on_duplicate"]
+
+
+def check(contract: Contract) -> list[Problem]:
+    """Every problem of a contract whose parts are each of the right shape."""
+    return [
+        *check_source(contract.source, contract.schema_),
+        *check_schema(contract.schema_, contract.source.dialect),
+        *check_transform(contract),
+        *check_load(contract),
+        *check_unique(contract),
+    ]
+
+
+def effective_on_duplicate(contract: Contract) -> Literal["last", "first", "reject"]:
+    """What becomes of rows that share a key: ``reject`` where the schema says that the key is unique."""
+    return "reject" if has_unique(contract.schema_) else contract.load.on_duplicate

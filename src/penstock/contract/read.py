@@ -1,0 +1,181 @@
+"""Reading a contract: every problem at once, each with its file, line and key.
+
+The document is read with the line of everything in it, the model says what is wrong with its shape, and the
+cross-checks say what is wrong between its parts. Where only the shape of some keys is wrong, the rest is
+cross-checked all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from penstock.contract.check import check
+from penstock.contract.document import KeyPath, Node, merge, read_document
+from penstock.contract.model import Contract
+from penstock.contract.problem import Placed, Problem
+from penstock.contract.standard import Part
+from penstock.contract.wording import word
+from penstock.errors import ContractError, UsageError
+
+PROJECT_FILE = "penstock.yaml"
+CONTRACTS_FOLDER = "contracts"
+
+_STAND_INS: dict[KeyPath, str | int] = {
+    ("penstock",): 1,
+    ("name",): "feed",
+    ("source", "prefix"): "feed/",
+    ("load", "table"): "feed",
+}
+"""Values for required keys, so that the rest of a contract can be checked without them."""
+
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+def read_contract(path: Path) -> Contract:
+    """Read and check a contract, a YAML file.
+
+    A contract in the ``contracts`` folder of a project takes the project's ``defaults``. Raises ContractError with
+    a line for every problem, and UsageError if the file can't be read.
+    """
+    contract, problems = examine(path, *read_defaults(path))
+    if contract is None:
+        raise ContractError(in_order(problems))
+    return contract
+
+
+def examine(
+    path: Path, defaults: Node | None = None, problems: Iterable[Placed] = ()
+) -> tuple[Contract | None, list[Placed]]:
+    """A contract and the problems it has; with problems there is no contract. ``defaults`` lie under the file.
+
+    ``problems`` are those known before, of the defaults. Raises UsageError if the file can't be read.
+    """
+    document = read_document(path)
+    found = [*problems, *document.problems]
+    if document.root is None:
+        return None, found
+    root = document.root if defaults is None else merge(defaults, document.root)
+    root = _with_schema_file(root, found)
+    contract, shape, mended = build(Contract, root)
+    found += [problem for problem in shape if problem.path != ("schema",) or not found]
+    if contract is not None:
+        found += place([problem for problem in check(contract) if not _follows(problem, mended)], root)
+    return (None if found else contract), found
+
+
+def read_defaults(path: Path) -> tuple[Node | None, tuple[Placed, ...]]:
+    """The ``defaults`` of the project that a contract belongs to, if it belongs to one, and the file's problems."""
+    folder = path.parent if path.parent.name not in {"", ".."} else path.resolve().parent
+    project = folder.parent / PROJECT_FILE
+    if folder.name != CONTRACTS_FOLDER or not project.is_file():
+        return None, ()
+    document = read_document(project)
+    defaults = document.root.child("defaults") if document.root else None
+    if defaults is not None and not isinstance(defaults.value, dict):
+        defaults = None
+    return defaults, document.problems
+
+
+def in_order(problems: Iterable[Placed]) -> list[str]:
+    """The problems as lines, by file and line, each once."""
+    return list(
+        dict.fromkeys(str(problem) for problem in sorted(problems, key=lambda problem: problem.place))
+    )
+
+
+def place(problems: Iterable[Problem], root: Node) -> list[Placed]:
+    """The problems with the places that the document has for them."""
+    return [Placed(root.place_of(problem.path), problem.path, problem.message) for problem in problems]
+
+
+def build(model: type[AnyPart], root: Node) -> tuple[AnyPart | None, list[Placed], list[KeyPath]]:
+    """A model from a document: the model, the problems of its shape, and the keys that were left out for them.
+
+    There is no model where what is left without those keys has no right shape either.
+    """
+    data = root.plain()
+    try:
+        return model.model_validate(data, by_alias=True, by_name=False), [], []
+    except ValidationError as error:
+        worded = [word(detail, model) for detail in error.errors(include_url=False)]
+    problems = [problem for problem in worded if problem is not None]
+    placed = place(problems, root)
+    mended = [_leave_out(data, problem.path) for problem in problems]
+    _stand_in(data, mended)
+    try:
+        return model.model_validate(data, by_alias=True, by_name=False), placed, mended
+    except ValidationError:
+        return None, placed, mended
+
+
+def _leave_out(data: Any, path: KeyPath) -> KeyPath:
+    """Remove the key that ``path`` leads to, or the nearest one above it that is a key and not a place in a list."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    holder = data
+    for step in path[:-1]:
+        try:
+            holder = holder[step]
+        except (KeyError, IndexError, TypeError):
+            return path  # left out already, with something around it
+    if isinstance(holder, dict) and path:
+        holder.pop(path[-1], None)
+    return path
+
+
+def _stand_in(data: Any, mended: Iterable[KeyPath]) -> None:
+    """Put a value where a required one is wrong or missing, if no cross-check looks at it."""
+    for path in mended:
+        if path in _STAND_INS:
+            holder = data
+            for step in path[:-1]:
+                holder = holder[step]
+            holder[path[-1]] = _STAND_INS[path]
+
+
+def _follows(problem: Problem, mended: Iterable[KeyPath]) -> bool:
+    """Whether a problem may be nothing but the consequence of a key that was left out."""
+    return any(_touches(path, problem.path) for path in mended)
+
+
+def _touches(left_out: KeyPath, path: KeyPath) -> bool:
+    if _gives_names(left_out) and path[0] in {"transform", "load"}:
+        return True
+    if left_out[:2] == ("schema", "fields"):
+        return path[:3] == left_out[:3] or path[:2] in {("schema", "primaryKey"), ("schema", "uniqueKeys")}
+    return left_out[0] == "load" and path[: len(left_out) - 1] == left_out[:-1]
+
+
+def _gives_names(path: KeyPath) -> bool:
+    """Whether the key decides which names the later parts of the contract know, or what type they have."""
+    return path[0] == "transform" or (path[:2] == ("schema", "fields") and path[-1] in {"fields", "name", "type"})
+
+
+def _with_schema_file(root: Node, problems: list[Placed]) -> Node:
+    """The contract with the schema's file in the place of its path."""
+    schema = root.child("schema")
+    if schema is None or not isinstance(schema.value, str):
+        return root
+    path = Path(schema.place.file).parent / schema.value
+    if path.suffix != ".json":
+        problems.append(
+            Placed(schema.place, ("schema",), "must be a Table Schema, or the path of a .json file")
+        )
+        return _without(root, "schema")
+    try:
+        document = read_document(path)
+    except UsageError as error:
+        problems.append(Placed(schema.place, ("schema",), str(error)))
+        return _without(root, "schema")
+    problems += document.problems
+    if document.root is None:
+        return _without(root, "schema")
+    return Node(root.place, {**root.value, "schema": document.root})
+
+
+def _without(node: Node, key: str) -> Node:
+    return Node(node.place, {name: child for name, child in node.value.items() if name != key})

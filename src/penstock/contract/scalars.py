@@ -1,0 +1,188 @@
+"""The small types of the contract's values: texts with a syntax, and limits that keep their digits."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Strict, Tag, WithJsonSchema
+
+T = TypeVar("T")
+
+Many = Annotated[tuple[T, ...], Strict(strict=False)]
+"""A sequence; a list is taken as well as a tuple, its members stay strict."""
+
+OneOrMany = Annotated[
+    Annotated[str, Tag("(text)")] | Annotated[Many[str], Tag("(list)")],
+    Discriminator(lambda value: "(list)" if isinstance(value, list | tuple) else "(text)"),
+]
+"""A name or a list of names."""
+
+ENCODINGS: dict[str, Literal["utf-8", "latin-1", "cp1252"]] = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "latin-1": "latin-1",
+    "latin1": "latin-1",
+    "iso-8859-1": "latin-1",
+    "iso8859-1": "latin-1",
+    "cp1252": "cp1252",
+    "windows-1252": "cp1252",
+}
+"""The encodings by their usual spellings, and the one name each has in the model and the plan."""
+
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+"""What CloudWatch Logs takes as a retention (PutRetentionPolicy)."""
+
+
+def _keep_digits(value: Any) -> Any:
+    """A number becomes its source text; what has none becomes the shortest text of its value."""
+    if isinstance(value, bool | str):
+        return value
+    written = getattr(value, "written", None)
+    if isinstance(written, str):
+        return written
+    if isinstance(value, int | Decimal):
+        return str(value)
+    if isinstance(value, float):
+        raise ValueError("a float does not keep its digits; give a text or a Decimal")  # noqa: TRY004 - pydantic's way
+    raise ValueError(
+        "must be a text, a number or a boolean; write a list or an object as the text of its JSON"
+    )
+
+
+def _canonical_encoding(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    name = ENCODINGS.get(value.strip().lower().replace("_", "-"))
+    if name is not None:
+        return name
+    if value.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")):
+        raise ValueError(f'"{value}" is not a superset of ASCII; convert the files to UTF-8 before they land')
+    raise ValueError(f'"{value}" is not supported; the encodings are utf-8, latin-1 and cp1252')
+
+
+def _reject_limit(value: Any) -> Any:
+    message = 'must be a count such as 100, or a share such as "5%" or "0.5%"'
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns a ValueError into a problem, a TypeError it lets through
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError("can't be negative")
+        return int(value)
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?%", value):
+        raise ValueError(message)
+    if Decimal(value[:-1]) > 100:
+        raise ValueError("can't be more than 100%")
+    return value
+
+
+def _named(pattern: str, message: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _schedule(value: str) -> str:
+    """Amazon EventBridge Scheduler's ``rate()`` and ``cron()`` (User Guide, "Schedule types")."""
+    rate = re.fullmatch(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)", value)
+    if rate:
+        if (int(rate[1]) == 1) == bool(rate[3]):
+            raise ValueError(f"{value} mixes singular and plural; write rate(1 hour) or rate(2 hours)")
+        return value
+    cron = re.fullmatch(r"cron\(([^()]*)\)", value)
+    if not cron:
+        raise ValueError("must be like rate(1 hour) or cron(0 6 * * ? *)")
+    fields = cron[1].split()
+    if len(fields) != 6:
+        raise ValueError(
+            f"cron() takes six fields (minutes hours day-of-month month day-of-week year), not {len(fields)}"
+        )
+    if (fields[2] == "?") == (fields[4] == "?"):
+        raise ValueError("exactly one of cron()'s day-of-month and day-of-week must be ?")
+    for field, kind in zip(fields, _CRON_FIELDS, strict=True):
+        if not re.fullmatch(_CRON_FIELDS[kind], field):
+            raise ValueError(f"cron()'s {kind} can't be {field}")
+    return value
+
+
+def _cron_field(value: str, extra: str = "") -> str:
+    one = rf"{value}(?:-{value})?(?:/[0-9]+)?"
+    return rf"(?:\*(?:/[0-9]+)?{extra}|{one}(?:,{one})*)"
+
+
+_MONTH = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+_CRON_FIELDS = {
+    "minutes": _cron_field("[0-5]?[0-9]"),
+    "hours": _cron_field("(?:[01]?[0-9]|2[0-3])"),
+    "day-of-month": _cron_field("(?:0?[1-9]|[12][0-9]|3[01])", r"|\?|L|LW|[0-9]{1,2}W"),
+    "month": _cron_field(f"(?:0?[1-9]|1[0-2]|{_MONTH})"),
+    "day-of-week": _cron_field("(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)", r"|\?|L|[1-7]L|[1-7]#[1-5]"),
+    "year": _cron_field("(?:19[7-9][0-9]|2[01][0-9][0-9])"),
+}
+
+Name = Annotated[str, Field(min_length=1)]
+Limit = Annotated[
+    str | bool, BeforeValidator(_keep_digits), WithJsonSchema({"type": ["string", "number", "boolean"]})
+]
+"""A value of the field's own type. A number is kept as the text it was written with."""
+
+Encoding = Annotated[Literal["utf-8", "latin-1", "cp1252"], BeforeValidator(_canonical_encoding),
+                     WithJsonSchema({"enum": list(ENCODINGS)})]  # fmt: skip
+RejectLimit = Annotated[str | int, BeforeValidator(_reject_limit),
+                        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0},
+                                                  {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"}]})]  # fmt: skip
+Schedule = Annotated[str, AfterValidator(_schedule)]
+FeedName = Annotated[
+    str,
+    _named(
+        "[a-z][a-z0-9-]{0,39}",
+        "must be lowercase letters, digits and hyphens, begin with a letter, at most 40",
+    ),
+]
+TableName = Annotated[
+    str, _named("[A-Za-z0-9_.-]{3,255}", "must be 3 to 255 letters, digits, underscores, dots and hyphens")
+]
+ProjectName = Annotated[
+    str,
+    _named(
+        "[a-z][a-z0-9-]{0,29}",
+        "must be lowercase letters, digits and hyphens, begin with a letter, at most 30",
+    ),
+]
+RegionName = Annotated[str, _named(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")]
+EmailAddress = Annotated[str, _named(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")]
+
+
+def _without_fmt(value: str) -> str:
+    """Table Schema: "an implementation MUST remove the prefix" of the standard's version 0."""
+    return value.removeprefix("fmt:")
+
+
+Format = Annotated[str, AfterValidator(_without_fmt)]
+
+
+def _retention(value: int) -> int:
+    if value not in LOG_RETENTION_DAYS:
+        nearest = min(LOG_RETENTION_DAYS, key=lambda days: abs(days - value))
+        raise ValueError(
+            f"CloudWatch Logs does not keep logs for {value} days; the nearest that it takes is {nearest}"
+        )
+    return value
+
+
+RetentionDays = Annotated[int, AfterValidator(_retention)]
+
+
+def canonical_encoding(name: str) -> Literal["utf-8", "latin-1", "cp1252"]:
+    """The one name that an encoding has in the plan. Raises ValueError, with a message for people, for any other."""
+    found: Literal["utf-8", "latin-1", "cp1252"] = _canonical_encoding(name)
+    return found
