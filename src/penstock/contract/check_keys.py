@@ -105,7 +105,7 @@ def check_key_uses(contract: Contract, uses: Sequence[KeyUse]) -> Iterator[Probl
 
 
 def _check_field(contract: Contract, use: KeyUse, name: str) -> Iterator[Problem]:
-    if name in contract.transform.drop:
+    if name in contract.transform.drop and name in use.names:
         yield Problem(use.path, f'"{name}" is dropped; a key attribute stays in the item')
     field = use.names.get(name)
     if field is None:

@@ -165,22 +165,28 @@ def _compose(text: str) -> Any:
         raise _SyntaxProblemError(1, "the file is nested too deeply") from error
 
 
+_COMPLAINTS = {
+    "mapping values are not allowed": 'a ":" where none can be; put a text that holds ": " in quotes, '
+    "and check the indentation",
+    "expected <block end>": "the indentation does not fit the lines above",
+    "another document": "the file holds more than one document; a contract is a file of its own",
+}
+
+
 def _explain(error: MarkedYAMLError) -> str:
     """The parser's complaint, with what to do about the commonest ones."""
-    problem = str(error.problem)
+    problem, context = str(error.problem), str(error.context or "")
+    for complaint, meaning in _COMPLAINTS.items():
+        if complaint in problem:
+            return meaning
     if "cannot start any token" in problem:
         character = problem.partition("'")[2].rpartition("'")[0]
         if character == "\\t":
             return "a tab can't indent or separate; use spaces"
         return f"a text that begins with {character} must be put in quotes"
-    if "mapping values are not allowed" in problem:
-        return 'a ":" where none can be; put a text that holds ": " in quotes, and check the indentation'
-    if "expected <block end>" in problem:
-        return "the indentation does not fit the lines above"
-    if "another document" in problem:
-        return "the file holds more than one document; a contract is a file of its own"
-    context = f"{error.context}: " if error.context else ""
-    return f"{context}{problem}"
+    if "flow" in context:
+        return "a comma or a closing bracket is missing here"
+    return f"{context}: {problem}" if context else problem
 
 
 def _require_json(text: str) -> None:

@@ -101,8 +101,7 @@ def build(model: type[AnyPart], root: Node) -> tuple[AnyPart | None, list[Placed
     try:
         return model.model_validate(data, by_alias=True, by_name=False), [], []
     except ValidationError as error:
-        worded = [word(detail, model) for detail in error.errors(include_url=False)]
-    problems = [problem for problem in worded if problem is not None]
+        problems = word(error.errors(include_url=False), model)
     placed = place(problems, root)
     mended = [_leave_out(data, problem.path) for problem in problems]
     _stand_in(data, mended)
@@ -152,7 +151,9 @@ def _touches(left_out: KeyPath, path: KeyPath) -> bool:
 
 def _gives_names(path: KeyPath) -> bool:
     """Whether the key decides which names the later parts of the contract know, or what type they have."""
-    return path[0] == "transform" or (path[:2] == ("schema", "fields") and path[-1] in {"fields", "name", "type"})
+    return path[0] == "transform" or (
+        path[:2] == ("schema", "fields") and path[-1] in {"fields", "name", "type"}
+    )
 
 
 def _with_schema_file(root: Node, problems: list[Placed]) -> Node:

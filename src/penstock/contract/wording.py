@@ -13,6 +13,8 @@ from penstock.contract.document import KeyPath
 from penstock.contract.problem import Problem, near_miss, suggest
 from penstock.contract.standard import ConstraintsModel, FieldModel, Part
 
+_UNKNOWN_KEY = "unknown key"
+_MISSING = "the key is required"
 _EXPECTED = {
     "int_type": "a whole number",
     "bool_type": "true or false",
@@ -23,11 +25,21 @@ _EXPECTED = {
 }
 
 
-def word(error: ErrorDetails, top: type[Part]) -> Problem | None:
-    """The problem that one of pydantic's errors stands for, or None for a consequence of another error.
+def word(errors: Iterable[ErrorDetails], top: type[Part]) -> list[Problem]:
+    """The problems that pydantic's errors stand for; a consequence of another error is none.
 
     ``top`` is the model that was validated: its keys and those below it are what a misspelled key is compared with.
     """
+    problems = [problem for error in errors if (problem := _word(error, top)) is not None]
+    meant = {
+        (*problem.path[:-1], near_miss(str(problem.path[-1]), _known_at(top, problem.path[:-1])))
+        for problem in problems
+        if problem.message.startswith(_UNKNOWN_KEY)
+    }
+    return [problem for problem in problems if problem.message != _MISSING or problem.path not in meant]
+
+
+def _word(error: ErrorDetails, top: type[Part]) -> Problem | None:
     kind, given = error["type"], error["input"]
     # The branches of a union are steps of pydantic's path, but not of the document's.
     path = tuple(step for step in error["loc"] if not (isinstance(step, str) and step.startswith("(")))
@@ -64,7 +76,7 @@ def _broken_limit(kind: str, context: Mapping[str, Any], message: str) -> str:
 def _missing(path: KeyPath) -> str:
     if path[-2:-1] == ("decimal",):
         return "must be two whole numbers, [precision, scale]"
-    return "the key is required"
+    return _MISSING
 
 
 def _wrong_type(kind: str, given: Any) -> str:
@@ -99,17 +111,21 @@ def _unknown_value(path: KeyPath, given: Any, expected: str) -> str:
 def _unknown_key(path: KeyPath, top: type[Part]) -> str:
     key = str(path[-1])
     parts = _parts_at(top, path[:-1])
-    known = [alias for part in parts for alias in keys_of(part)]
+    known = _known_at(top, path[:-1])
     if FieldModel in parts and near_miss(key, known) is None:
         inner = near_miss(key, keys_of(ConstraintsModel))
         if inner is not None:
-            return f'unknown key; did you mean "constraints.{inner}"?'
-    return f"unknown key{suggest(key, known)}"
+            return f'{_UNKNOWN_KEY}; did you mean "constraints.{inner}"?'
+    return f"{_UNKNOWN_KEY}{suggest(key, known)}"
 
 
 def keys_of(part: type[Part]) -> list[str]:
     """The keys of a part as they are written in the file."""
     return [info.alias or name for name, info in part.model_fields.items()]
+
+
+def _known_at(top: type[Part], path: KeyPath) -> list[str]:
+    return [key for part in _parts_at(top, path) for key in keys_of(part)]
 
 
 def _parts_at(top: type[Part], path: KeyPath) -> list[type[Part]]:
