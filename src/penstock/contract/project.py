@@ -1,0 +1,232 @@
+"""A project: a folder with ``penstock.yaml`` and a contract per feed in ``contracts/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from penstock.contract.document import Node, read_document
+from penstock.contract.model import Contract
+from penstock.contract.problem import Place, Placed, suggest
+from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, examine, in_order
+from penstock.contract.scalars import EmailAddress, Many, ProjectName, RegionName, RetentionDays
+from penstock.contract.standard import Part
+from penstock.contract.wording import keys_of
+from penstock.errors import ContractError, UsageError
+
+
+def _check_tags(tags: dict[str, str]) -> dict[str, str]:
+    """AWS's limits on tags, less the few that the stack itself sets."""
+    if len(tags) > 40:
+        raise ValueError(f"at most 40 tags, not {len(tags)}")
+    for key, value in tags.items():
+        if not 1 <= len(key) <= 128 or len(value) > 256:
+            raise ValueError(
+                f'the tag "{key}" is too long: a key has 1 to 128 characters, a value at most 256'
+            )
+        if key.lower().startswith("aws:"):
+            raise ValueError(f'the tag "{key}" begins with aws:, which is reserved')
+    return tags
+
+
+class AlertsModel(Part):
+    """Who is told when something needs a person."""
+
+    email: Many[EmailAddress] = ()
+    """Addresses that alarms are sent to; each must confirm its subscription once."""
+
+
+class LogsModel(Part):
+    """What the functions write and how long it is kept."""
+
+    retention_days: RetentionDays = 30
+    """Days that logs are kept."""
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least important level that is written."""
+
+
+class ProjectModel(Part):
+    """The project's file, `penstock.yaml`."""
+
+    penstock: Literal[1]
+    """The version of the format: 1."""
+    name: ProjectName
+    """The project's name: lowercase letters, digits and hyphens, beginning with a letter, at most 30."""
+    region: RegionName | None = None
+    """The AWS region; the environment's unless said."""
+    alerts: AlertsModel = AlertsModel()
+    """Who is told when something needs a person."""
+    logs: LogsModel = LogsModel()
+    """What the functions write and how long it is kept."""
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    """The processor that the functions run on."""
+    tags: Annotated[dict[str, str], AfterValidator(_check_tags)] = Field(default_factory=dict)
+    """Tags of everything in the stack."""
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    """A part of a contract that lies under every contract: what a contract says itself goes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project that was read without problems. ``feeds`` and ``paths`` go in pairs, in the order of the file names."""
+
+    folder: Path
+    name: str
+    region: str | None
+    alerts: AlertsModel
+    logs: LogsModel
+    architecture: Literal["arm64", "x86_64"]
+    tags: Mapping[str, str]
+    feeds: tuple[Contract, ...]
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    path: Path
+    contract: Contract
+
+    def problem(self, message: str, *path: str) -> Placed:
+        """A problem of this feed; the file's tree is gone by now, so that the line is found anew."""
+        root = read_document(self.path).root
+        place = root.place_of(path) if root is not None else Place(str(self.path), 1)
+        return Placed(place, path, message)
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder with a ``penstock.yaml``, from ``start`` upwards. Raises UsageError if there is none."""
+    folder = start.resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / PROJECT_FILE).is_file():
+            return candidate
+    raise UsageError(f"{start}: no {PROJECT_FILE} here or in a folder above; run this in a project's folder")
+
+
+def read_project(folder: Path) -> Project:
+    """Read and check a project. Raises ContractError with a line for every problem of all its files."""
+    path = folder / PROJECT_FILE
+    document = read_document(path)
+    found = list(document.problems)
+    settings, defaults = None, None
+    if document.root is not None:
+        settings, shape, _ = build(ProjectModel, document.root)
+        found += shape
+        defaults = document.root.child("defaults")
+        found += _check_defaults(defaults)
+    feeds = list(_read_feeds(folder, defaults, found))
+    found += _check_feeds(feeds)
+    if found or settings is None:
+        raise ContractError(in_order(found))
+    return Project(
+        folder=folder,
+        name=settings.name,
+        region=settings.region,
+        alerts=settings.alerts,
+        logs=settings.logs,
+        architecture=settings.architecture,
+        tags=settings.tags,
+        feeds=tuple(feed.contract for feed in feeds),
+        paths=tuple(feed.path for feed in feeds),
+    )
+
+
+def _check_defaults(defaults: Node | None) -> Iterator[Placed]:
+    if defaults is None or not isinstance(defaults.value, dict):
+        return
+    known = keys_of(Contract)
+    for key, node in defaults.value.items():
+        if key in {"name", "penstock"}:
+            yield Placed(node.place, ("defaults", key), "is each contract's own; it has no default")
+        elif key not in known:
+            yield Placed(node.place, ("defaults", key), f"unknown key{suggest(key, known)}")
+
+
+def _read_feeds(folder: Path, defaults: Node | None, found: list[Placed]) -> Iterator[_Feed]:
+    contracts = folder / CONTRACTS_FOLDER
+    paths = sorted(path for path in contracts.glob("*") if path.suffix in {".yaml", ".yml"})
+    if not paths:
+        found.append(
+            Placed(Place(str(folder / PROJECT_FILE), 1), (), f"there are no contracts in {contracts}/*.yaml")
+        )
+    if defaults is not None and isinstance(defaults.value, dict):
+        known = set(keys_of(Contract)) - {"name", "penstock"}
+        defaults = Node(defaults.place, {key: node for key, node in defaults.value.items() if key in known})
+    else:
+        defaults = None
+    for path in paths:
+        if path.suffix == ".yml":
+            message = f"a contract's file ends in .yaml; rename it to {path.stem}.yaml"
+            found.append(Placed(Place(str(path), 1), (), message))
+            continue
+        contract, problems = examine(path, defaults)
+        found += problems
+        if contract is not None:
+            yield _Feed(path, contract)
+
+
+def _check_feeds(feeds: Iterable[_Feed]) -> Iterator[Placed]:
+    for first, second in combinations(feeds, 2):
+        one, two = first.contract, second.contract
+        if one.name == two.name:
+            yield second.problem(f"{first.path} is called {one.name} too", "name")
+        if _overlap(one, two):
+            yield second.problem(
+                f"overlaps with {first.path} ({one.source.prefix}*{one.source.suffix}): an object can be of both feeds, "
+                "and S3 refuses such notifications; give each feed a prefix of its own",
+                "source",
+                "prefix",
+            )
+        if one.load.table == two.load.table:
+            yield from _check_one_table(first, second)
+
+
+def _overlap(one: Contract, two: Contract) -> bool:
+    prefixes, suffixes = (one.source.prefix, two.source.prefix), (one.source.suffix, two.source.suffix)
+    return any(a.startswith(b) for a, b in (prefixes, prefixes[::-1])) and any(
+        a.endswith(b) for a, b in (suffixes, suffixes[::-1])
+    )
+
+
+def _check_one_table(first: _Feed, second: _Feed) -> Iterator[Placed]:
+    """Feeds that write one table must agree on what it is."""
+    one, two = _table_design(first.contract), _table_design(second.contract)
+    for key in one.keys() & two.keys():
+        if one[key] != two[key]:
+            yield second.problem(
+                f"differs from {first.path}, which writes the same table {first.contract.load.table}",
+                "load",
+                key,
+            )
+
+
+def _table_design(contract: Contract) -> dict[str, Any]:
+    """What a feed says of its table; one that says that the table exists says little."""
+    load = contract.load
+    keys = load.items[0] if load.items else load
+    design: dict[str, Any] = {
+        "partition_key": _attribute(keys.partition_key),
+        "sort_key": _attribute(keys.sort_key),
+        "ttl": _attribute(load.ttl),
+    }
+    if load.table_exists:
+        return design
+    return design | {
+        "indexes": {
+            (index.name, _attribute(index.partition_key), _attribute(index.sort_key), index.projection)
+            for index in load.indexes
+        },
+        "stream": load.stream,
+        "billing": load.billing,
+        "read_capacity": load.read_capacity,
+        "write_capacity": load.write_capacity,
+    }
+
+
+def _attribute(key: Any) -> str | None:
+    name = getattr(key, "name", key)
+    return name if name is None else str(name)
