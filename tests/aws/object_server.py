@@ -24,6 +24,9 @@ class Bucket:
     statuses: list[int] = field(default_factory=list)
     """For each GET to come: the status it answers instead."""
     ignore_range: bool = False
+    hide_missing: bool = False
+    """Answer 403 for a missing key, as S3 does to who may not list the bucket."""
+    forbidden: bool = False
     encoding: str | None = None
     requests: list[tuple[str | None, str | None]] = field(default_factory=list)
     """The version and range of each GET."""
@@ -54,7 +57,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(head=True)
 
     def do_GET(self) -> None:
-        self._answer(head=False)
+        if "list-type" in self.path:
+            self._list()
+        else:
+            self._answer(head=False)
+
+    def _list(self) -> None:
+        prefix = parse_qs(urlsplit(self.path).query)["prefix"][0]
+        keys = "".join(
+            f"<Contents><Key>{key}</Key></Contents>"
+            for key in self.server.bucket.objects
+            if key.startswith(prefix)
+        )
+        self._send(200, f"<ListBucketResult>{keys}</ListBucketResult>".encode(), {}, head=False)
 
     def _find(self) -> tuple[str | None, bytes] | None:
         parts = urlsplit(self.path)
@@ -70,7 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.bucket.statuses:
                 return self._send(self.server.bucket.statuses.pop(0), b"", {}, head)
         if found is None:
-            return self._send(404, b"<Error><Code>NoSuchKey</Code></Error>", {}, head)
+            return self._send(403 if self.server.bucket.hide_missing else 404, b"", {}, head)
+        if self.server.bucket.forbidden:
+            return self._send(403, b"", {}, head)
         version, body = found
         if self.headers.get("If-Match", etag(body)) != etag(body):
             return self._send(412, b"<Error><Code>PreconditionFailed</Code></Error>", {}, head)

@@ -1,14 +1,15 @@
 """Objects of S3 are read whole, in order and of one version, whatever happens to connections."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from fake_aws import connect
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from object_server import Bucket, serve_objects
 
-from penstock.aws.connect import Client, Connections
+from penstock.aws.connect import Client
 from penstock.aws.objects import ObjectGoneError, S3Source, find_current
 from penstock.errors import DataError, ServiceError
 
@@ -22,8 +23,9 @@ def bucket() -> Iterator[Bucket]:
 
 
 @pytest.fixture
-def s3(bucket: Bucket, connect: Callable[[str], Connections]) -> Client:
-    return connect(bucket.url).s3
+def s3(bucket: Bucket) -> Iterator[Client]:
+    with connect(bucket.url) as connections:
+        yield connections.s3
 
 
 def _source(s3: Client, key: str = "a.csv", naps: list[float] | None = None) -> S3Source:
@@ -143,3 +145,18 @@ def test_an_empty_object_has_no_blocks_and_is_not_asked_for(bucket: Bucket, s3: 
     bucket.objects["a.csv"] = [("v1", b"")]
     assert list(_source(s3).blocks(10)) == []
     assert bucket.requests == []
+
+
+def test_a_key_that_is_missing_to_who_may_not_list_everything_has_no_current_version(
+    bucket: Bucket, s3: Client
+) -> None:
+    bucket.hide_missing = True
+    bucket.objects["a.csv.old"] = [("v1", BODY)]
+    assert find_current(s3, "landing", "a.csv") is None
+
+
+def test_a_key_that_is_forbidden_is_told_with_what_to_allow(bucket: Bucket, s3: Client) -> None:
+    bucket.objects["a.csv"] = [("v1", BODY)]
+    bucket.forbidden = True
+    with pytest.raises(ServiceError, match="Allow s3:GetObject"):
+        find_current(s3, "landing", "a.csv")

@@ -2,13 +2,14 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
 from batch_server import FakeTable, Fault, serve_table
+from fake_aws import connect
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table
 
 TABLE = Table("orders", False, KeyAttribute("pk", "S"), KeyAttribute("n", "N"), (), None, None, None, None)
-Connect = Callable[[str], Connections]
 
 
 def key(pk: str, n: str | int) -> str:
@@ -50,8 +50,8 @@ def table() -> Iterator[FakeTable]:
 
 
 @pytest.fixture
-def sender(table: FakeTable, connect: Connect) -> Iterator[Sender]:
-    with closing(Sender(connect(table.url), 8)) as made:
+def sender(table: FakeTable) -> Iterator[Sender]:
+    with connect(table.url) as connections, closing(Sender(connections, 8)) as made:
         yield made
 
 
@@ -352,11 +352,15 @@ def test_partitions_take_turns() -> None:
 
 
 def test_without_credentials_nothing_is_sent_and_the_reason_is_told(
-    table: FakeTable, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    table: FakeTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with closing(Sender(connect(table.url), 1)) as sender:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    connections = Connections(region="eu-west-1", endpoint_url=table.url)
+    with closing(Sender(connections, 1)) as sender:
         writer = TableWriter(sender, TABLE)
         with writer, pytest.raises(ServiceError, match="no AWS credentials"):
             writer.write([put("a")])

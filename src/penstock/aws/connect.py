@@ -26,19 +26,24 @@ REQUEST_SECONDS = CONNECT_SECONDS + READ_SECONDS
 class Connections:
     """The clients of one process, each made when it is first asked for.
 
-    ``region``, ``endpoint_url`` and ``profile`` are those of the AWS configuration where they are None.
+    ``region``, ``endpoint_url``, ``profile`` and the keys are those of the AWS configuration where they are None.
     """
 
     region: str | None = None
     endpoint_url: str | None = None
     profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
 
     @cached_property
     def session(self) -> botocore.session.Session:
         # Imported here: it costs a fifth of a second, and commands that need no AWS should not wait for it.
         import botocore.session  # noqa: PLC0415
 
-        return botocore.session.Session(profile=self.profile)
+        session = botocore.session.Session(profile=self.profile)
+        if self.access_key:
+            session.set_credentials(self.access_key, self.secret_key)
+        return session
 
     @cached_property
     def s3(self) -> Client:

@@ -20,6 +20,7 @@ _READ_BYTES = 1 << 18
 _ATTEMPTS = 6
 """Connections in a row that may break without giving a byte."""
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405"}
+_DENIED = {"403", "AccessDenied", "Forbidden"}
 _REPLACED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
@@ -55,17 +56,16 @@ class ObjectVersion:
 def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
     """Give the key's current version, or None where there is none: it was deleted, or never there.
 
-    Needs s3:GetObject on the object, and s3:ListBucket on the bucket, without which S3 answers for a missing key as
-    it does for a forbidden one. Raises :class:`~penstock.errors.ServiceError`.
+    Needs s3:GetObject on the object, and s3:ListBucket on the bucket for its prefix: S3 answers for a missing key as it
+    does for a forbidden one to who may not list. Raises :class:`~penstock.errors.ServiceError`.
     """
     try:
         found = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error_code(error) in _MISSING:
+        code = error_code(error)
+        if code in _MISSING or (code in _DENIED and not _is_listed(s3, bucket, key)):
             return None
-        raise explain_error(
-            error, f"look at s3://{bucket}/{key}", "s3:GetObject and s3:ListBucket"
-        ) from error
+        raise explain_error(error, f"look at s3://{bucket}/{key}", "s3:GetObject") from error
     except BotoCoreError as error:
         raise explain_error(error, f"look at s3://{bucket}/{key}", "s3:GetObject") from error
     encoding = found.get("ContentEncoding", "").lower()
@@ -78,6 +78,14 @@ def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
         last_modified=f"{found['LastModified']:%Y-%m-%dT%H:%M:%SZ}",
         packed=key.lower().endswith(".gz") or "gzip" in encoding,
     )
+
+
+def _is_listed(s3: Client, bucket: str, key: str) -> bool:
+    try:
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    except AwsError as error:
+        raise explain_error(error, f"look for s3://{bucket}/{key}", "s3:ListBucket") from error
+    return any(listed["Key"] == key for listed in found.get("Contents", ()))
 
 
 class S3Source:

@@ -1,0 +1,204 @@
+"""What is known of each object: the version applied, the claim of who is at work on it, and whether to look again.
+
+The loader never works on a key without its claim, and looks at the key only when it has it. So of two workers one is
+at work, and what it finds is the newest version there is: nothing older can overwrite it. An event that meets a live
+claim sets ``pending`` and is done; the worker sees that when it ends its claim, and looks again. A claim ends by itself at its
+expiry, so that a worker that died holds nobody up; before that moment its requests have ended.
+
+An item of an object is ``pk`` = ``OBJECT#<bucket>/<key>``, ``sk`` = ``STATE``; it has no expiry of its own (the table's
+time to live is ``expires_at``, which only runs have).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from penstock.aws.attributes import from_item, to_item
+from penstock.aws.connect import Client
+from penstock.aws.explain import AwsError, error_code, explain_error
+from penstock.errors import ServiceError
+
+_ROUNDS = 10
+"""How often a claim may slip between being met and being marked before that is no coincidence."""
+
+
+class LostClaimError(ServiceError):
+    """The claim ran out and another worker has taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A version that was dealt with: loaded, or refused by the plan of that hash."""
+
+    version: str
+    etag: str
+    status: Literal["done", "rejected"]
+    plan: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the ledger says of an object."""
+
+    applied: Applied | None = None
+    claim_run: str | None = None
+    claim_expires_at: float = 0.0
+    pending: bool = False
+
+    def settles(self, plan: str, *, version: str | None = None, etag: str | None = None) -> bool:
+        """Tell whether the version, or the content of that ETag, needs nothing more.
+
+        A version that was loaded is not loaded again, whatever the plan. One that was refused is judged again by
+        another plan: that is how a contract is mended.
+        """
+        applied = self.applied
+        if applied is None or (applied.status == "rejected" and applied.plan != plan):
+            return False
+        return applied.version == version or applied.etag == etag
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on an object, until ``expires_at`` (seconds of the epoch).
+
+    ``attempt`` counts the claims since the object was last settled. ``interrupted`` is the run of the worker whose claim
+    ran out, if that is how this one came about. ``state`` is what the ledger said when the claim was made.
+    """
+
+    bucket: str
+    key: str
+    run: str
+    expires_at: float
+    attempt: int
+    interrupted: str | None
+    state: State
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger table. Needs dynamodb:GetItem, dynamodb:PutItem and dynamodb:UpdateItem on it."""
+
+    dynamodb: Client
+    table: str
+    clock: Callable[[], float] = time.time
+
+    def read_state(self, bucket: str, key: str) -> State:
+        """Give what is known of an object, as of now."""
+        try:
+            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(bucket, key), ConsistentRead=True)
+        except AwsError as error:
+            raise self.explain(error, "dynamodb:GetItem") from error
+        return _state(from_item(answer.get("Item", {})))
+
+    def claim(self, feed: str, bucket: str, key: str, run: str, expires_at: float) -> Claim | None:
+        """Claim an object for a run. None where another's claim is live; then the object is marked as pending."""
+        for _ in range(_ROUNDS):
+            claim = self._try_claim(feed, bucket, key, run, expires_at)
+            if claim is not None or self._mark_pending(bucket, key):
+                return claim
+        raise ServiceError(
+            f"s3://{bucket}/{key} was claimed and let go again too often to be claimed. Try again."
+        )
+
+    def _try_claim(self, feed: str, bucket: str, key: str, run: str, expires_at: float) -> Claim | None:
+        # A request whose answer was lost is sent again by botocore, and finds its own claim.
+        old = self._update(
+            bucket,
+            key,
+            "SET feed = :feed, claim_run = :run, claim_expires_at = :end, attempt = if_not_exists(attempt, :zero) + :one "
+            "REMOVE pending",
+            "attribute_not_exists(claim_run) OR claim_expires_at <= :now OR claim_run = :run",
+            {":feed": feed, ":run": run, ":end": expires_at, ":now": self.clock(), ":zero": 0, ":one": 1},
+        )
+        if old is None:
+            return None
+        state = _state(old)
+        interrupted = state.claim_run if state.claim_run != run else None
+        return Claim(bucket, key, run, expires_at, old.get("attempt", 0) + 1, interrupted, state)
+
+    def _mark_pending(self, bucket: str, key: str) -> bool:
+        condition = "attribute_exists(claim_run) AND claim_expires_at > :now"
+        values = {":now": self.clock(), ":yes": True}
+        return self._update(bucket, key, "SET pending = :yes", condition, values) is not None
+
+    def settle(self, claim: Claim, applied: Applied | None) -> bool:
+        """End a claim, and note what was applied (None: there was nothing to do).
+
+        True where an event came in the meantime, so that the key is to be looked at again. Raises
+        :class:`LostClaimError` where another worker has the claim.
+        """
+        note = {} if applied is None else {":applied": asdict(applied)}
+        update = (
+            "SET applied = :applied " if note else ""
+        ) + "REMOVE claim_run, claim_expires_at, attempt, pending"
+        old = self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
+        if old is not None:
+            return bool(old.get("pending", False))
+        # The claim is no longer ours; or its end was written, and only the answer to that was lost. To look again is
+        # right then, for nobody knows any more whether an event came in.
+        now = self.read_state(claim.bucket, claim.key).applied
+        if applied is None or (now is not None and now.run == applied.run):
+            return True
+        raise LostClaimError(
+            f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
+            "taken over. Give the function more time."
+        )
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim up; the object is as it was before, and whoever is told of it next may claim it."""
+        self._update(
+            claim.bucket,
+            claim.key,
+            "REMOVE claim_run, claim_expires_at",
+            "claim_run = :run",
+            {":run": claim.run},
+        )
+
+    def _update(
+        self, bucket: str, key: str, update: str, condition: str, values: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Write under a condition. Give the item as it was before, or None where the condition did not hold."""
+        try:
+            answer = self.dynamodb.update_item(
+                TableName=self.table,
+                Key=_key(bucket, key),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=to_item(values),
+                ReturnValues="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return None
+            raise self.explain(error, "dynamodb:UpdateItem") from error
+        except AwsError as error:
+            raise self.explain(error, "dynamodb:UpdateItem") from error
+        return from_item(answer.get("Attributes", {}))
+
+    def explain(self, error: Exception, needs: str) -> ServiceError:
+        """Give the error to raise for one of the ledger's."""
+        if error_code(error) == "ResourceNotFoundException":
+            return ServiceError(
+                f"There is no ledger {self.table} here. Deploy the project, or correct the region."
+            )
+        return explain_error(error, f"use the ledger {self.table}", needs)
+
+
+def _key(bucket: str, key: str) -> dict[str, Any]:
+    return to_item({"pk": f"OBJECT#{bucket}/{key}", "sk": "STATE"})
+
+
+def _state(item: dict[str, Any]) -> State:
+    applied = item.get("applied")
+    return State(
+        applied=Applied(**applied) if applied else None,
+        claim_run=item.get("claim_run"),
+        claim_expires_at=float(item.get("claim_expires_at", 0.0)),
+        pending=bool(item.get("pending", False)),
+    )

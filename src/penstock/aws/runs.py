@@ -1,0 +1,178 @@
+"""Runs in the ledger: written by the loader, read by ``penstock runs``.
+
+A run's item is ``pk`` = ``RUN#<id>``, ``sk`` = ``RUN``. Only runs have ``started_at``, so the index ``by_feed``
+(``feed``, ``started_at``) holds runs alone. They go by the table's time to live, ``expires_at``, after 400 days.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from penstock.aws.attributes import from_item, to_item
+from penstock.aws.explain import AwsError, error_code
+from penstock.aws.ledger import Ledger
+from penstock.load.report import Report
+
+_KEPT_SECONDS = 400 * 86_400
+_TOP_ERRORS = 10
+
+RunStatus = Literal["running", "done", "rejected", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The loading of one version of an object. Times are ISO 8601 in UTC; ``counts`` and ``items`` are a report's.
+
+    ``errors`` holds the ten most frequent codes. ``rejects`` and ``report`` are where those lie (``s3://...``), or None.
+    """
+
+    id: str
+    feed: str
+    bucket: str
+    key: str
+    version: str
+    started_at: str
+    status: RunStatus = "running"
+    attempt: int = 1
+    request_id: str | None = None
+    ended_at: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    plan: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    items: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    seconds: float = 0.0
+    write_units: int = 0
+    throttled: int = 0
+    resent: int = 0
+    rejects: str | None = None
+    report: str | None = None
+
+
+def format_time(moment: float) -> str:
+    """Give a moment of the epoch as ISO 8601 in UTC, to the millisecond, so that times sort as text."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_run_id(moment: float) -> str:
+    """Make an id that sorts by time and can be read: ``2026-11-23T05-30-00Z-1f0c9a3e``."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H-%M-%SZ}-{secrets.token_hex(4)}"
+
+
+def conclude_run(run: Run, report: Report, ended_at: str) -> Run:
+    """Give a run as its report says that it ended."""
+    top = sorted(report.errors.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_ERRORS]
+    return replace(
+        run,
+        status=report.status,
+        ended_at=ended_at,
+        code=report.code,
+        reason=report.reason,
+        plan=report.plan,
+        counts=asdict(report.counts),
+        items=asdict(report.items),
+        errors=dict(top),
+        bytes=report.bytes,
+        seconds=report.seconds,
+        write_units=report.write_units,
+        throttled=report.throttled,
+        resent=report.resent,
+    )
+
+
+def put_run(ledger: Ledger, run: Run) -> None:
+    """Write a run, over what was written of it before. Needs dynamodb:PutItem."""
+    values = asdict(run)
+    values.pop("id")
+    started = datetime.fromisoformat(run.started_at).timestamp()
+    key = {"pk": f"RUN#{run.id}", "sk": "RUN", "expires_at": int(started) + _KEPT_SECONDS}
+    try:
+        ledger.dynamodb.put_item(TableName=ledger.table, Item=to_item({**values, **key}))
+    except AwsError as error:
+        raise ledger.explain(error, "dynamodb:PutItem") from error
+
+
+def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> None:
+    """Say of a run that its worker died. Nothing is changed where the run came to an end after all."""
+    reason = "The worker ended before the run did: it ran out of time or memory. Its log says more."
+    try:
+        ledger.dynamodb.update_item(
+            TableName=ledger.table,
+            Key=_key(run_id),
+            UpdateExpression="SET #status = :failed, reason = :reason, ended_at = :ended_at",
+            ConditionExpression="#status = :running",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item(
+                {":failed": "failed", ":running": "running", ":reason": reason, ":ended_at": ended_at}
+            ),
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise ledger.explain(error, "dynamodb:UpdateItem") from error
+    except AwsError as error:
+        raise ledger.explain(error, "dynamodb:UpdateItem") from error
+
+
+def get_run(ledger: Ledger, run_id: str) -> Run | None:
+    """Give a run by its id, or None where there is none. Needs dynamodb:GetItem."""
+    try:
+        answer = ledger.dynamodb.get_item(TableName=ledger.table, Key=_key(run_id), ConsistentRead=True)
+    except AwsError as error:
+        raise ledger.explain(error, "dynamodb:GetItem") from error
+    return _run(answer["Item"]) if "Item" in answer else None
+
+
+def list_runs(ledger: Ledger, feed: str | None = None, limit: int = 20) -> list[Run]:
+    """Give the latest runs of a feed, or of all feeds, the newest first.
+
+    Needs dynamodb:Query on the index ``by_feed``; dynamodb:Scan on it for all feeds, which reads every run that is kept.
+    """
+    if feed is None:
+        return heapq.nlargest(limit, _pages(ledger, "scan", {}), key=lambda run: (run.started_at, run.id))
+    request = {
+        "KeyConditionExpression": "feed = :feed",
+        "ExpressionAttributeValues": to_item({":feed": feed}),
+        "ScanIndexForward": False,
+        "Limit": limit,
+    }
+    found: list[Run] = []
+    for run in _pages(ledger, "query", request):
+        found.append(run)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _pages(ledger: Ledger, operation: str, request: Mapping[str, Any]) -> Iterator[Run]:
+    ask = {"TableName": ledger.table, "IndexName": "by_feed", **request}
+    try:
+        while True:
+            answer = getattr(ledger.dynamodb, operation)(**ask)
+            yield from map(_run, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    except AwsError as error:
+        raise ledger.explain(error, f"dynamodb:{operation.title()} on its index by_feed") from error
+
+
+def _key(run_id: str) -> dict[str, Any]:
+    return to_item({"pk": f"RUN#{run_id}", "sk": "RUN"})
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    values = from_item(item)
+    known = {found.name for found in fields(Run)}
+    return Run(
+        id=values["pk"].removeprefix("RUN#"),
+        **{name: value for name, value in values.items() if name in known},
+    )

@@ -1,0 +1,263 @@
+"""The ledger lets one worker at a time work on a key, loses no event, and remembers what was done."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from embedded_aws import World, make_world, run_server
+from fake_aws import connect
+
+from penstock.aws.attributes import from_attribute, from_item, to_attribute, to_item
+from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, State
+from penstock.aws.runs import (
+    Run,
+    conclude_run,
+    format_time,
+    get_run,
+    list_runs,
+    mark_interrupted,
+    new_run_id,
+    put_run,
+)
+from penstock.errors import ServiceError
+from penstock.load.report import Counts, ItemCounts, Report
+from penstock.local.server import Server
+
+pytestmark = pytest.mark.aws
+
+KEY = ("landing", "incoming/orders/a b+ü.csv")
+V1 = Applied("v1", "e1", "done", "plan-1", "run-1")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server() as started:
+        yield started
+
+
+@pytest.fixture
+def world(server: Server) -> Iterator[World]:
+    with make_world(server) as made:
+        yield made
+
+
+@pytest.fixture
+def ledger(world: World) -> Ledger:
+    return world.ledger
+
+
+def claim(world: World, run: str, seconds: float = 60) -> Claim | None:
+    return world.ledger.claim("orders", *KEY, run, world.now + seconds)
+
+
+def test_an_object_nobody_worked_on_has_no_state(ledger: Ledger) -> None:
+    assert ledger.read_state(*KEY) == State()
+
+
+def test_a_claim_keeps_others_out_until_it_is_settled(world: World) -> None:
+    first = claim(world, "run-1")
+    assert first is not None
+    assert (first.attempt, first.interrupted, first.state) == (1, None, State())
+    assert claim(world, "run-2") is None
+    world.ledger.settle(first, V1)
+    third = claim(world, "run-3")
+    assert third is not None
+    assert third.state.applied == V1
+
+
+def test_of_many_workers_at_once_one_gets_the_claim(world: World) -> None:
+    got: list[Claim | None] = []
+    workers = [threading.Thread(target=lambda n=n: got.append(claim(world, f"run-{n}"))) for n in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(got) == 8
+    (winner,) = [found for found in got if found is not None]
+    assert world.ledger.settle(winner, V1) is True, "the others' events are still to be looked at"
+
+
+def test_what_is_settled_says_what_was_applied_and_holds_no_claim(world: World) -> None:
+    mine = claim(world, "run-1")
+    assert mine is not None
+    assert world.ledger.settle(mine, V1) is False
+    assert world.ledger.read_state(*KEY) == State(applied=V1)
+
+
+def test_an_event_that_meets_a_live_claim_is_seen_when_the_claim_ends(world: World) -> None:
+    mine = claim(world, "run-1")
+    assert mine is not None
+    claim(world, "run-2")
+    assert world.ledger.read_state(*KEY).pending
+    assert world.ledger.settle(mine, V1) is True
+    state = world.ledger.read_state(*KEY)
+    assert (state.pending, state.claim_run) == (False, None)
+
+
+def test_settling_without_anything_done_keeps_what_was_applied_before(world: World) -> None:
+    for run, applied in (("run-1", V1), ("run-2", None)):
+        mine = claim(world, run)
+        assert mine is not None
+        world.ledger.settle(mine, applied)
+    assert world.ledger.read_state(*KEY).applied == V1
+
+
+def test_a_claim_that_ran_out_is_taken_over_and_its_run_named(world: World) -> None:
+    claim(world, "run-1", seconds=60)
+    world.now += 59
+    assert claim(world, "run-2") is None
+    world.now += 1
+    second = claim(world, "run-3")
+    assert second is not None
+    assert (second.interrupted, second.attempt) == ("run-1", 2)
+
+
+def test_who_lost_the_claim_can_not_settle_it_and_does_not_disturb_it(world: World) -> None:
+    late = claim(world, "run-1", seconds=60)
+    assert late is not None
+    world.now += 61
+    assert claim(world, "run-2") is not None
+    with pytest.raises(LostClaimError, match="took longer than its claim"):
+        world.ledger.settle(late, V1)
+    world.ledger.release(late)
+    state = world.ledger.read_state(*KEY)
+    assert (state.claim_run, state.applied) == ("run-2", None)
+
+
+def test_a_released_claim_is_free_and_counts_as_an_attempt(world: World) -> None:
+    first = claim(world, "run-1")
+    assert first is not None
+    world.ledger.release(first)
+    second = claim(world, "run-2")
+    assert second is not None
+    assert (second.attempt, second.interrupted) == (2, None)
+    world.ledger.settle(second, V1)
+    third = claim(world, "run-3")
+    assert third is not None
+    assert third.attempt == 1
+
+
+def test_a_claim_whose_answer_was_lost_finds_itself(world: World) -> None:
+    first, again = claim(world, "run-1"), claim(world, "run-1")
+    assert first is not None
+    assert again is not None
+    assert again.interrupted is None
+
+
+def test_a_settlement_whose_answer_was_lost_is_not_taken_for_a_lost_claim(world: World) -> None:
+    mine = claim(world, "run-1")
+    assert mine is not None
+    world.ledger.settle(mine, V1)
+    assert world.ledger.settle(mine, V1) is True, "whether an event came in is not known: look again"
+
+
+@pytest.mark.parametrize(
+    ("applied", "version", "plan", "settled"),
+    [
+        (None, "v1", "plan-1", False),
+        (V1, "v1", "plan-1", True),
+        (V1, "v1", "plan-2", True),
+        (V1, "v2", "plan-1", False),
+        (replace(V1, status="rejected"), "v1", "plan-1", True),
+        (replace(V1, status="rejected"), "v1", "plan-2", False),
+    ],
+)
+def test_a_loaded_version_is_settled_for_good_and_a_refused_one_until_the_plan_changes(
+    applied: Applied | None, version: str, plan: str, settled: bool
+) -> None:
+    assert State(applied=applied).settles(plan, version=version) is settled
+
+
+def test_the_ledger_that_is_not_there_is_told(server: Server) -> None:
+    with connect(server.endpoint, "999999999999") as connections:
+        ledger = Ledger(connections.dynamodb, "none")
+        with pytest.raises(ServiceError, match="There is no ledger none here"):
+            ledger.read_state(*KEY)
+        with pytest.raises(ServiceError, match="There is no ledger none here"):
+            ledger.claim("orders", *KEY, "run-1", 1.0)
+        with pytest.raises(ServiceError, match="There is no ledger none here"):
+            list_runs(ledger)
+
+
+RUN = Run("2026-11-23T05-30-00Z-00000000", "orders", *KEY, "v1", "2026-11-23T05:30:00.000Z")
+REPORT = Report(
+    "orders",
+    KEY[1],
+    "rejected",
+    Counts(read=3, rejected=2, withheld=1),
+    ItemCounts(),
+    {f"code-{n:02d}": n for n in range(1, 15)},
+    code="reject-limit",
+    reason="too many",
+    seconds=1.25,
+    write_units=7,
+    plan="plan-1",
+)
+
+
+def test_a_run_reads_back_as_it_was_written(ledger: Ledger) -> None:
+    put_run(ledger, RUN)
+    assert get_run(ledger, RUN.id) == RUN
+    ended = conclude_run(RUN, REPORT, "2026-11-23T05:31:00.000Z")
+    put_run(ledger, ended)
+    assert get_run(ledger, RUN.id) == ended
+    assert (ended.status, ended.counts["withheld"], ended.seconds) == ("rejected", 1, 1.25)
+
+
+def test_of_many_errors_a_run_keeps_the_ten_most_frequent() -> None:
+    ended = conclude_run(RUN, REPORT, "2026-11-23T05:31:00.000Z")
+    assert list(ended.errors) == [f"code-{n:02d}" for n in range(14, 4, -1)]
+
+
+def test_an_unknown_run_is_none(ledger: Ledger) -> None:
+    assert get_run(ledger, "none") is None
+
+
+def test_runs_are_listed_the_newest_first_by_feed_and_over_all(world: World) -> None:
+    for n in range(6):
+        feed = ("orders", "returns")[n % 2]
+        put_run(world.ledger, replace(RUN, id=f"r{n}", feed=feed, started_at=f"2026-11-23T05:3{n}:00.000Z"))
+    claim(world, "run-1")  # an object's state is no run
+    assert [run.id for run in list_runs(world.ledger, "orders")] == ["r4", "r2", "r0"]
+    assert [run.id for run in list_runs(world.ledger, "orders", limit=2)] == ["r4", "r2"]
+    assert [run.id for run in list_runs(world.ledger, limit=4)] == ["r5", "r4", "r3", "r2"]
+    assert list_runs(world.ledger, "none") == []
+
+
+def test_a_run_whose_worker_died_is_marked_and_one_that_ended_is_not(ledger: Ledger) -> None:
+    put_run(ledger, RUN)
+    put_run(ledger, replace(RUN, id="ended", status="done"))
+    for run_id in (RUN.id, "ended", "none"):
+        mark_interrupted(ledger, run_id, "2026-11-23T06:00:00.000Z")
+    dead, ended = get_run(ledger, RUN.id), get_run(ledger, "ended")
+    assert dead is not None
+    assert ended is not None
+    assert (dead.status, dead.ended_at) == ("failed", "2026-11-23T06:00:00.000Z")
+    assert "worker ended" in str(dead.reason)
+    assert ended.status == "done"
+    assert get_run(ledger, "none") is None
+
+
+def test_only_runs_expire(world: World) -> None:
+    put_run(world.ledger, RUN)
+    claim(world, "run-1")
+    expiring = [item["pk"]["S"] for item in world.scan(world.ledger.table) if "expires_at" in item]
+    assert expiring == [f"RUN#{RUN.id}"]
+
+
+def test_run_ids_sort_by_time_and_differ() -> None:
+    earlier, later = new_run_id(1_795_411_800.0), new_run_id(1_795_411_801.0)
+    assert earlier.startswith("2026-11-23T05-30-00Z-")
+    assert earlier < later
+    assert new_run_id(0.0) != new_run_id(0.0)
+    assert format_time(1_795_411_800.25) == "2026-11-23T05:30:00.250Z"
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, False, 0, -5, 1.5, 1e-9, "", "ü", [1, [], {}], {"a": {"b": [None]}}]
+)
+def test_values_survive_as_attributes(value: Any) -> None:
+    assert from_attribute(to_attribute(value)) == value
+    assert from_item(to_item({"a": value})) == ({} if value is None else {"a": value})
