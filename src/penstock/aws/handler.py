@@ -1,0 +1,114 @@
+"""The loader as a Lambda function: what an invocation says, what is done about it, what is answered.
+
+To a queue the answer names the messages that failed, and only those come back. Other callers are told of a failure by
+an error, so that Lambda calls again and in the end keeps the event.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from functools import cache
+from typing import Any
+
+from penstock.aws.connect import Connections
+from penstock.aws.events import Batch, EventError, ObjectHint, Schedule, Unreadable, decode_event
+from penstock.aws.ledger import Ledger
+from penstock.aws.load import RETRIED, Budget, Loader, Outcome, load_key, make_budget
+from penstock.aws.log import Log
+from penstock.aws.send import Sender
+from penstock.aws.settings import Settings, read_settings
+from penstock.aws.sweep import sweep_prefix
+from penstock.aws.write import LANES
+from penstock.errors import PenstockError, ServiceError
+from penstock.plan.codec import read_plan
+
+
+class NotLoadedError(ServiceError):
+    """Something of an invocation could not be loaded, and is to be tried again."""
+
+
+def handle(event: object, context: Any) -> dict[str, Any]:
+    """Answer an invocation. ``context`` is Lambda's."""
+    settings, loader, log = _start()
+    log = log.bind(request_id=context.aws_request_id)
+    return respond(event, settings, loader, make_budget(context.get_remaining_time_in_millis() / 1000), log)
+
+
+@cache
+def _start() -> tuple[Settings, Loader, Log]:
+    """Make what lasts as long as the container."""
+    settings = read_settings(os.environ)
+    connections = Connections()
+    loader = Loader(
+        plan=read_plan(settings.plan.read_text()),
+        s3=connections.s3,
+        sns=connections.sns,
+        sender=Sender(connections, LANES),
+        ledger=Ledger(connections.dynamodb, settings.ledger),
+        artifacts=settings.artifacts,
+        topic=settings.topic,
+    )
+    return settings, loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed})
+
+
+def respond(event: object, settings: Settings, loader: Loader, budget: Budget, log: Log) -> dict[str, Any]:
+    """Do what an event asks for, and give the answer that its sender understands.
+
+    Raises :class:`NotLoadedError` or :class:`~penstock.aws.events.EventError` where the sender is not a queue.
+    """
+    try:
+        batch = decode_event(event)
+    except EventError as error:
+        log.failure("event not understood", outcome="failed", reason=str(error))
+        raise
+    failed = _work_off(batch, settings, loader, budget, log)
+    if batch.queued:
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    if failed:
+        raise NotLoadedError("Not everything was loaded; the log above says what and why. It is tried again.")
+    return {"outcome": "done"}
+
+
+def _work_off(batch: Batch, settings: Settings, loader: Loader, budget: Budget, log: Log) -> list[str]:
+    """Work off the hints, each key once. Gives the messages that failed, in order; for none, the empty name."""
+    seen: dict[tuple[str, str] | None, Outcome] = {}
+    failed: dict[str, None] = {}
+    if not batch.hints:
+        log.info("nothing to load in this event", outcome="ignored")
+    for hint in batch.hints:
+        if isinstance(hint, Unreadable):
+            log.failure(
+                "message not understood", outcome="failed", message_id=hint.message_id, reason=str(hint.error)
+            )
+            failed[hint.message_id] = None
+            continue
+        # Messages of one key were all there when this began, so that one look at the key answers them all.
+        name = (hint.bucket, hint.key) if isinstance(hint, ObjectHint) else None
+        if name not in seen:
+            seen[name] = _follow(hint, settings, loader, budget, log)
+        if seen[name] in RETRIED:
+            failed[hint.message_id or ""] = None
+    return list(failed)
+
+
+def _follow(
+    hint: ObjectHint | Schedule, settings: Settings, loader: Loader, budget: Budget, log: Log
+) -> Outcome:
+    if budget.left <= 0:
+        log.warning("no time left for this hint", outcome="unfinished")
+        return "unfinished"
+    try:
+        if isinstance(hint, ObjectHint):
+            return load_key(loader, hint.bucket, hint.key, budget, log)
+        if settings.landing is None:
+            raise ServiceError(
+                "PENSTOCK_LANDING is not set, so that a schedule has no bucket to look at. Deploy again."
+            )
+        outcomes = sweep_prefix(loader, settings.landing, budget, log)
+    except PenstockError as error:
+        where = {"bucket": hint.bucket, "key": hint.key} if isinstance(hint, ObjectHint) else {}
+        log.failure("hint not followed", outcome="failed", reason=str(error), **where)
+        return "failed"
+    return "failed" if outcomes["failed"] else "loaded"

@@ -1,0 +1,51 @@
+"""Tell people of a file that was refused or could not be loaded."""
+
+from __future__ import annotations
+
+from penstock.aws.connect import Client
+from penstock.aws.explain import AwsError, error_code
+from penstock.aws.log import Log
+from penstock.aws.runs import Run
+
+_SUBJECT_LIMIT = 99  # SNS takes fewer than 100 characters, ASCII, on one line
+
+
+def notify_people(sns: Client, topic: str, run: Run, log: Log) -> None:
+    """Publish what became of a run, its reason, and the command to run next. Needs sns:Publish on the topic.
+
+    A topic that can't be reached is logged and no more: the run is what it is.
+    """
+    try:
+        sns.publish(TopicArn=topic, Subject=_subject(run), Message=_message(run))
+    except AwsError as error:
+        log.failure("notice not sent", outcome="failed", code=error_code(error))
+
+
+def _subject(run: Run) -> str:
+    what = "refused" if run.status == "rejected" else "could not load"
+    name = run.key.rpartition("/")[2]
+    subject = f"Penstock: {run.feed} {what} {name}"
+    plain = "".join(char if " " <= char <= "~" else "?" for char in subject)
+    return plain if len(plain) <= _SUBJECT_LIMIT else plain[: _SUBJECT_LIMIT - 3] + "..."
+
+
+def _message(run: Run) -> str:
+    refused = run.status == "rejected"
+    counts = ", ".join(f"{name} {count}" for name, count in run.counts.items() if count)
+    lines = [
+        f"The feed {run.feed} {'refused' if refused else 'could not load'} s3://{run.bucket}/{run.key}",
+        "",
+        f"Reason:   {run.reason or 'none was given'}",
+        f"Records:  {counts or 'none was read'}",
+        f"Version:  {run.version}",
+        f"Run:      {run.id} (attempt {run.attempt})",
+        "",
+        "It was refused whole, and nothing of it is tried again. Mend the file and send it again, or change the contract."
+        if refused
+        else "It is tried again by itself a few times; after the last, its event is with the dead letters.",
+        "",
+        f"See the run:           penstock runs {run.id}",
+    ]
+    if run.rejects:
+        lines.append(f"See what was rejected: penstock rejects {run.id}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,513 @@
+"""What the function does about an event, and what it answers."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from embedded_aws import LEDGER, World, make_table, make_world, run_server
+
+from penstock.aws import handler as handler_module
+from penstock.aws.artifacts import read_rejects
+from penstock.aws.events import EventError
+from penstock.aws.handler import NotLoadedError, handle, respond
+from penstock.aws.load import Loader, make_budget
+from penstock.aws.log import Log
+from penstock.aws.runs import Run, list_runs
+from penstock.aws.send import Answer, Sender
+from penstock.aws.settings import Settings, read_settings
+from penstock.compile.plan import compile_contract
+from penstock.contract.read import read_contract
+from penstock.errors import UsageError
+from penstock.local.server import Server
+from penstock.plan.codec import write_plan
+from penstock.plan.model import Plan
+
+pytestmark = pytest.mark.aws
+
+CONTRACT = """\
+penstock: 1
+name: orders
+source: {prefix: incoming/orders/, suffix: .csv}
+schema:
+  fields:
+    - {name: id, type: string}
+    - {name: n, type: integer}
+    - {name: secret, type: string}
+load: {table: orders, partition_key: id}
+quality: {max_rejects: 50%}
+"""
+HEADER = b"id,n,secret\n"
+GOOD = HEADER + b"a,1,x\nb,2,y\n"
+NAME = "incoming/orders/May 2026/a+b%20\u00fc.csv"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    path = tmp_path_factory.mktemp("contract") / "orders.yaml"
+    path.write_text(CONTRACT)
+    return compile_contract(read_contract(path))
+
+
+@dataclass
+class Tricks:
+    """A sender that lets something happen before a request goes out."""
+
+    sender: Sender
+    before: list[Callable[[], None]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    sent: int = 0
+
+    def send(self, operation: str, body: bytes) -> Answer:
+        self.sent += 1
+        if self.before:
+            self.before.pop(0)()
+        return self.answers.pop(0) if self.answers else self.sender.send(operation, body)
+
+
+@dataclass
+class Function:
+    """The function of the feed ``orders``, called here."""
+
+    world: World
+    loader: Loader
+    settings: Settings
+    tricks: Tricks
+    stream: io.StringIO = field(default_factory=io.StringIO)
+
+    def call(self, event: object, seconds: float = 300) -> dict[str, Any]:
+        log = Log(self.stream, lambda: self.world.now, bound={"request_id": "request-1"})
+        return respond(event, self.settings, self.loader, make_budget(seconds, lambda: self.world.now), log)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines()]
+
+    def runs(self) -> list[Run]:
+        return list_runs(self.world.ledger)
+
+    def items(self) -> dict[str, str]:
+        return {item["id"]["S"]: item["n"]["N"] for item in self.world.scan("orders")}
+
+
+@pytest.fixture
+def function(server: Server, plan: Plan) -> Iterator[Function]:
+    with make_world(server) as world, closing(Sender(world.connections, 4)) as sender:
+        make_table(world, "orders", ["id:S:HASH"])
+        tricks = Tricks(sender)
+        sns = world.connections.sns
+        loader = Loader(plan, world.s3, sns, tricks, world.ledger, world.artifacts, world.topic)
+        settings = Settings("orders", LEDGER, world.artifacts, Path("none"), world.landing, world.topic)
+        yield Function(world, loader, settings, tricks)
+
+
+def notification(bucket: str, key: str) -> dict[str, Any]:
+    record = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key, safe="/")}}
+    return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": record}]}
+
+
+def queued(*messages: tuple[str, object]) -> dict[str, Any]:
+    return {
+        "Records": [
+            {"eventSource": "aws:sqs", "messageId": name, "body": json.dumps(body)} for name, body in messages
+        ]
+    }
+
+
+SCHEDULE = {"source": "aws.scheduler", "detail-type": "Scheduled Event"}
+SUCCESS: dict[str, Any] = {"batchItemFailures": []}
+
+
+def failures(*names: str) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in names]}
+
+
+def test_a_file_is_loaded_and_its_run_rejects_and_report_are_kept(function: Function) -> None:
+    world = function.world
+    version = world.put(NAME, HEADER + b"a,1,x\nb,two,y\nc,3,z\n")
+    assert function.call(queued(("m1", notification(world.landing, NAME)))) == SUCCESS
+    assert function.items() == {"a": "1", "c": "3"}
+    (run,) = function.runs()
+    assert (run.status, run.key, run.version, run.attempt) == ("done", NAME, version, 1)
+    assert (run.counts["read"], run.counts["loaded"], run.counts["rejected"]) == (3, 2, 1)
+    assert (run.items["put"], run.errors, run.request_id) == (2, {"type-error": 1}, "request-1")
+    (reject,) = read_rejects(world.s3, world.artifacts, "orders", run.id)
+    assert (reject.line, reject.raw) == (3, b"b,two,y")
+    assert run.report == f"s3://{world.artifacts}/reports/orders/{run.id}.json"
+    report = json.loads(
+        world.s3.get_object(Bucket=world.artifacts, Key=f"reports/orders/{run.id}.json")["Body"].read()
+    )
+    assert (report["status"], report["version"], report["run"]) == ("done", version, run.id)
+
+
+def test_a_version_already_applied_is_not_loaded_again(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    event = notification(function.world.landing, NAME)
+    for _ in range(3):
+        assert function.call(queued(("m1", event))) == SUCCESS
+    assert len(function.runs()) == 1
+    assert function.tricks.sent == 1
+    assert function.events().count("version is applied already") == 2
+
+
+def test_a_changed_file_is_loaded_again_and_only_its_newest_version(function: Function) -> None:
+    event = notification(function.world.landing, NAME)
+    function.world.put(NAME, GOOD)
+    function.call(event)
+    function.world.put(NAME, HEADER + b"a,5,x\n")
+    newest = function.world.put(NAME, HEADER + b"a,6,x\n")
+    function.world.now += 1
+    assert function.call(event) == {"outcome": "done"}
+    assert function.items() == {"a": "6", "b": "2"}
+    assert function.runs()[0].version == newest
+    assert len(function.runs()) == 2
+
+
+def test_two_messages_of_one_key_are_one_load(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    event = notification(function.world.landing, NAME)
+    assert function.call(queued(("m1", event), ("m2", event))) == SUCCESS
+    assert len(function.runs()) == 1
+    assert function.events().count("version is applied already") == 0
+
+
+def test_a_refused_file_is_done_and_people_are_told(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, str]] = []
+    function.world.put(NAME, HEADER + b"a,1,SECRET\nb,two,SECRET\nc,three,SECRET\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(function.loader.sns, "publish", lambda **request: told.append(request))
+        assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == SUCCESS
+        assert function.call(queued(("m2", notification(function.world.landing, NAME)))) == SUCCESS
+    assert function.items() == {}
+    (run,) = function.runs()
+    assert (run.status, run.code, run.counts["withheld"]) == ("rejected", "reject-limit", 1)
+    assert len(list(read_rejects(function.world.s3, function.world.artifacts, "orders", run.id))) == 2
+    (notice,) = told
+    assert notice["Subject"] == "Penstock: orders refused a+b%20?.csv"
+    assert f"penstock rejects {run.id}" in notice["Message"]
+    assert str(run.reason) in notice["Message"]
+    assert "SECRET" not in notice["Message"] + function.stream.getvalue()
+
+
+def test_a_wrong_header_refuses_the_file_unread(function: Function) -> None:
+    function.world.put(NAME, b"id,other\na,1\n")
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == SUCCESS
+    (run,) = function.runs()
+    assert (run.status, run.counts["read"]) == ("rejected", 0)
+    assert run.code == "incorrect-label"
+
+
+def test_a_refused_version_is_judged_again_when_the_contract_was_mended(function: Function) -> None:
+    function.world.put(NAME, HEADER + b"b,two,y\n")
+    event = notification(function.world.landing, NAME)
+    function.call(event)
+    function.world.now += 1
+    function.loader = replace(function.loader, plan=replace(function.loader.plan, version=99))
+    function.call(event)
+    assert [run.status for run in function.runs()] == ["rejected", "rejected"]
+
+
+def test_a_failed_load_is_tried_again_and_only_its_message_comes_back(function: Function) -> None:
+    other = "incoming/orders/other.csv"
+    function.world.put(NAME, GOOD)
+    function.world.put(other, HEADER + b"z,9,x\n")
+    function.tricks.answers = [Answer(400, b'{"__type":"x#AccessDeniedException","message":"no"}')]
+    event = queued(
+        ("m1", notification(function.world.landing, NAME)),
+        ("m2", notification(function.world.landing, other)),
+    )
+    assert function.call(event) == failures("m1")
+    assert function.items() == {"z": "9"}
+    failed = next(run for run in function.runs() if run.key == NAME)
+    assert failed.status == "failed"
+    assert "dynamodb:BatchWriteItem" in str(failed.reason)
+    function.world.now += 60
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == SUCCESS
+    assert function.items() == {"a": "1", "b": "2", "z": "9"}
+    assert function.runs()[0].attempt == 2
+
+
+def test_a_failed_load_that_came_directly_is_an_error(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    function.tricks.answers = [Answer(400, b'{"__type":"x#AccessDeniedException","message":"no"}')]
+    with pytest.raises(NotLoadedError, match="tried again"):
+        function.call(notification(function.world.landing, NAME))
+    assert function.call(notification(function.world.landing, NAME)) == {"outcome": "done"}
+
+
+def test_an_event_that_meets_a_worker_is_done_and_the_worker_looks_again(function: Function) -> None:
+    event = notification(function.world.landing, NAME)
+    function.world.put(NAME, GOOD)
+
+    def land_another() -> None:
+        function.world.put(NAME, HEADER + b"a,7,x\n")
+        assert function.call(queued(("m2", event))) == SUCCESS
+
+    function.tricks.before = [land_another]
+    assert function.call(queued(("m1", event))) == SUCCESS
+    assert function.items() == {"a": "7", "b": "2"}
+    assert "another worker has the key and will look again" in function.events()
+    assert [run.status for run in function.runs()] == ["done", "done"]
+
+
+def test_without_time_for_the_newer_version_the_message_comes_back(function: Function) -> None:
+    event = notification(function.world.landing, NAME)
+    function.world.put(NAME, GOOD)
+
+    def land_another() -> None:
+        function.world.put(NAME, HEADER + b"a,7,x\n")
+        function.call(queued(("m2", event)))
+        function.world.now += 285
+
+    function.tricks.before = [land_another]
+    assert function.call(queued(("m1", event))) == failures("m1")
+    assert function.items() == {"a": "1", "b": "2"}
+    assert function.call(queued(("m1", event))) == SUCCESS
+    assert function.items() == {"a": "7", "b": "2"}
+
+
+def test_a_worker_that_died_is_taken_over_when_its_claim_has_run_out(function: Function) -> None:
+    world = function.world
+    world.put(NAME, GOOD)
+    assert world.ledger.claim("orders", world.landing, NAME, "dead", world.now + 100)
+    event = queued(("m1", notification(world.landing, NAME)))
+    assert function.call(event) == SUCCESS
+    assert function.items() == {}, "the claim is live"
+    world.now += 101
+    assert function.call(event) == SUCCESS
+    assert function.items() == {"a": "1", "b": "2"}
+    assert "took over from a worker that died" in function.events()
+
+
+def test_a_run_out_of_time_stops_by_itself_and_says_so(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+
+    def sleep() -> None:
+        function.world.now += 55
+
+    function.tricks.before = [sleep]
+    function.tricks.answers = [Answer(500, b"{}")]
+    event = queued(("m1", notification(function.world.landing, NAME)))
+    assert function.call(event, seconds=60) == failures("m1")
+    (run,) = function.runs()
+    assert (run.status, str(run.reason)[:15]) == ("failed", "The time was up")
+
+
+def test_hints_for_which_no_time_is_left_come_back(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    event = queued(("m1", notification(function.world.landing, NAME)))
+    assert function.call(event, seconds=0) == failures("m1")
+    assert function.runs() == []
+
+
+def test_a_defect_frees_the_claim_and_marks_the_run(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    function.tricks.before = [fail]
+    with pytest.raises(RuntimeError):
+        function.call(queued(("m1", notification(function.world.landing, NAME))))
+    (run,) = function.runs()
+    assert run.status == "failed"
+    assert function.world.ledger.read_state(function.world.landing, NAME).claim_run is None
+
+
+def test_an_object_that_is_gone_is_nothing_to_do(function: Function) -> None:
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == SUCCESS
+    assert function.runs() == []
+    assert function.lines()[0]["outcome"] == "gone"
+
+
+def test_a_key_of_another_feed_is_ignored_with_a_line_in_the_log(function: Function) -> None:
+    for key in ("incoming/returns/a.csv", "incoming/orders/a.txt"):
+        function.world.put(key, GOOD)
+        assert function.call(notification(function.world.landing, key)) == {"outcome": "done"}
+    assert [line["outcome"] for line in function.lines()] == ["ignored", "ignored"]
+    assert function.items() == {}
+
+
+def test_a_test_event_is_no_error(function: Function) -> None:
+    test = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "example"}
+    assert function.call(queued(("m1", test))) == SUCCESS
+    assert function.call(test) == {"outcome": "done"}
+
+
+def test_a_message_that_is_not_understood_comes_back_alone(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    event = queued(("m1", "hello"), ("m2", notification(function.world.landing, NAME)), ("m3", {"what": 1}))
+    assert function.call(event) == failures("m1", "m3")
+    assert function.items() == {"a": "1", "b": "2"}
+
+
+def test_an_event_that_is_not_understood_is_an_error(function: Function) -> None:
+    with pytest.raises(EventError):
+        function.call({"hello": "world"})
+    assert function.lines()[0]["level"] == "ERROR"
+
+
+def test_a_missing_bucket_is_a_failure_and_not_a_gone_object(function: Function) -> None:
+    broken = Loader(**{**vars(function.loader), "ledger": replace(function.world.ledger, table="none")})
+    function.loader = broken
+    function.world.put(NAME, GOOD)
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == failures("m1")
+    assert "There is no ledger" in function.lines()[-1]["reason"]
+
+
+def test_a_schedule_loads_what_no_event_told_of_and_nothing_else(function: Function) -> None:
+    keys = [f"incoming/orders/{n}.csv" for n in range(4)]
+    for n, key in enumerate(keys):
+        function.world.put(key, HEADER + f"k{n},{n},x\n".encode())
+    function.world.put("incoming/orders/readme.txt", b"no")
+    function.world.put("incoming/returns/a.csv", GOOD)
+    function.call(notification(function.world.landing, keys[1]))
+    assert function.call(SCHEDULE) == {"outcome": "done"}
+    assert function.items() == {f"k{n}": str(n) for n in range(4)}
+    assert len(function.runs()) == 4
+    assert function.call(SCHEDULE) == {"outcome": "done"}
+    assert len(function.runs()) == 4
+    last = function.lines()[-1]
+    assert (last["event"], last["looked"]) == ("sweep finished", 4)
+
+
+def test_a_schedule_that_can_not_load_something_loads_the_rest_and_is_an_error(function: Function) -> None:
+    for n in range(3):
+        function.world.put(f"incoming/orders/{n}.csv", HEADER + f"k{n},{n},x\n".encode())
+    function.tricks.answers = [Answer(400, b'{"__type":"x#AccessDeniedException","message":"no"}')]
+    with pytest.raises(NotLoadedError):
+        function.call(SCHEDULE)
+    assert function.items() == {"k1": "1", "k2": "2"}
+
+
+def test_a_schedule_stops_when_its_time_is_up_and_the_next_goes_on(function: Function) -> None:
+    for n in range(3):
+        function.world.put(f"incoming/orders/{n}.csv", HEADER + f"k{n},{n},x\n".encode())
+
+    def sleep() -> None:
+        function.world.now += 289.9
+
+    function.tricks.before = [sleep]
+    real = function.tricks.send
+
+    def slow(operation: str, body: bytes) -> Answer:
+        answer = real(operation, body)
+        function.world.now += 0.2
+        return answer
+
+    function.loader = replace(function.loader, sender=type("Slow", (), {"send": staticmethod(slow)})())
+    assert function.call(SCHEDULE) == {"outcome": "done"}
+    assert function.items() == {"k0": "0"}
+    assert function.lines()[-1]["event"] == "sweep stopped for want of time"
+    assert function.call(SCHEDULE) == {"outcome": "done"}
+    assert len(function.items()) == 3
+
+
+def test_an_item_that_dynamodb_refuses_is_a_reject_without_its_value(function: Function) -> None:
+    function.tricks.answers = [
+        Answer(400, b'{"__type":"x#ValidationException","message":"... to a numeric value: 4111-1111"}')
+    ] * 3
+    function.world.put(NAME, HEADER + b"a,1,x\nb,2,y\nc,3,y\nd,4,y\n")
+    assert function.call(notification(function.world.landing, NAME)) == {"outcome": "done"}
+    (run,) = function.runs()
+    assert (run.status, run.counts["rejected"], run.errors) == ("done", 1, {"item-error": 1})
+    assert "4111" not in function.stream.getvalue()
+    (reject,) = read_rejects(function.world.s3, function.world.artifacts, "orders", run.id)
+    assert reject.errors[0].code == "item-error"
+
+
+def test_a_topic_that_is_not_there_does_not_change_the_outcome(function: Function) -> None:
+    function.world.put(NAME, b"id,other\na,1\n")
+    function.loader = replace(function.loader, topic=f"{function.world.topic}-none")
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == SUCCESS
+    assert "notice not sent" in function.events()
+
+
+def test_rejects_that_can_not_be_kept_fail_the_run(function: Function) -> None:
+    function.world.put(NAME, HEADER + b"a,1,x\nb,two,y\nc,3,z\n")
+    function.loader = replace(function.loader, artifacts="no-such-bucket")
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == failures("m1")
+    assert "Could not write s3://no-such-bucket" in str(function.runs()[0].reason)
+
+
+def test_every_line_of_the_log_is_json_with_what_it_is_about(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    function.call(notification(function.world.landing, NAME))
+    (run,) = function.runs()
+    started, ended = function.lines()
+    for line in (started, ended):
+        assert (line["run"], line["key"], line["version"]) == (run.id, NAME, run.version)
+        assert (line["bucket"], line["request_id"]) == (function.world.landing, "request-1")
+        assert "status" not in line
+    assert (ended["event"], ended["outcome"], ended["counts"]["loaded"]) == ("run done", "done", 2)
+
+
+@dataclass
+class Context:
+    aws_request_id: str = "request-2"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+def test_the_entry_point_takes_everything_from_its_environment(
+    function: Function,
+    server: Server,
+    plan: Plan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "orders.json").write_text(write_plan(plan))
+    credentials = function.world.connections
+    for name, value in {
+        "PENSTOCK_FEED": "orders",
+        "PENSTOCK_LEDGER": LEDGER,
+        "PENSTOCK_ARTIFACTS": function.world.artifacts,
+        "PENSTOCK_LANDING": function.world.landing,
+        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_ACCESS_KEY_ID": str(credentials.access_key),
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": str(credentials.region),
+    }.items():
+        monkeypatch.setenv(name, value)
+    function.world.put(NAME, GOOD)
+    handler_module._start.cache_clear()
+    try:
+        event = queued(("m1", notification(function.world.landing, NAME)))
+        assert handle(event, Context()) == SUCCESS
+        assert handle(SCHEDULE, Context()) == {"outcome": "done"}
+        _, loader, _ = handler_module._start()
+        assert isinstance(loader.sender, Sender)
+        for client in (loader.s3, loader.sns, loader.ledger.dynamodb, loader.sender):
+            client.close()
+    finally:
+        handler_module._start.cache_clear()
+    assert function.items() == {"a": "1", "b": "2"}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["request_id"] for line in lines} == {"request-2"}
+    assert {line["feed"] for line in lines} == {"orders"}
+
+
+def test_all_that_is_wrong_with_the_environment_is_told_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_settings({"PENSTOCK_FEED": "orders", "PENSTOCK_LOG_LEVEL": "loud"})
+    for name in ("PENSTOCK_LEDGER", "PENSTOCK_ARTIFACTS", "LAMBDA_TASK_ROOT", "PENSTOCK_LOG_LEVEL"):
+        assert name in str(caught.value)
