@@ -17,6 +17,9 @@ from penstock.engine.canonical import MAX_DIGITS
 
 DEFAULT_DECIMAL: Final = (38, 9)
 _SIGN: Final = "[+-]?"
+_NOT_AROUND: Final = r"0-9+\-\x{2212}()"
+_AROUND: Final = f"[^{_NOT_AROUND}]"
+"""Text around a number that is not bare: no digit, no sign (U+2212 is the typographer's minus), no parenthesis."""
 
 
 def bare_text(cell: str, field: FieldModel) -> str:
@@ -25,7 +28,8 @@ def bare_text(cell: str, field: FieldModel) -> str:
     What they don't allow becomes '', which is no number. Groups are three digits each, or India's two and a last
     three, before the decimal character only. Around a number that is not bare, text may stand that holds no digit,
     sign or parenthesis (``95-`` and ``(95)`` mean -95 to some), a sign before or after the leading text; where the
-    leading text ends in the decimal or group character, the number's beginning is ambiguous and the cell refused.
+    leading text ends in the group character, or in a letter before the decimal character, the cell is ambiguous and
+    refused.
     """
     text = cell
     if not field.bare_number:
@@ -45,14 +49,17 @@ def bare_text(cell: str, field: FieldModel) -> str:
 def _stripped(text: str, field: FieldModel) -> str:
     point = field.decimal_char if field.type == "number" else ""
     marks = "".join(f"(?:{escaped(mark)})|" for mark in (point, field.group_char or "") if mark)
-    around = r"[^0-9+\-\x{2212}()]"
-    excluded = "".join(escaped(character) for character in point + (field.group_char or ""))
-    lead = rf"(?:{around}*[^0-9+\-\x{{2212}}(){excluded}])?"
     exponent = "(?:[eE][+-]?[0-9]+)?" if field.type == "number" else ""
-    opening = f"(?:{escaped(point)})?" if point else ""
-    number = f"{opening}[0-9](?:{marks}[0-9])*{exponent}"
-    pattern = f"(?s)^({_SIGN}){lead}({_SIGN}{number}){around}*$"
-    return f"regexp_replace({text}, {literal(pattern)}, {literal(chr(92) + '1' + chr(92) + '2')})"
+    excluded = "".join(escaped(character) for character in point + (field.group_char or ""))
+    digits = f"[0-9](?:{marks}[0-9])*{exponent}"
+    lead = f"(?:{_AROUND}*[^{_NOT_AROUND}{excluded}])?"
+    number = f"{lead}({_SIGN}{digits})"
+    if point:
+        # In `Fr.95` the point may be the abbreviation's.
+        number = rf"(?:{number}|(?:{_AROUND}*[^{_NOT_AROUND}{excluded}\pL])?({_SIGN}(?:{escaped(point)}){digits}))"
+    pattern = f"(?s)^({_SIGN}){number}{_AROUND}*$"
+    groups = r"\1\2\3" if point else r"\1\2"
+    return f"regexp_replace({text}, {literal(pattern)}, {literal(groups)})"
 
 
 def _ungrouped(text: str, field: FieldModel) -> str:
