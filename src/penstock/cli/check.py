@@ -1,0 +1,107 @@
+"""``penstock check``: judge a contract, and files by it, without writing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from penstock.cli.exits import exit_code
+from penstock.cli.options import ChunkSize, ContractPath, Json
+from penstock.cli.output import count, give_json, say, say_table, visible
+from penstock.cli.progress import Meter
+from penstock.cli.summary import say_item, say_rejects, say_report
+
+if TYPE_CHECKING:
+    from penstock.api import Verdict
+    from penstock.plan.model import Table
+
+EXAMPLE = "penstock check contracts/orders.yaml orders.csv"
+
+
+def command(
+    contract: ContractPath,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="CSV files to judge; .gz is unpacked.", show_default=False),
+    ] = None,
+    chunk_size: ChunkSize = None,
+    json: Json = False,
+) -> int:
+    """Check a contract, and judge files by it. Nothing is written or sent.
+
+    For each file: how many records would be loaded, the errors by code and field,
+    the first rejects with their lines and reasons, a sample item, and what the
+    writes would cost.
+    """
+    import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
+    from penstock.compile.plan import compile_contract  # noqa: PLC0415 -- as above
+
+    read = penstock.load_contract(contract)
+    table = compile_contract(read).table
+    with Meter() as meter:
+        verdicts = penstock.check(read, files or [], chunk_size=chunk_size, progress=meter)
+    if json:
+        give_json({"contract": read.name, "table": table.name, "files": [_shape(v) for v in verdicts]})
+    elif not verdicts:
+        fields = count(len(read.schema_.fields), "field")
+        say(
+            f"{visible(contract.as_posix())}: ok. Feed {read.name}: {fields}, table {table.name} {_keys(table)}"
+        )
+    else:
+        for verdict in verdicts:
+            _say(verdict, table)
+    return exit_code(verdict.report for verdict in verdicts)
+
+
+def _keys(table: Table) -> str:
+    keys = [key for key in (table.partition, table.sort) if key is not None]
+    return f"by {' and '.join(f'{key.name} ({key.type})' for key in keys)}"
+
+
+def _shape(verdict: Verdict) -> dict[str, Any]:
+    return {
+        **verdict.report.to_dict(),
+        "errors_by_field": [
+            {"code": code, "field": field, "count": number} for code, field, number in verdict.errors
+        ],
+        "first_rejects": [
+            {
+                "line": reject.line,
+                "offset": reject.offset,
+                "errors": [
+                    {"code": reason.code, "field": reason.field, "message": reason.message}
+                    for reason in reject.errors
+                ],
+            }
+            for reject in verdict.rejects
+        ],
+        "sample_item": verdict.item,
+        "write_units": verdict.write_units,
+        "dollars": round(verdict.dollars, 9),
+    }
+
+
+def _say(verdict: Verdict, table: Table) -> None:
+    say_report(verdict.report)
+    if verdict.errors:
+        say()
+        rows = [[f"{number:,}", code, visible(field or "-")] for code, field, number in verdict.errors]
+        say_table(("count", "error", "field"), rows)
+        say()
+        say_rejects(verdict.rejects, verdict.report.counts.rejected)
+    if verdict.item is not None:
+        say()
+        say("  the first item:")
+        say_item(verdict.item)
+    if verdict.write_units:
+        say()
+        _say_price(verdict, table)
+
+
+def _say_price(verdict: Verdict, table: Table) -> None:
+    say(f"  {count(verdict.write_units, 'write unit')}: ${verdict.dollars:,.6f} on demand in us-east-1")
+    if table.indexes:
+        each = "its index" if len(table.indexes) == 1 else f"each of its {len(table.indexes)} indexes"
+        say(f"  and up to as much again for {each}")

@@ -1,0 +1,72 @@
+"""How a command ends: exit codes, and words instead of tracebacks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Final, ParamSpec
+
+import typer
+
+from penstock.cli.output import tell
+from penstock.errors import ContractError, PenstockError
+from penstock.load.report import Report
+
+DONE: Final = 0
+CONTRACT_BROKEN: Final = 1
+CALL_WRONG: Final = 2
+SERVICE_FAILED: Final = 3
+INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
+
+MEANINGS: Final = {
+    DONE: "Done. Rejected records within the contract's limit are no failure.",
+    CONTRACT_BROKEN: "The data broke its contract: too many rejects, a wrong header, an empty file where a header is due, "
+    "or nothing loaded and something rejected.",
+    CALL_WRONG: "The call or the contract is wrong. Nothing was done.",
+    SERVICE_FAILED: "A service failed, or made no progress. What was done is kept.",
+    INTERRUPTED: "Ctrl-C.",
+    PIPE_CLOSED: "Whoever read the output stopped reading.",
+}
+"""With several files a command ends with the highest of their codes."""
+
+_OF_STATUS: Final = {"done": DONE, "rejected": CONTRACT_BROKEN, "failed": SERVICE_FAILED}
+
+P = ParamSpec("P")
+
+
+def exit_code(reports: Iterable[Report]) -> int:
+    """Give the worst of the reports' codes."""
+    return max((_OF_STATUS[report.status] for report in reports), default=DONE)
+
+
+def ending(command: Callable[P, int]) -> Callable[P, None]:
+    """Make a command end by its exit code; errors that Penstock can explain end in words on standard error."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+            sys.stdout.flush()
+        except ContractError as error:
+            code = error.exit_code
+            for problem in error.problems:
+                tell(problem)
+        except PenstockError as error:
+            code = error.exit_code
+            tell(f"Error: {error}")
+        except BrokenPipeError:
+            code = PIPE_CLOSED
+            _be_quiet()
+        raise typer.Exit(code)
+
+    return run
+
+
+def _be_quiet() -> None:
+    """Let what is still buffered go nowhere, so that the end of the process does not complain about it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,30 @@
+"""The arguments and options that commands share, so that one word means one thing everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ContractPath = Annotated[
+    Path, typer.Argument(metavar="CONTRACT", help="The contract, a YAML file.", show_default=False)
+]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE", help="CSV files; .gz is unpacked.", show_default=False)
+]
+ChunkSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="BYTES",
+        min=1,
+        help="How many bytes are judged at a time. It changes no result.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Region = Annotated[str | None, typer.Option(metavar="NAME", help="The AWS region.", show_default=False)]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The profile of the AWS configuration.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]

@@ -1,0 +1,95 @@
+"""``penstock run``: load files by a contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from penstock.cli.exits import exit_code
+from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region
+from penstock.cli.output import give_json, say, visible
+from penstock.cli.progress import Meter
+from penstock.cli.summary import say_error_counts, say_reasons, say_report
+from penstock.load.report import Report
+
+EXAMPLE = "penstock run contracts/orders.yaml orders-*.csv --output out"
+
+
+def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
+    contract: ContractPath,
+    files: Files,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write JSON files here and send nothing anywhere.", show_default=False
+        ),
+    ] = None,
+    chunk_size: ChunkSize = None,
+    endpoint_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where DynamoDB answers, if not at AWS.", show_default=False),
+    ] = None,
+    region: Region = None,
+    profile: Profile = None,
+    table: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Load this table, not the contract's.", show_default=False),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep rejects and reports here, when loading DynamoDB.", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Load files into DynamoDB, or with --output into JSON files here.
+
+    With --output, each file gets a folder of its name in DIR: items.jsonl (what
+    DynamoDB's own import reads), deletes.jsonl, rejects.jsonl and report.json.
+
+    Without, the contract's table is loaded, which must exist (`penstock deploy`
+    makes it). Rejects are then kept only where --rejects names a folder.
+    """
+    import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
+
+    with Meter() as meter:
+        reports = penstock.run(
+            contract,
+            files,
+            output=output,
+            chunk_size=chunk_size,
+            endpoint_url=endpoint_url,
+            region=region,
+            profile=profile,
+            table=table,
+            rejects=rejects,
+            progress=meter,
+        )
+    if json:
+        give_json([report.to_dict() for report in reports])
+    else:
+        for report in reports:
+            _say(report, output or rejects)
+    return exit_code(reports)
+
+
+def _say(report: Report, parent: Path | None) -> None:
+    say_report(report)
+    say_error_counts(report.errors.items())
+    if report.write_units:
+        resent = f", {report.resent:,} sent again" if report.resent else ""
+        say(
+            f"  {report.items.put:,} put, {report.items.deleted:,} deleted; {report.write_units:,} write units{resent}"
+        )
+    if parent is not None:
+        say(f"  in {visible((parent / Path(report.key).name).as_posix())}/")
+    first: list[dict[str, Any]] = report.to_dict().get("first_rejects", [])
+    for reject in first:
+        say_reasons(reject["line"], [(e["code"], e["field"], e["message"]) for e in reject["errors"]])
+    if first:
+        left = report.counts.rejected - len(first)
+        more = f"{left:,} more, and " if left > 0 else ""
+        say(f"  ({more}none of them kept: --rejects DIR keeps them)")

@@ -1,0 +1,131 @@
+"""The command line as a process: how fast it answers, and how it ends."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from command_line import CLEAN, HEADER, contract, invoke, spawn, write
+
+import penstock
+from penstock.cli.app import COMMANDS
+from penstock.cli.exits import exit_code
+from penstock.load.report import Counts, ItemCounts, Report, Status
+
+HEAVY = ("duckdb", "sqlglot", "botocore", "pydantic", "rich")
+
+
+def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
+    script = (
+        "import sys\nsys.argv = ['penstock', '--help']\nfrom penstock.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n"
+        f"    assert not end.code\n    assert not set({HEAVY}) & set(sys.modules), set({HEAVY}) & set(sys.modules)\n"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "check" in done.stdout
+    assert time.monotonic() - started < 5  # half a second where nothing else runs
+
+
+def test_the_version_is_the_packages() -> None:
+    assert invoke("--version").stdout == f"penstock {penstock.__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    done = invoke()
+    assert done.exit_code == 2
+    assert "Commands:" in done.output
+
+
+def test_every_line_of_help_fits_80_columns() -> None:
+    for module in COMMANDS:
+        shown = invoke(module.__name__.rpartition(".")[2], "--help").stdout
+        assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+def test_with_several_reports_the_worst_decides() -> None:
+    def report(status: Status) -> Report:
+        return Report("feed", "key", status, Counts(), ItemCounts(), {})
+
+    assert exit_code([]) == 0
+    assert exit_code([report("done")]) == 0
+    assert exit_code([report("rejected"), report("done")]) == 1
+    assert exit_code([report("done"), report("failed"), report("rejected")]) == 3
+
+
+def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
+    described, file = contract(tmp_path), write(tmp_path / "o.csv", CLEAN)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "penstock", "check", str(described), str(file)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode == 141
+
+
+def _long_run(tmp_path: Path) -> list[str]:
+    rows = "".join(f"ORD-{n % 1000:03},ann,1,1,NEW\n" for n in range(60_000))
+    file = write(tmp_path / "o.csv", HEADER + rows)
+    call = ("run", contract(tmp_path), file, "--output", tmp_path / "out", "--chunk-size", 2000)
+    return [sys.executable, "-m", "penstock", *(str(part) for part in call)]
+
+
+def test_an_interrupt_ends_quietly_and_leaves_no_scratch_and_no_report(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    running = subprocess.Popen(
+        _long_run(tmp_path),
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "out" / "o.csv" / "items.jsonl").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=30)
+    assert said == ("", "")
+    assert running.returncode == 130
+    assert list(scratch.iterdir()) == []
+    assert not (tmp_path / "out" / "o.csv" / "report.json").exists()
+
+
+def test_on_a_terminal_a_bar_is_shown_after_a_moment(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    running = subprocess.Popen(_long_run(tmp_path), stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    shown = b""
+    try:
+        while b"o.csv: checking" not in shown:
+            shown += os.read(master, 4096)
+    finally:
+        running.terminate()
+        running.communicate(timeout=30)
+        os.close(master)
+    assert "━".encode() in shown
+    assert running.returncode == 128 + signal.SIGTERM
+
+
+def test_a_defect_is_shown_whole_and_ends_in_3(tmp_path: Path) -> None:
+    script = (
+        "import penstock.cli.check as check, penstock.cli.app as app, sys\n"
+        "import penstock\n"
+        "penstock.load_contract = lambda path: 1 / 0\n"
+        f"sys.argv = ['penstock', 'check', {str(contract(tmp_path))!r}]\n"
+        "app.run_process()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "ZeroDivisionError" in done.stderr
+    assert "defect of Penstock" in done.stderr
+
+
+def test_python_m_penstock_is_the_command() -> None:
+    assert spawn("--version").stdout.startswith("penstock ")
