@@ -97,6 +97,11 @@ class Names:
         """The ARN of the topic."""
         return self.arn("sns", self.topic)
 
+    @property
+    def log_group_prefix(self) -> str:
+        """How the names of the log groups of the project's functions begin."""
+        return f"/aws/lambda/{self.project}_"
+
     def feed(self, name: str) -> FeedNames:
         """Give the names of one feed."""
         function = shorten(f"{self.project}_{name}", 64)

@@ -14,6 +14,8 @@ architecture                    the project's (arm64 unless it says otherwise)  
 time to live, point-in-time     set by CloudFormation                           dropped by its CloudFormation, so set
 recovery, reserved concurrency                                                  after the deploy
                                                                                 (:mod:`penstock.stack.emulate`)
+checks before a change set      done                                            left out: they take a bucket that is
+is executed                                                                     adopted for one in the way
 following a deploy              every two seconds                               ten times a second
 ==============================  ==============================================  =====================================
 """

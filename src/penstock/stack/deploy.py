@@ -1,0 +1,155 @@
+"""Deploy a project: plan, show, ask, do, follow.
+
+The order: the foundation, then the function's package into its bucket, then the feeds side by side, then the landing
+bucket with its notifications, then the stacks of feeds that are no more are deleted (their tables are kept).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from penstock.compile.plan import compile_contract
+from penstock.contract.project import read_project
+from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
+from penstock.stack.connect import Connection, explained
+from penstock.stack.emulate import finish_emulated
+from penstock.stack.follow import OnEvent, StackEvent, follow
+from penstock.stack.names import Names
+from penstock.stack.package import Progress
+from penstock.stack.prepare import PreparedDeploy, PreparedStack, discard, prepare_deploy, side_by_side
+from penstock.stack.state import delete_stack
+from penstock.stack.target import Target
+from penstock.stack.template import TIERS
+
+Confirm = Callable[[tuple[ChangeLine, ...]], bool]
+"""Shows the changes to a person, or not, and tells whether to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deploy came to. ``outputs`` are pairs of a label and a value, for people."""
+
+    names: Names
+    changes: tuple[ChangeLine, ...]
+    outputs: tuple[tuple[str, str], ...]
+
+
+def deploy(
+    folder: Path,
+    connection: Connection,
+    target: Target,
+    *,
+    confirm: Confirm,
+    cache: Path | None = None,
+    progress: Progress = lambda _message: None,
+    on_event: OnEvent = lambda _event: None,
+) -> Deployed | None:
+    """Deploy the project in a folder; None where ``confirm`` says no.
+
+    ``confirm`` is not called where nothing would change. ``cache`` holds packages; it is ``.penstock/package`` in the
+    project's folder unless said. ``on_event`` is called for one event at a time. Raises
+    :class:`~penstock.errors.ContractError` for the project itself, and :class:`~penstock.errors.ServiceError`, with the
+    resource and the reason, where a stack fails: what was deployed before it stays, and a second deploy goes on.
+    """
+    project = read_project(folder)
+    plans = {contract.name: compile_contract(contract) for contract in project.feeds}
+    one_at_a_time = serialize(on_event)
+    prepared = prepare_deploy(
+        project,
+        plans,
+        connection,
+        target,
+        cache=cache or folder / ".penstock" / "package",
+        progress=progress,
+        on_event=one_at_a_time,
+    )
+    if prepared.lines and not confirm(prepared.lines):
+        discard(connection, prepared)
+        return None
+    execute_deploy(connection, prepared, progress, one_at_a_time)
+    return Deployed(prepared.names, prepared.lines, _outputs(prepared))
+
+
+def execute_deploy(
+    connection: Connection, prepared: PreparedDeploy, progress: Progress, on_event: OnEvent
+) -> None:
+    """Do what was planned, tier by tier. Raises :class:`~penstock.errors.ServiceError` where a stack fails."""
+
+    def execute(stack: PreparedStack) -> None:
+        _execute_stack(connection, stack, prepared.target, on_event)
+
+    for tier in TIERS:
+        side_by_side(execute, [stack for stack in prepared.stacks if stack.template.tier == tier])
+        if tier == "foundation":
+            _upload(connection.client("s3"), prepared, progress)
+    side_by_side(
+        lambda state: delete_stack(connection, state, prepared.target.poll_seconds, on_event),
+        prepared.obsolete,
+    )
+    if prepared.target.emulated:
+        finish_emulated(connection, [stack.template for stack in prepared.stacks])
+
+
+def _execute_stack(connection: Connection, stack: PreparedStack, target: Target, on_event: OnEvent) -> None:
+    if stack.change_set is not None and not stack.steps:
+        _execute(connection, stack.change_set, target, on_event)
+    new = stack.new
+    for body in (*stack.steps, stack.template.body) if stack.steps else ():
+        changes = create_change_set(
+            connection, stack.template.name, body, stack.template.tags, new=new, target=target
+        )
+        if changes is not None:
+            _execute(connection, changes, target, on_event)
+        new = False
+
+
+def _execute(connection: Connection, changes: ChangeSet, target: Target, on_event: OnEvent) -> None:
+    follower = follow(connection, changes.stack_id, target.poll_seconds)
+    with explained("execute the changes"):
+        connection.client("cloudformation").execute_change_set(ChangeSetName=changes.change_set_id)
+    follower.finish(on_event)
+
+
+def _upload(client: Any, prepared: PreparedDeploy, progress: Progress) -> None:
+    """Put the package where the functions expect it, unless it is there: its name is a hash of what is in it."""
+    bucket, key = prepared.code.bucket, prepared.code.key
+    with explained(f"look for the package in s3://{bucket}"):
+        try:
+            client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+                raise
+        else:
+            return
+    progress(f"Uploading the function ({prepared.package.zipped / 2**20:.0f} MB)")
+    with explained(f"upload the package to s3://{bucket}"), prepared.package.path.open("rb") as body:
+        client.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def serialize(on_event: OnEvent) -> OnEvent:
+    """Stacks are followed side by side; whoever is told need not care."""
+    lock = threading.Lock()
+
+    def tell(event: StackEvent) -> None:
+        with lock:
+            on_event(event)
+
+    return tell
+
+
+def _outputs(prepared: PreparedDeploy) -> tuple[tuple[str, str], ...]:
+    names = prepared.names
+    feeds = [stack.template for stack in prepared.stacks if stack.template.feed is not None]
+    return (
+        ("Landing bucket", names.landing_bucket),
+        ("Artifacts bucket", names.artifacts_bucket),
+        ("Ledger", names.ledger),
+        ("Alerts topic", names.topic_arn),
+        *((f"Table of {feed.feed}", str(feed.body["Outputs"]["Table"]["Value"])) for feed in feeds),
+    )

@@ -1,0 +1,209 @@
+"""What one feed has: a queue, dead letters, the loader with its role and log group, a table, perhaps a schedule."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.contract.model import Contract
+from penstock.plan.model import Plan
+from penstock.stack.names import FeedNames, Names
+from penstock.stack.roles import loader_role, queue_policy, schedule_role
+from penstock.stack.table_resource import KEPT, build_table
+
+Resource = dict[str, Any]
+
+DAYS = 24 * 3600
+SCHEDULED_EVENT = {"source": "aws.scheduler", "detail-type": "Scheduled Event"}
+"""What the schedule sends: the shape that EventBridge's own rules send, as far as the loader looks at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The function's code and how it is run. ``bucket`` and ``key`` say where the package lies."""
+
+    bucket: str
+    key: str
+    handler: str
+    runtime: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """How long logs are kept, in days, and the least level that is written."""
+
+    retention_days: int
+    level: str
+
+
+def feed_resources(
+    names: Names, contract: Contract, plan: Plan, code: Code, logs: Logs
+) -> dict[str, Resource]:
+    """Give a feed's resources by logical id."""
+    own = names.feed(contract.name)
+    direct = contract.trigger == "direct"
+    resources = {
+        "DeadLetters": _dead_letters(own, direct=direct),
+        "Role": loader_role(
+            names, contract.name, prefix=contract.source.prefix, table=plan.table.name, direct=direct
+        ),
+        "LogGroup": {
+            "Type": "AWS::Logs::LogGroup",
+            **KEPT,
+            "Properties": {"LogGroupName": own.log_group, "RetentionInDays": logs.retention_days},
+        },
+        "Function": _function(names, contract, code, logs),
+        **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
+    }
+    if contract.schedule is not None:
+        resources |= _schedule(names, contract.name, contract.schedule)
+    if not plan.table.exists:
+        resources["Table"] = build_table(plan.table, names.project)
+    return resources
+
+
+def notification_kind(contract: Contract) -> str:
+    """Give the part of a bucket's notification configuration that a feed's entry belongs to."""
+    return "LambdaConfigurations" if contract.trigger == "direct" else "QueueConfigurations"
+
+
+def notification(names: Names, contract: Contract) -> dict[str, Any]:
+    """Give the entry that makes the landing bucket tell a feed of the objects that are its own."""
+    own = names.feed(contract.name)
+    rules = [("prefix", contract.source.prefix), ("suffix", contract.source.suffix)]
+    to = {"Function": own.function_arn} if contract.trigger == "direct" else {"Queue": own.queue_arn}
+    return {
+        "Event": "s3:ObjectCreated:*",
+        **to,
+        "Filter": {"S3Key": {"Rules": [{"Name": name, "Value": value} for name, value in rules if value]}},
+    }
+
+
+def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resource:
+    own = names.feed(contract.name)
+    variables = {
+        "PENSTOCK_FEED": contract.name,
+        "PENSTOCK_LANDING": names.landing_bucket,
+        "PENSTOCK_LEDGER": names.ledger,
+        "PENSTOCK_ARTIFACTS": names.artifacts_bucket,
+        "PENSTOCK_TOPIC": names.topic_arn,
+        "PENSTOCK_LOG_LEVEL": logs.level,
+    }
+    # S3 calls a function as often as it has objects; a queue is where a limit costs nothing.
+    limit = (
+        {"ReservedConcurrentExecutions": contract.function.concurrency}
+        if contract.trigger == "direct"
+        else {}
+    )
+    return {
+        "Type": "AWS::Lambda::Function",
+        "DependsOn": ["LogGroup"],  # or Lambda makes one itself, which keeps logs for ever
+        "Properties": {
+            "FunctionName": own.function,
+            "Description": f"Penstock: loads the feed {contract.name} of {names.project}",
+            "Runtime": code.runtime,
+            "Architectures": [code.architecture],
+            "Handler": code.handler,
+            "Code": {"S3Bucket": code.bucket, "S3Key": code.key},
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "MemorySize": contract.function.memory,
+            "Timeout": contract.function.timeout,
+            "EphemeralStorage": {"Size": contract.function.storage},
+            "Environment": {"Variables": variables},
+            "LoggingConfig": {"LogGroup": own.log_group},
+            **limit,
+        },
+    }
+
+
+def _dead_letters(own: FeedNames, *, direct: bool) -> Resource:
+    allowed = {} if direct else {"redrivePermission": "byQueue", "sourceQueueArns": [own.queue_arn]}
+    return _queue(own.dead_letters, {"RedriveAllowPolicy": allowed} if allowed else {})
+
+
+def _queue(name: str, more: dict[str, Any]) -> Resource:
+    kept = {"MessageRetentionPeriod": 14 * DAYS, "SqsManagedSseEnabled": True}
+    # Events are hints: the sweep finds again what a queue that is gone held, so a queue ends with its stack.
+    return {
+        "Type": "AWS::SQS::Queue",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {"QueueName": name, **kept, **more},
+    }
+
+
+def _queue_trigger(names: Names, contract: Contract) -> dict[str, Resource]:
+    own = names.feed(contract.name)
+    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "maxReceiveCount": 5}
+    # Lambda asks for six times the function's timeout, so that no message comes back while it is worked on.
+    more = {"VisibilityTimeout": 6 * contract.function.timeout, "RedrivePolicy": redrive}
+    return {
+        "Queue": _queue(own.queue, more),
+        "QueuePolicy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [{"Ref": "Queue"}],
+                "PolicyDocument": queue_policy(names, contract.name),
+            },
+        },
+        "Mapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+                "FunctionName": {"Ref": "Function"},
+                # One object an invocation: each has the whole timeout, and a slow one delays no other.
+                "BatchSize": 1,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "ScalingConfig": {"MaximumConcurrency": contract.function.concurrency},
+            },
+        },
+    }
+
+
+def _direct_trigger(names: Names) -> dict[str, Resource]:
+    return {
+        "Permission": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]},
+                "Principal": "s3.amazonaws.com",
+                "SourceAccount": names.account,
+                "SourceArn": names.bucket_arn(names.landing_bucket),
+            },
+        },
+        "AsynchronousCalls": {
+            "Type": "AWS::Lambda::EventInvokeConfig",
+            "Properties": {
+                "FunctionName": {"Ref": "Function"},
+                "Qualifier": "$LATEST",
+                "MaximumRetryAttempts": 2,
+                "MaximumEventAgeInSeconds": 6 * 3600,
+                "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}},
+            },
+        },
+    }
+
+
+def _schedule(names: Names, feed: str, expression: str) -> dict[str, Resource]:
+    return {
+        "ScheduleRole": schedule_role(names, feed),
+        "Schedule": {
+            "Type": "AWS::Scheduler::Schedule",
+            "Properties": {
+                "Name": names.feed(feed).schedule,
+                "Description": f"Penstock: compares what landed with what was loaded, for {feed} of {names.project}",
+                "ScheduleExpression": expression,
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": {
+                    "Arn": {"Fn::GetAtt": ["Function", "Arn"]},
+                    "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
+                    "Input": json.dumps(SCHEDULED_EVENT, sort_keys=True),
+                    "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600},
+                    "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
+                },
+            },
+        },
+    }

@@ -1,0 +1,112 @@
+"""What the feeds of a project share: the artifacts bucket, the ledger, the topic; and the landing bucket.
+
+The landing bucket has a stack of its own, deployed last: S3 takes its notifications only where every queue and function
+that they name is there and lets it in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from penstock.plan.model import KeyAttribute
+from penstock.stack.names import Names
+from penstock.stack.roles import encrypted_transport_only
+from penstock.stack.table_resource import KEPT, attribute_definitions, key_schema, table_tags
+
+Resource = dict[str, Any]
+
+_KEY = (KeyAttribute("pk", "S"), KeyAttribute("sk", "S"))
+_BY_FEED = (KeyAttribute("feed", "S"), KeyAttribute("started_at", "S"))
+
+
+def foundation_resources(names: Names, emails: Sequence[str]) -> dict[str, Resource]:
+    """Give the resources of the foundation: all that must be there before any feed."""
+    return {
+        "ArtifactsBucket": _bucket(names.artifacts_bucket, {}),
+        "ArtifactsBucketPolicy": _bucket_policy(names, names.artifacts_bucket, "ArtifactsBucket"),
+        "Ledger": _ledger(names),
+        "Alerts": {
+            "Type": "AWS::SNS::Topic",
+            "Properties": {"TopicName": names.topic, "DisplayName": f"Penstock {names.project}"},
+        },
+        **{_email_id(email): _subscription(email) for email in emails},
+    }
+
+
+def landing_resources(names: Names, notifications: dict[str, Any]) -> dict[str, Resource]:
+    """Give the landing bucket, which tells the feeds of their objects."""
+    properties = {"NotificationConfiguration": notifications} if notifications else {}
+    return {
+        "LandingBucket": _bucket(names.landing_bucket, properties),
+        "LandingBucketPolicy": _bucket_policy(names, names.landing_bucket, "LandingBucket"),
+    }
+
+
+def _bucket(name: str, more: dict[str, Any]) -> Resource:
+    closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    unfinished = {
+        "Id": "abandon-unfinished-uploads",
+        "Status": "Enabled",
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    }
+    return {
+        "Type": "AWS::S3::Bucket",
+        **KEPT,
+        "Properties": {
+            "BucketName": name,
+            "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+            "LifecycleConfiguration": {"Rules": [unfinished]},
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
+            "VersioningConfiguration": {"Status": "Enabled"},
+            **more,
+        },
+    }
+
+
+def _bucket_policy(names: Names, bucket: str, logical_id: str) -> Resource:
+    return {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {
+            "Bucket": {"Ref": logical_id},
+            "PolicyDocument": encrypted_transport_only(names, bucket),
+        },
+    }
+
+
+def _ledger(names: Names) -> Resource:
+    by_feed = {
+        "IndexName": "by_feed",
+        "KeySchema": key_schema(*_BY_FEED),
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        **KEPT,
+        "Properties": {
+            "TableName": names.ledger,
+            "KeySchema": key_schema(*_KEY),
+            "AttributeDefinitions": attribute_definitions([*_KEY, *_BY_FEED]),
+            "GlobalSecondaryIndexes": [by_feed],
+            "BillingMode": "PAY_PER_REQUEST",
+            "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            "DeletionProtectionEnabled": True,
+            "Tags": table_tags(names.project),
+        },
+    }
+
+
+def _email_id(email: str) -> str:
+    """A logical id by the address itself, so that one address more or less touches no other's subscription."""
+    return f"AlertsTo{hashlib.sha256(email.encode()).hexdigest()[:12]}"
+
+
+def _subscription(email: str) -> Resource:
+    return {
+        "Type": "AWS::SNS::Subscription",
+        "Properties": {"TopicArn": {"Ref": "Alerts"}, "Protocol": "email", "Endpoint": email},
+    }

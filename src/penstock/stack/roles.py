@@ -1,0 +1,137 @@
+"""Who may do what: the roles and the policies of resources, each statement with the exact ARNs it is about.
+
+Least privilege is judged by reading, so all statements are in this file and pinned in a data file of the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.stack.names import FeedNames, Names
+
+Resource = dict[str, Any]
+Statement = dict[str, Any]
+
+
+def literal(text: str) -> str:
+    """Give text that stands for itself in a policy, where ``*``, ``?`` and ``$`` would mean something."""
+    return "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
+
+
+def loader_role(names: Names, feed: str, *, prefix: str, table: str, direct: bool) -> Resource:
+    """Give the role of a feed's loader."""
+    return _role(
+        _trust("lambda.amazonaws.com"),
+        loader_statements(names, feed, prefix=prefix, table=table, direct=direct),
+    )
+
+
+def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direct: bool) -> list[Statement]:
+    """Give what a feed's loader may do: read its prefix, write its table, keep its accounts, tell people."""
+    own = names.feed(feed)
+    landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
+    written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
+    return [
+        _allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*"),
+        # Listing is for the sweep, and for telling a missing object (404) from a forbidden one (403): S3 asks whether
+        # the caller may list with the object's key as the prefix.
+        _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
+        _allow("WriteItems", ["dynamodb:BatchWriteItem"], names.arn("dynamodb", f"table/{table}")),
+        _allow(
+            "KeepLedger",
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            names.ledger_arn,
+        ),
+        _allow("WriteRejectsAndReports", ["s3:PutObject"], written),
+        _allow("TellPeople", ["sns:Publish"], names.topic_arn),
+        *_events(own, direct=direct),
+        _allow(
+            "WriteLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            names.arn("logs", f"log-group:{own.log_group}:*"),
+        ),
+    ]
+
+
+def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
+    if direct:
+        return [_allow("KeepFailedEvents", ["sqs:SendMessage"], own.dead_letters_arn)]
+    consume = [
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    ]
+    return [_allow("TakeEvents", consume, own.queue_arn)]
+
+
+def schedule_role(names: Names, feed: str) -> Resource:
+    """Give the role as which EventBridge Scheduler calls a feed's loader."""
+    own = names.feed(feed)
+    schedule = names.arn("scheduler", f"schedule/default/{own.schedule}")
+    condition = {
+        "StringEquals": {"aws:SourceAccount": names.account},
+        "ArnEquals": {"aws:SourceArn": schedule},
+    }
+    return _role(
+        _trust("scheduler.amazonaws.com", condition),
+        [
+            _allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
+            _allow("KeepFailedCalls", ["sqs:SendMessage"], own.dead_letters_arn),
+        ],
+    )
+
+
+def queue_policy(names: Names, feed: str) -> Mapping[str, Any]:
+    """Let the landing bucket, and nothing else, send to a feed's queue."""
+    own = names.feed(feed)
+    condition = {
+        "ArnEquals": {"aws:SourceArn": names.bucket_arn(names.landing_bucket)},
+        "StringEquals": {"aws:SourceAccount": names.account},
+    }
+    statement = _allow("TakeEventsOfLandingBucket", ["sqs:SendMessage"], own.queue_arn, condition)
+    return _document([{**statement, "Principal": {"Service": "s3.amazonaws.com"}}])
+
+
+def encrypted_transport_only(names: Names, bucket: str) -> Mapping[str, Any]:
+    """Refuse every request to a bucket that is not encrypted on its way."""
+    arn = names.bucket_arn(bucket)
+    return _document(
+        [
+            {
+                "Sid": "EncryptedTransportOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [arn, f"{arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+    )
+
+
+def _role(trust: Mapping[str, Any], statements: Sequence[Statement]) -> Resource:
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": trust,
+            "Policies": [{"PolicyName": "penstock", "PolicyDocument": _document(statements)}],
+        },
+    }
+
+
+def _trust(service: str, condition: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    statement: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return _document([statement if condition is None else {**statement, "Condition": condition}])
+
+
+def _allow(
+    sid: str, actions: Sequence[str], resources: str | list[str], condition: Mapping[str, Any] | None = None
+) -> Statement:
+    statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
+    return statement if condition is None else {**statement, "Condition": condition}
+
+
+def _document(statements: Sequence[Statement]) -> Mapping[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}

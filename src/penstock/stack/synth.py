@@ -1,0 +1,46 @@
+"""Write a project's templates without AWS: to read, to check, or to deploy by other means."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from penstock.compile.plan import compile_contract
+from penstock.contract.project import read_project
+from penstock.errors import UsageError
+from penstock.stack.names import Names
+from penstock.stack.prepare import package_code
+from penstock.stack.target import Target, aws_target
+from penstock.stack.template import StackOptions, build_templates
+
+ACCOUNT: Final = "123456789012"  # AWS's own example of an account
+
+
+def synth(
+    folder: Path,
+    *,
+    account: str = ACCOUNT,
+    region: str | None = None,
+    target: Target | None = None,
+    code_digest: str = "package",
+) -> dict[str, str]:
+    """Give the project's templates: file names, in the order of deployment, to indented JSON.
+
+    The account stands in names and ARNs, so that templates to deploy need the right one. ``code_digest`` is that of
+    the package (:func:`penstock.stack.package.build_package`), of whose place only a placeholder is known here.
+    Raises :class:`~penstock.errors.ContractError`, and :class:`~penstock.errors.UsageError` where neither the call nor the
+    project names a region.
+    """
+    project = read_project(folder)
+    plans = {contract.name: compile_contract(contract) for contract in project.feeds}
+    region = region or project.region
+    if region is None:
+        raise UsageError("The templates name their region: say which, or write `region` into penstock.yaml.")
+    names = Names(project.name, account, region)
+    code = package_code(names, target or aws_target(project.architecture), code_digest)
+    templates = build_templates(project, plans, StackOptions(names, code))
+    return {
+        f"{template.name}.template.json": json.dumps(template.body, indent=2, sort_keys=True) + "\n"
+        for template in templates
+    }

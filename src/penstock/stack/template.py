@@ -1,0 +1,161 @@
+"""The CloudFormation templates of a project: plain data, the same for the same project, JSON when asked.
+
+A project is several stacks, for three reasons. The function's package must lie in a bucket before a function can be made
+of it. A bucket takes notifications only to queues and functions that are there and let it in. And a stack holds 500
+resources, which a hundred feeds would pass; with a stack each, a feed is also added, changed and rolled back alone.
+
+1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic.
+2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, role, logs, table.
+3. ``penstock-<project>-landing``: the landing bucket with its notifications.
+
+They refer to one another by names alone, which are literal (:mod:`penstock.stack.names`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from penstock.contract.project import Project
+from penstock.errors import ContractError
+from penstock.plan.model import Plan
+from penstock.stack.changes import write_template
+from penstock.stack.feed_resources import Code, Logs, feed_resources, notification, notification_kind
+from penstock.stack.names import Names
+from penstock.stack.project_resources import foundation_resources, landing_resources
+from penstock.stack.table_resource import PROJECT_TAG
+
+Tier = Literal["foundation", "feed", "landing"]
+TIERS: Final[tuple[Tier, ...]] = ("foundation", "feed", "landing")
+"""The order of deployment; the stacks of one tier don't depend on each other."""
+
+MAX_NOTIFICATIONS: Final = 100
+MAX_TEMPLATE_BYTES: Final = 51_200
+
+
+@dataclass(frozen=True, slots=True)
+class StackTemplate:
+    """A stack's name, its place in the order, and its template. ``feed`` is None but for a feed's."""
+
+    name: str
+    tier: Tier
+    feed: str | None
+    body: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What of the templates does not come from the project: whose account, and the function's code."""
+
+    names: Names
+    code: Code
+
+
+def build_templates(
+    project: Project, plans: Mapping[str, Plan], options: StackOptions
+) -> tuple[StackTemplate, ...]:
+    """Give the project's stacks in the order of their deployment. ``plans`` holds each feed's plan.
+
+    Raises :class:`ContractError` where the feeds are more than a bucket's notifications, where two make one table, or
+    where a template is larger than CloudFormation takes.
+    """
+    _check(project, plans)
+    names = options.names
+    tags = {**project.tags, PROJECT_TAG: project.name}
+    logs = Logs(project.logs.retention_days, project.logs.level)
+    feeds = sorted(project.feeds, key=lambda contract: contract.name)
+    notifications: dict[str, list[Any]] = {}
+    for contract in feeds:
+        notifications.setdefault(notification_kind(contract), []).append(notification(names, contract))
+    stacks = (
+        StackTemplate(
+            names.foundation_stack,
+            "foundation",
+            None,
+            _template(
+                f"Penstock {project.name}: what its feeds share",
+                foundation_resources(names, project.alerts.email),
+                {
+                    "ArtifactsBucket": names.artifacts_bucket,
+                    "Ledger": names.ledger,
+                    "Alerts": names.topic_arn,
+                },
+            ),
+            tags,
+        ),
+        *(
+            StackTemplate(
+                names.feed(contract.name).stack,
+                "feed",
+                contract.name,
+                _template(
+                    f"Penstock {project.name}: the feed {contract.name}",
+                    feed_resources(names, contract, plans[contract.name], options.code, logs),
+                    {
+                        "Function": names.feed(contract.name).function,
+                        "Table": plans[contract.name].table.name,
+                        "DeadLetters": names.feed(contract.name).dead_letters_arn,
+                    },
+                ),
+                {**tags, "penstock:feed": contract.name},
+            )
+            for contract in feeds
+        ),
+        StackTemplate(
+            names.landing_stack,
+            "landing",
+            None,
+            _template(
+                f"Penstock {project.name}: where files land",
+                landing_resources(names, notifications),
+                {"LandingBucket": names.landing_bucket},
+            ),
+            tags,
+        ),
+    )
+    for stack in stacks:
+        _check_size(stack)
+    return stacks
+
+
+def _template(description: str, resources: Mapping[str, Any], outputs: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": description,
+        "Resources": dict(resources),
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+
+
+def _check(project: Project, plans: Mapping[str, Plan]) -> None:
+    problems = []
+    if len(project.feeds) > MAX_NOTIFICATIONS:
+        problems.append(
+            f"the project has {len(project.feeds)} feeds, and a bucket notifies at most {MAX_NOTIFICATIONS}: split it in two"
+        )
+    made = Counter(plan.table.name for plan in plans.values() if not plan.table.exists)
+    for table, times in sorted(made.items()):
+        if times > 1:
+            feeds = sorted(
+                name for name, plan in plans.items() if plan.table.name == table and not plan.table.exists
+            )
+            problems.append(
+                f"the table {table} would be made by the feeds {' and '.join(feeds)}: "
+                "one may make it, the others say `load.table_exists: true`"
+            )
+    if problems:
+        raise ContractError(problems)
+
+
+def _check_size(stack: StackTemplate) -> None:
+    size = len(write_template(stack.body).encode())
+    if size > MAX_TEMPLATE_BYTES:
+        about = f"the feed {stack.feed}" if stack.feed else "the project"
+        raise ContractError(
+            [
+                f"{about}: its template has {size} bytes, and CloudFormation takes {MAX_TEMPLATE_BYTES}: shorten names"
+            ]
+        )

@@ -1,0 +1,67 @@
+"""Projects to deploy, written as people write them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from penstock.compile.plan import compile_contract
+from penstock.contract.project import read_project
+from penstock.stack.names import Names
+from penstock.stack.prepare import package_code
+from penstock.stack.target import Target, aws_target
+from penstock.stack.template import StackOptions, StackTemplate, build_templates
+
+ACCOUNT = "123456789012"
+FIELDS = [
+    {"name": "order_id", "type": "string"},
+    {"name": "customer_id", "type": "string"},
+    {"name": "quantity", "type": "integer"},
+    {"name": "status", "type": "string"},
+    {"name": "expires", "type": "integer"},
+]
+
+
+def feed(name: str, *, load: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A contract, as a document. JSON is YAML."""
+    return {
+        "penstock": 1,
+        "name": name,
+        "source": {"prefix": f"incoming/{name}/", "suffix": ".csv"},
+        "schema": {"fields": FIELDS},
+        "load": {
+            "table": f"{name}-items",
+            "partition_key": "customer_id",
+            "sort_key": "order_id",
+            **(load or {}),
+        },
+        **more,
+    }
+
+
+def index(name: str, key: str) -> dict[str, Any]:
+    return {"name": name, "partition_key": key, "projection": "KEYS_ONLY"}
+
+
+def write_project(folder: Path, feeds: Sequence[Mapping[str, Any]], **more: Any) -> Path:
+    """Write a project into a folder that may hold an earlier one, and give the folder."""
+    contracts = folder / "contracts"
+    contracts.mkdir(parents=True, exist_ok=True)
+    for old in contracts.glob("*.yaml"):
+        old.unlink()
+    project = {"penstock": 1, "name": "shop", "region": "eu-central-1", **more}
+    (folder / "penstock.yaml").write_text(json.dumps(project))
+    for contract in feeds:
+        (contracts / f"{contract['name']}.yaml").write_text(json.dumps(contract))
+    return folder
+
+
+def templates_of(folder: Path, target: Target | None = None) -> tuple[StackTemplate, ...]:
+    """Build the templates of a project's folder."""
+    project = read_project(folder)
+    plans = {contract.name: compile_contract(contract) for contract in project.feeds}
+    names = Names(project.name, ACCOUNT, project.region or "eu-central-1")
+    code = package_code(names, target or aws_target(project.architecture), "0" * 64)
+    return build_templates(project, plans, StackOptions(names, code))

@@ -1,0 +1,86 @@
+"""Who may do what: every statement is pinned, in a file to be read, and names what it is about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stack_samples import feed, templates_of, write_project
+
+from penstock.stack.roles import literal
+
+PINNED = Path(__file__).with_name("statements.json")
+
+
+@pytest.fixture(scope="module")
+def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """All statements of a project with a feed of each kind, by stack and resource."""
+    folder = tmp_path_factory.mktemp("project")
+    feeds = [feed("orders"), feed("returns", trigger="direct", schedule="rate(1 hour)")]
+    return {
+        f"{template.name}/{logical_id}": list(_find(resource))
+        for template in templates_of(write_project(folder, feeds))
+        for logical_id, resource in template.body["Resources"].items()
+        if any(_find(resource))
+    }
+
+
+def _find(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from inner if key == "Statement" else _find(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _find(inner)
+
+
+def test_the_statements_are_those_that_were_reviewed(statements: dict[str, list[dict[str, Any]]]) -> None:
+    assert statements == json.loads(PINNED.read_text()), (
+        f"a permission has changed: review it, and write it into {PINNED.name}:\n{json.dumps(statements, indent=2)}"
+    )
+
+
+def test_no_allowed_action_is_a_wildcard(statements: dict[str, list[dict[str, Any]]]) -> None:
+    for statement in _allowing(statements):
+        assert not [action for action in _many(statement["Action"]) if "*" in action], statement
+
+
+def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    for statement in _allowing(statements):
+        for resource in _many(statement.get("Resource", [])):
+            beginning, _, rest = resource.partition("*")
+            assert rest == "", resource
+            if beginning != resource:  # objects under a folder, and the streams of a log group
+                assert resource.startswith("arn:aws:s3:::") or ":log-group:/aws/lambda/" in resource
+                assert beginning.endswith(("/", ":"))
+                assert beginning.count("/") > 1 or beginning.endswith(":")
+
+
+def test_services_are_held_to_this_account(statements: dict[str, list[dict[str, Any]]]) -> None:
+    for statement in _allowing(statements):
+        service = statement.get("Principal", {}).get("Service")
+        if service not in {
+            None,
+            "lambda.amazonaws.com",
+        }:  # Lambda, taking on a function's role, names no account
+            assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("a/b", "a/b"), ("50%*/?/$x/", "50%${*}/${?}/${$}x/"), ("${*}", "${$}{${*}}")]
+)
+def test_a_prefix_stands_for_itself_in_a_policy(text: str, meant: str) -> None:
+    assert literal(text) == meant
+
+
+def _allowing(statements: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [statement for many in statements.values() for statement in many if statement["Effect"] == "Allow"]
+
+
+def _many(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
