@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests fast clean
+.PHONY: demo test lint types tests fast docs clean
 .DEFAULT_GOAL := test
 
 # Try it: real files through S3, SQS, Lambda and DynamoDB, on this machine.
@@ -25,6 +25,10 @@ tests: .venv/ready
 # The tests that need no server.
 fast: .venv/ready
 	$(BIN)/pytest -n 2 -m "not aws"
+
+# Write anew what is generated: the contract's JSON Schema and its reference.
+docs: .venv/ready
+	$(BIN)/python -m penstock.contract.describe
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

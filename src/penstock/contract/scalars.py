@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Strict, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    Tag,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 T = TypeVar("T")
 
@@ -80,15 +93,25 @@ def _reject_limit(value: Any) -> Any:
     return value
 
 
-def _named(pattern: str, message: str) -> AfterValidator:
-    compiled = re.compile(pattern)
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """Marks a text that a pattern must match as a whole, with a message for people where it does not."""
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(message)
+    pattern: str
+    message: str
+
+    def check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.message)
         return value
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
 
 
 def _schedule(value: str) -> str:
@@ -136,30 +159,32 @@ Limit = Annotated[
 """A value of the field's own type. A number is kept as the text it was written with."""
 
 Encoding = Annotated[Literal["utf-8", "latin-1", "cp1252"], BeforeValidator(_canonical_encoding),
-                     WithJsonSchema({"enum": list(ENCODINGS)})]  # fmt: skip
+                     WithJsonSchema({"enum": [*ENCODINGS, *map(str.upper, ENCODINGS)]})]  # fmt: skip
 RejectLimit = Annotated[str | int, BeforeValidator(_reject_limit),
                         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0},
                                                   {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"}]})]  # fmt: skip
 Schedule = Annotated[str, AfterValidator(_schedule)]
 FeedName = Annotated[
     str,
-    _named(
+    _Matching(
         "[a-z][a-z0-9-]{0,39}",
         "must be lowercase letters, digits and hyphens, begin with a letter, at most 40",
     ),
 ]
 TableName = Annotated[
-    str, _named("[A-Za-z0-9_.-]{3,255}", "must be 3 to 255 letters, digits, underscores, dots and hyphens")
+    str, _Matching("[A-Za-z0-9_.-]{3,255}", "must be 3 to 255 letters, digits, underscores, dots and hyphens")
 ]
 ProjectName = Annotated[
     str,
-    _named(
+    _Matching(
         "[a-z][a-z0-9-]{0,29}",
         "must be lowercase letters, digits and hyphens, begin with a letter, at most 30",
     ),
 ]
-RegionName = Annotated[str, _named(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")]
-EmailAddress = Annotated[str, _named(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")]
+RegionName = Annotated[
+    str, _Matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")
+]
+EmailAddress = Annotated[str, _Matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")]
 
 
 def _without_fmt(value: str) -> str:
