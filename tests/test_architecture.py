@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts"},
     "stack": {"contract", "compile", "plan", "errors"},
-    "local": {"stack", "errors"},
+    "local": {"stack", "aws", "engine", "contract", "errors"},
 }
 """What each room may import of Penstock besides itself. The rooms not named here (the commands and the public
 interface) may import everything and be imported by nobody."""

@@ -1,0 +1,167 @@
+"""A project on the embedded AWS: start it and deploy there, stop it, look whether it runs.
+
+What is deployed is what goes to AWS, by the same code; :mod:`penstock.stack.target` lists the differences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.aws.ledger import Ledger
+from penstock.contract.project import Project, read_project
+from penstock.errors import ServiceError, UsageError
+from penstock.local.install import Progress, be_quiet, cache_folder
+from penstock.local.record import last_port, note_server, noted_server, one_command_at_a_time, state_folder
+from penstock.local.server import Server, is_alive, is_running, start_server, stop_server
+from penstock.stack.changes import ChangeLine
+from penstock.stack.connect import Connection
+from penstock.stack.deploy import deploy
+from penstock.stack.follow import OnEvent
+from penstock.stack.names import Names
+from penstock.stack.target import emulated_target
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFeed:
+    """A feed as one needs to know it to put a file in and find its items again."""
+
+    name: str
+    prefix: str
+    suffix: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A project that is deployed on a running embedded AWS.
+
+    ``changes`` are what the last deploy changed; none where everything was as the project says.
+    """
+
+    project: str
+    folder: Path
+    server: Server
+    names: Names
+    feeds: tuple[LocalFeed, ...]
+    changes: tuple[ChangeLine, ...] = ()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection to where it is deployed."""
+        return self.server.connection(self.names.account)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of its runs."""
+        return Ledger(self.connection.client("dynamodb"), self.names.ledger)
+
+    def copy_line(self, feed: LocalFeed) -> str:
+        """Give the command of the AWS CLI that copies a file in."""
+        keys = f"AWS_ACCESS_KEY_ID={self.names.account} AWS_SECRET_ACCESS_KEY={self.connection.secret_key}"
+        target = f"s3://{self.names.landing_bucket}/{feed.prefix}"
+        return f"{keys} aws --endpoint-url {self.server.endpoint} --region {self.names.region} s3 cp FILE {target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a project's embedded AWS runs. ``state_bytes`` is what is kept on disk."""
+
+    server: Server | None
+    running: bool
+    state: Path
+    state_bytes: int
+
+
+def up(folder: Path, progress: Progress = be_quiet, on_event: OnEvent = lambda _event: None) -> Running:
+    """Start the project's embedded AWS, unless it runs, and deploy the project there as it is now.
+
+    The server outlives the command, and what it holds outlives the server. Nothing is asked: there is nothing here
+    that costs or that can't be made again. Raises :class:`~penstock.errors.ContractError` where the project is wrong,
+    before anything is started, and :class:`ServiceError` where the server or the deploy fails.
+    """
+    project = read_project(folder)
+    with one_command_at_a_time(folder):
+        server = _ensure_server(folder, progress)
+        return deploy_project(folder, project, server, progress, on_event)
+
+
+def deploy_project(
+    folder: Path,
+    project: Project,
+    server: Server,
+    progress: Progress = be_quiet,
+    on_event: OnEvent = lambda _event: None,
+) -> Running:
+    """Deploy a project to a running embedded AWS."""
+    deployed = deploy(
+        folder,
+        server.connection(),
+        emulated_target(),
+        confirm=lambda _changes: True,
+        cache=cache_folder() / "package",
+        progress=progress,
+        on_event=on_event,
+    )
+    if deployed is None:
+        raise ServiceError("The deploy was not carried out. Try again.")
+    return _describe(folder, project, server, deployed.changes)
+
+
+def _ensure_server(folder: Path, progress: Progress) -> Server:
+    noted = noted_server(folder)
+    if noted is not None and is_running(noted):
+        progress(f"The embedded AWS runs at {noted.endpoint}")
+        return noted
+    if noted is not None and is_alive(noted):  # it lives and does not answer
+        stop_server(noted)
+    server = start_server(state_folder(folder), progress, port=last_port(folder), outlive=True)
+    note_server(folder, server)
+    progress(f"The embedded AWS runs at {server.endpoint}")
+    return server
+
+
+def _describe(
+    folder: Path, project: Project, server: Server, changes: tuple[ChangeLine, ...] = ()
+) -> Running:
+    connection = server.connection()
+    feeds = tuple(
+        LocalFeed(contract.name, contract.source.prefix, contract.source.suffix, contract.load.table)
+        for contract in project.feeds
+    )
+    names = Names(project.name, str(connection.access_key), connection.region)
+    return Running(project.name, folder, server, names, feeds, changes)
+
+
+def find_running(folder: Path) -> Running:
+    """Give the project as it runs. Raises :class:`UsageError` where it does not."""
+    project = read_project(folder)
+    server = noted_server(folder)
+    if server is None or not is_running(server):
+        raise UsageError("This project's embedded AWS does not run. Start it with: penstock up")
+    return _describe(folder, project, server)
+
+
+def down(folder: Path, progress: Progress = be_quiet) -> bool:
+    """Stop the project's embedded AWS; what it holds is kept for the next ``up``. False where it did not run."""
+    if noted_server(folder) is None:
+        return False
+    with one_command_at_a_time(folder):
+        server = noted_server(folder)
+        if server is None or not is_alive(server):
+            return False
+        progress(f"Stopping the embedded AWS at {server.endpoint}")
+        if not stop_server(server):
+            raise ServiceError(
+                "The embedded AWS did not stop by itself and was ended. Files in its buckets are kept; its tables and "
+                "stacks are as they were when it last stopped. `penstock up` deploys the project again."
+            )
+        return True
+
+
+def status(folder: Path) -> Status:
+    """Tell whether the project's embedded AWS runs, where, and what it keeps."""
+    server = noted_server(folder)
+    state = folder / ".penstock" / "local" / "state"
+    size = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) if state.exists() else 0
+    return Status(server, server is not None and is_running(server), state, size)

@@ -1,0 +1,64 @@
+"""One embedded AWS and one deploy for all tests here; each test drops files under names of its own."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from deployed_world import World
+from ourairports_oracle import EXAMPLE
+
+from penstock.contract.project import read_project
+from penstock.local.project import deploy_project
+from penstock.local.server import Server, start_server, stop_server
+
+FEEDS = Path(__file__).with_name("feeds")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    started = start_server()
+    yield started
+    stop_server(started)
+
+
+@pytest.fixture(scope="session")
+def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The example's feeds and those of these tests, in one project."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(EXAMPLE / "contracts", folder / "contracts")
+    shutil.copytree(FEEDS, folder / "contracts", dirs_exist_ok=True)
+    (folder / "penstock.yaml").write_text("penstock: 1\nname: harbour\n")
+    make_parcels_table(server)
+    return World(deploy_project(folder, read_project(folder), server))
+
+
+def make_parcels_table(server: Server) -> None:
+    server.connection().client("dynamodb").create_table(
+        TableName="parcels",
+        AttributeDefinitions=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "weight", "AttributeType": "N"},
+        ],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_weight",
+                "KeySchema": [{"AttributeName": "weight", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+@pytest.fixture
+def orders() -> Callable[[int, int], bytes]:
+    """Makes a file of orders: how many, and the number of the first."""
+
+    def make(count: int, first: int = 1) -> bytes:
+        rows = "".join(f"O-{first + i},{Decimal(i) / 4},note {i}\n" for i in range(count))
+        return f"id,amount,note\n{rows}".encode()
+
+    return make

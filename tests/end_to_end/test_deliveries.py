@@ -1,0 +1,111 @@
+"""How files come: both triggers, twice, with odd names, one version after another."""
+
+import json
+import time
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from deployed_world import World
+
+from penstock.aws.runs import list_runs
+from penstock.local.follow import Landed, follow_run
+
+pytestmark = pytest.mark.aws
+
+Orders = Callable[[int, int], bytes]
+
+
+def _event(landed: Landed) -> str:
+    """The notification that S3 sent for an object, to be sent again: events come at least once."""
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "bucket": {"name": landed.bucket},
+            "object": {"key": urllib.parse.quote_plus(landed.key), "versionId": landed.version},
+        },
+    }
+    return json.dumps({"Records": [record]})
+
+
+def _runs_of(world: World, landed: Landed) -> list[str]:
+    runs = list_runs(world.running.ledger, landed.feed.name, limit=200)
+    return [run.status for run in runs if (run.key, run.version) == (landed.key, landed.version)]
+
+
+def test_a_file_comes_through_the_queue(world: World, orders: Orders) -> None:
+    run = world.load("orders", "plain.csv", orders(30, 1000))
+    assert (run.status, run.counts["read"], run.counts["loaded"]) == ("done", 30, 30)
+    assert world.item("orders", id="O-1029") == {"id": "O-1029", "amount": 29 / 4, "note": "note 29"}
+
+
+def test_a_file_comes_straight_to_the_function(world: World) -> None:
+    run = world.load("direct", "straight.csv", b"id,amount\na,1\nb,x\nc,3\n")
+    assert (run.status, run.counts["loaded"], run.counts["rejected"]) == ("done", 2, 1)
+    assert world.item("direct", id="c") == {"id": "c", "amount": 3}
+    assert list(world.rejects(run)) == [3]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words.csv",
+        "one+one.csv",
+        "100%.csv",
+        "100%25.csv",
+        "größe-日本.csv",
+        "a&b=c.csv",
+        "sub/folder/x.csv",
+    ],
+)
+def test_a_key_is_taken_as_it_was_given(world: World, orders: Orders, name: str) -> None:
+    run = world.load("orders", name, orders(2, 2000))
+    assert (run.status, run.key) == ("done", f"incoming/orders/{name}")
+
+
+def test_a_direct_key_is_taken_as_it_was_given(world: World) -> None:
+    run = world.load("direct", "a + b %2B ü.csv", b"id,amount\na,1\n")
+    assert (run.status, run.key) == ("done", "incoming/direct/a + b %2B ü.csv")
+
+
+def test_an_event_that_comes_again_loads_nothing_again(world: World, orders: Orders) -> None:
+    landed = world.land("orders", "again.csv", orders(3, 3000))
+    follow_run(world.running, landed)
+    queue = world.client("sqs").get_queue_url(QueueName=world.running.names.feed("orders").queue)["QueueUrl"]
+    before = world.item("orders", id="O-3000")
+    world.client("dynamodb").delete_item(TableName="orders", Key={"id": {"S": "O-3000"}})
+    with ThreadPoolExecutor(4) as pool:
+        list(
+            pool.map(
+                lambda _: world.client("sqs").send_message(QueueUrl=queue, MessageBody=_event(landed)),
+                range(4),
+            )
+        )
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        asked = world.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        if asked["ApproximateNumberOfMessages"] == asked["ApproximateNumberOfMessagesNotVisible"] == "0":
+            break
+        time.sleep(0.1)
+    assert before is not None
+    assert world.item("orders", id="O-3000") is None  # it would be back, had it been loaded again
+    assert _runs_of(world, landed) == ["done"]
+
+
+def test_of_versions_dropped_in_a_row_the_last_stands(world: World, orders: Orders) -> None:
+    landed = [
+        world.land("orders", "versions.csv", f"id,amount,note\nO-4000,{i},v{i}\n".encode()) for i in range(6)
+    ]
+    assert follow_run(world.running, landed[-1]).status == "done"
+    assert world.item("orders", id="O-4000") == {"id": "O-4000", "amount": 5, "note": "v5"}
+
+
+def test_a_file_outside_the_feeds_is_left_alone(world: World, orders: Orders) -> None:
+    bucket = world.running.names.landing_bucket
+    for key in ("incoming/orders/data.json", "elsewhere/data.csv"):
+        world.client("s3").put_object(Bucket=bucket, Key=key, Body=orders(1, 5000))
+    world.load("orders", "after.csv", orders(1, 5001))
+    assert world.item("orders", id="O-5000") is None
