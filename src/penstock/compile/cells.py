@@ -133,7 +133,7 @@ def _pattern(index: int, field: FieldModel, attribute_type: AttributeType) -> Ce
 
 def _only_default(field: FieldModel) -> None:
     if field.format != "default":
-        raise refuse(field, f"a {field.type} has no format `{field.format}`; there is `default`")
+        raise refuse(field, f"the type {field.type} has no format `{field.format}`, only `default`")
 
 
 def _plain_json(attribute_type: AttributeType, text: str) -> str:

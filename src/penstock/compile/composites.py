@@ -93,7 +93,8 @@ def compile_json(index: int, field: FieldModel, attribute_type: AttributeType) -
     """Compile an array, an object, or GeoJSON."""
     if field.format != "default":
         raise refuse(
-            field, f"the format `{field.format}` of a {field.type} is not supported; there is `default`"
+            field,
+            f"the format `{field.format}` of the type {field.type} is not supported; there is `default`",
         )
     return _decided(index, field, attribute_type, {"attribute": attribute_type})
 

@@ -47,7 +47,7 @@ def _lengths(field: FieldModel, text: str) -> Iterator[FieldCheck]:
         "object": ("members", lambda: f"len(json_keys({text}))"),
     }
     if field.type not in counts:
-        raise refuse(field, f"a {field.type} has no length to constrain; {', '.join(counts)} have")
+        raise refuse(field, f"the type {field.type} has no length to constrain; {', '.join(counts)} have one")
     unit, count = counts[field.type]
     if least is not None:
         yield FieldCheck(f"is shorter than the minimum length of {least} {unit}", f"{count()} < {least}")
@@ -71,7 +71,7 @@ def _limits(field: FieldModel, text: str) -> Iterator[FieldCheck]:
                 field, f"`{name}`: durations have no order (a month is longer than some 30 days, not all)"
             )
         if field.type not in _ORDERED:
-            raise refuse(field, f"`{name}`: a {field.type} has no order")
+            raise refuse(field, f"`{name}`: the type {field.type} has no order")
         limit = canonical_literal(field, written)
         below = name in {"minimum", "exclusiveMinimum"}
         order = ordering.below if below else ordering.above
@@ -84,7 +84,7 @@ def _pattern(field: FieldModel, text: str) -> Iterator[FieldCheck]:
     if pattern is None:
         return
     if field.type != "string":
-        raise refuse(field, f"`pattern` is for strings, not for a {field.type}")
+        raise refuse(field, f"`pattern` is for strings, not for the type {field.type}")
     yield FieldCheck(f"does not match the pattern {pattern}", f"NOT {matches(text, pattern)}")
 
 

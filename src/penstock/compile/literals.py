@@ -24,7 +24,8 @@ def canonical_literal(field: FieldModel, written: str | bool) -> str:
     if isinstance(written, bool):
         if field.type != "boolean":
             raise refuse(
-                field, f"`{str(written).lower()}` is a boolean, not a {field.type}; put a text in quotes"
+                field,
+                f"`{str(written).lower()}` is a boolean, not of the type {field.type}; put a text in quotes",
             )
         return str(written).lower()
     own = _read(field, written)
@@ -36,7 +37,7 @@ def canonical_literal(field: FieldModel, written: str | bool) -> str:
     text = own if own is not None else default
     if text is None:
         form = "" if field.format == "default" else f" of the format {field.format}"
-        raise refuse(field, f"`{written}` is not a {field.type}{form}")
+        raise refuse(field, f"`{written}` is not of the type {field.type}{form}")
     return text
 
 

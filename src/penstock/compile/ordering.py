@@ -87,7 +87,7 @@ def _magnitude(text: str) -> str:
     digits = f"ltrim({fraction}, '0')"
     mantissa_digits = f"replace({mantissa}, '.', '')"
     return (
-        f"CASE WHEN {text} = '0' THEN ''"
+        f"CASE WHEN {text} IS NULL THEN NULL WHEN {text} = '0' THEN ''"
         f" WHEN contains({text}, 'E') THEN {_key(exponent, mantissa_digits)}"
         f" WHEN starts_with({number}, '0.') THEN {_key(f'strlen({digits}) - strlen({fraction}) - 1', digits)}"
         f" ELSE {_key(f'strlen({whole}) - 1', f'concat({whole}, {fraction})')} END"

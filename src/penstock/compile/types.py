@@ -51,7 +51,7 @@ def compile_field(index: int, field: FieldModel, attribute_type: AttributeType |
     if attribute_type is not None and attribute_type not in allowed:
         raise refuse(
             field,
-            f"a {field.type} can't become the attribute type {attribute_type}; it can become {', '.join(allowed)}",
+            f"the type {field.type} can't become the attribute type {attribute_type}; it can become {', '.join(allowed)}",
         )
     cell = compile_cell(index, field, attribute_type or allowed[0])
     return FieldSql(
