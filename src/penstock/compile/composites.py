@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from penstock.compile import patterns
@@ -74,11 +73,10 @@ def _strings(field: FieldModel, text: str, attribute_type: AttributeType) -> str
         return wrapped('{"S":', f"to_json({text})", "}")
     if attribute_type == "SS":
         return wrapped('{"SS":', f"to_json({members(field, text)})", "}")
-    if all(character in ",;| :/\t" for character in field.delimiter):
-        # The delimiter is in no escape of JSON, so it can be replaced where the whole text is one JSON string.
+    if all(character in ",;| :/" for character in field.delimiter):
+        # These are in no escape of JSON, so they can be replaced where the whole text is one JSON string.
         # That is three times as fast as a list.
-        divider = json.dumps(field.delimiter)[1:-1]
-        replaced = f"replace(to_json({text}), {literal(divider)}, {literal(_BETWEEN)})"
+        replaced = f"replace(to_json({text}), {literal(field.delimiter)}, {literal(_BETWEEN)})"
         return wrapped('{"L":[{"S":', replaced, "}]}")
     written = (
         f"""list_transform({members(field, text)}, lambda member: concat('{{"S":', to_json(member), '}}'))"""

@@ -99,9 +99,9 @@ def _check(field: FieldModel, tokens: list[Token]) -> None:
         raise refuse(
             field, "the format has directives of a date, which a time would drop; use the type datetime"
         )
-    if field.type != "time" and not (
-        has & set("Yy") and (("j" in has) != bool(has & set("mbB") and "d" in has))
-    ):
+    by_month = "j" not in has and "d" in has and has & set("mbB")
+    by_number = "j" in has and not has & set("mbBd")
+    if field.type != "time" and not (has & set("Yy") and (by_month or by_number)):
         raise refuse(field, "the format needs a year, a month and a day (or the day of the year, %j)")
     if field.type != "date" and not has & set("HI") and (field.type == "time" or has & _TIME_DIRECTIVES):
         raise refuse(field, "the format needs an hour (%H, or %I with %p)")
