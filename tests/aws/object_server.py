@@ -28,6 +28,8 @@ class Bucket:
     """Answer 403 for a missing key, as S3 does to who may not list the bucket."""
     forbidden: bool = False
     encoding: str | None = None
+    checksum: str | None = None
+    """What S3 gives as the object's CRC-32, in base64."""
     requests: list[tuple[str | None, str | None]] = field(default_factory=list)
     """The version and range of each GET."""
     url: str = ""
@@ -94,6 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
         names = {"ETag": etag(body), "Last-Modified": "Sun, 12 Apr 2026 20:43:38 GMT"}
         if version is not None:
             names["x-amz-version-id"] = version
+        if self.server.bucket.checksum:
+            names["x-amz-checksum-crc32"] = self.server.bucket.checksum
         if self.server.bucket.encoding:
             names["Content-Encoding"] = self.server.bucket.encoding
         status = 200

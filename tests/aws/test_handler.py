@@ -108,8 +108,7 @@ def function(server: Server, plan: Plan) -> Iterator[Function]:
     with make_world(server) as world, closing(Sender(world.connections, 4)) as sender:
         make_table(world, "orders", ["id:S:HASH"])
         tricks = Tricks(sender)
-        sns = world.connections.sns
-        loader = Loader(plan, world.s3, sns, tricks, world.ledger, world.artifacts, world.topic)
+        loader = Loader(plan, world.connections, tricks, world.ledger, world.artifacts, world.topic)
         settings = Settings("orders", LEDGER, world.artifacts, Path("none"), world.landing, world.topic)
         yield Function(world, loader, settings, tricks)
 
@@ -190,7 +189,7 @@ def test_a_refused_file_is_done_and_people_are_told(
     told: list[dict[str, str]] = []
     function.world.put(NAME, HEADER + b"a,1,SECRET\nb,two,SECRET\nc,three,SECRET\n")
     with monkeypatch.context() as patch:
-        patch.setattr(function.loader.sns, "publish", lambda **request: told.append(request))
+        patch.setattr(function.world.connections.sns, "publish", lambda **request: told.append(request))
         assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == SUCCESS
         assert function.call(queued(("m2", notification(function.world.landing, NAME)))) == SUCCESS
     assert function.items() == {}
@@ -362,9 +361,8 @@ def test_an_event_that_is_not_understood_is_an_error(function: Function) -> None
     assert function.lines()[0]["level"] == "ERROR"
 
 
-def test_a_missing_bucket_is_a_failure_and_not_a_gone_object(function: Function) -> None:
-    broken = Loader(**{**vars(function.loader), "ledger": replace(function.world.ledger, table="none")})
-    function.loader = broken
+def test_a_missing_ledger_is_a_failure_with_what_to_do(function: Function) -> None:
+    function.loader = replace(function.loader, ledger=replace(function.world.ledger, table="none"))
     function.world.put(NAME, GOOD)
     assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == failures("m1")
     assert "There is no ledger" in function.lines()[-1]["reason"]
@@ -374,7 +372,8 @@ def test_a_schedule_loads_what_no_event_told_of_and_nothing_else(function: Funct
     keys = [f"incoming/orders/{n}.csv" for n in range(4)]
     for n, key in enumerate(keys):
         function.world.put(key, HEADER + f"k{n},{n},x\n".encode())
-    function.world.put("incoming/orders/readme.txt", b"no")
+    for other in ("incoming/orders/", "incoming/orders/folder.csv/", "incoming/orders/readme.txt"):
+        function.world.put(other, b"")
     function.world.put("incoming/returns/a.csv", GOOD)
     function.call(notification(function.world.landing, keys[1]))
     assert function.call(SCHEDULE) == {"outcome": "done"}
@@ -496,7 +495,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
         assert handle(SCHEDULE, Context()) == {"outcome": "done"}
         _, loader, _ = handler_module._start()
         assert isinstance(loader.sender, Sender)
-        for client in (loader.s3, loader.sns, loader.ledger.dynamodb, loader.sender):
+        for client in (loader.s3, loader.ledger.dynamodb, loader.sender):
             client.close()
     finally:
         handler_module._start.cache_clear()

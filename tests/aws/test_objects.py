@@ -1,6 +1,8 @@
 """Objects of S3 are read whole, in order and of one version, whatever happens to connections."""
 
+import base64
 import gzip
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -160,3 +162,12 @@ def test_a_key_that_is_forbidden_is_told_with_what_to_allow(bucket: Bucket, s3: 
     bucket.forbidden = True
     with pytest.raises(ServiceError, match="Allow s3:GetObject"):
         find_current(s3, "landing", "a.csv")
+
+
+def test_an_object_whose_checksum_is_wrong_is_not_taken_for_read(bucket: Bucket, s3: Client) -> None:
+    bucket.objects["a.csv"] = [("v1", BODY)]
+    bucket.checksum = base64.b64encode(zlib.crc32(BODY).to_bytes(4, "big")).decode()
+    assert b"".join(_source(s3).blocks(100_000)) == BODY
+    bucket.checksum = "AAAAAA=="
+    with pytest.raises(ServiceError, match="checksum is wrong"):
+        list(_source(s3).blocks(100_000))

@@ -43,8 +43,7 @@ def _start() -> tuple[Settings, Loader, Log]:
     connections = Connections()
     loader = Loader(
         plan=read_plan(settings.plan.read_text()),
-        s3=connections.s3,
-        sns=connections.sns,
+        connections=connections,
         sender=Sender(connections, LANES),
         ledger=Ledger(connections.dynamodb, settings.ledger),
         artifacts=settings.artifacts,

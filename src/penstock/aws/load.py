@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from penstock.aws.artifacts import S3RejectWriter, put_report
-from penstock.aws.connect import REQUEST_SECONDS, Client
+from penstock.aws.connect import REQUEST_SECONDS, Client, Connections
 from penstock.aws.ledger import Applied, Claim, Ledger
 from penstock.aws.log import Log
 from penstock.aws.notify import notify_people
@@ -73,12 +73,19 @@ class Loader:
     """All that loading a feed's objects takes, made once and handed down."""
 
     plan: Plan
-    s3: Client
-    sns: Client
+    connections: Connections
     sender: Sends
     ledger: Ledger
     artifacts: str
     topic: str | None = None
+
+    @property
+    def s3(self) -> Client:
+        return self.connections.s3
+
+    def takes(self, key: str) -> bool:
+        """Tell whether a key is of the feed. What the S3 console makes to show a folder is not: its name ends in ``/``."""
+        return key.startswith(self.plan.prefix) and key.endswith(self.plan.suffix) and not key.endswith("/")
 
     @cached_property
     def plan_hash(self) -> str:
@@ -91,7 +98,7 @@ def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) ->
     Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
     """
     log = log.bind(bucket=bucket, key=key)
-    if not (key.startswith(loader.plan.prefix) and key.endswith(loader.plan.suffix)):
+    if not loader.takes(key):
         log.warning(
             "key is not of this feed", outcome="ignored", prefix=loader.plan.prefix, suffix=loader.plan.suffix
         )
@@ -150,7 +157,7 @@ def _load_current(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tup
     log = log.bind(version=found.version)
     run = _run(loader, claim, found, budget, log)
     if loader.topic and run.status != "done":
-        notify_people(loader.sns, loader.topic, run, log)
+        notify_people(loader.connections.sns, loader.topic, run, log)
     if run.status == "failed":
         return "failed", None
     status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"

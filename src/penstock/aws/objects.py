@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, IncompleteReadError
 
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code, explain_error
@@ -183,6 +183,11 @@ class S3Source:
 
     def _give_up_where_final(self, error: Exception) -> None:
         """Raise what asking again can't mend."""
+        if isinstance(error, FlexibleChecksumError):
+            # It shows at the end, when the bytes have been given away already.
+            raise ServiceError(
+                f"{self._name} was damaged on its way: its checksum is wrong. Load it again."
+            ) from error
         if not isinstance(error, ClientError):
             return
         code = error_code(error)

@@ -21,7 +21,7 @@ def sweep_prefix(loader: Loader, bucket: str, budget: Budget, log: Log) -> Count
     outcomes: Counter[Outcome] = Counter()
     looked = 0
     for key, etag in _list_objects(loader.s3, bucket, loader.plan.prefix):
-        if not key.endswith(loader.plan.suffix):
+        if not loader.takes(key):
             continue
         if budget.left <= 0:
             log.warning(
