@@ -136,3 +136,11 @@ def test_it_closes_at_the_end_of_its_with(scratch: Path) -> None:
         pass
     with pytest.raises(duckdb.ConnectionException):
         database.execute("SELECT 1")
+
+
+def test_a_failure_of_something_that_occurs_twice_is_caught(database: duckdb.DuckDBPyConnection) -> None:
+    row = database.execute(
+        "SELECT TRY(struct_pack(v := CASE WHEN i * 2 > 5 THEN i * 2 END)) "
+        "FROM (SELECT unnest([170141183460469231731687303715884105727::HUGEINT]) AS i)"
+    ).fetchone()
+    assert row == (None,)

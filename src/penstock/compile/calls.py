@@ -11,11 +11,13 @@ from penstock.compile.sql_types import NAMES, Kind, ask_failure, function_kinds,
 from penstock.compile.terms import RefusedError, Term, align, apply, as_text, convert, quote
 
 MAX_WIDTH: Final = 1000
+MAX_REPLACEMENT: Final = 100
 
 _IN_32_BITS: Final = frozenset({"to_days", "to_weeks", "to_months", "to_years"})
 
 _KINDS: Final[dict[Parameter, tuple[Kind, ...]]] = {
     "text": ("text",),
+    "replacement": ("text",),
     "integer": ("number",),
     "number": ("number",),
     "boolean": ("boolean",),
@@ -26,7 +28,7 @@ _KINDS: Final[dict[Parameter, tuple[Kind, ...]]] = {
     "text or list": ("text", "list"),
 }
 
-_TEXT_LITERALS: Final = ("pattern", "options", "part", "format")
+_TEXT_LITERALS: Final = ("separator", "pattern", "options", "part", "format")
 _NUMBER_LITERALS: Final[dict[Parameter, range]] = {
     "group": range(10),
     "scale": range(-38, 39),
@@ -127,6 +129,19 @@ def _check_pattern(name: str, terms: Sequence[Term]) -> None:
             raise RefusedError(f"the regular expression of `{name}` is wrong: {reason}")
 
 
+def _check_replacement(name: str, terms: Sequence[Term]) -> None:
+    """Keep a result within a small multiple of its arguments: the database's own memory limit does not count it."""
+    text, replacement = terms[0], terms[2]
+    if isinstance(replacement.literal, str):
+        if len(replacement.literal) > MAX_REPLACEMENT:
+            raise RefusedError(f"the replacement of `{name}` is longer than {MAX_REPLACEMENT} characters")
+    elif text.literal is None and replacement.kind != "null":
+        raise RefusedError(
+            f"the replacement of `{name}` must be a text written out: a cell in place of each match in another cell "
+            "can be larger than the memory"
+        )
+
+
 def _exact(name: str, terms: list[Term]) -> Term:
     """Call the function, as it is or, where DuckDB's own would lose or let through something, in an exact form."""
     if name in ("ceil", "ceiling", "floor", "round", "trunc") and terms[0].sql_type == "HUGEINT":
@@ -135,6 +150,8 @@ def _exact(name: str, terms: list[Term]) -> Term:
             return terms[0]
     if name == "decimal_division":
         return _divide(terms)
+    if name in ("replace", "regexp_replace"):
+        _check_replacement(name, terms)
     if name == "mod":
         terms = align(terms, "`mod` mixes")
     if name in ("strptime", "try_strptime"):

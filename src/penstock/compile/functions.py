@@ -23,7 +23,9 @@ Parameter = Literal[
     "element",  # what the list before it holds
     "same",  # all of a call's are of one kind
     "any",  # anything that has a text form
-    "pattern",  # literals from here on: a regular expression
+    "replacement",  # text that takes the place of other text
+    "separator",  # literals from here on: a text
+    "pattern",
     "options",
     "group",
     "scale",
@@ -79,7 +81,7 @@ _NUMBERS: Final = {
 }
 
 _TEXT: Final = {
-    "array_to_string": Signature(("list of text", "text")),
+    "array_to_string": Signature(("list of text", "separator")),
     "concat": Signature(("any",), repeats=True),
     "concat_ws": Signature(("text", "any"), repeats=True),
     "contains": Signature(("text", "text")),
@@ -95,7 +97,7 @@ _TEXT: Final = {
     "md5": Signature(("text",)),
     "nfc_normalize": Signature(("text",)),
     "prefix": Signature(("text", "text")),
-    "replace": Signature(("text", "text", "text")),
+    "replace": Signature(("text", "text", "replacement")),
     "reverse": Signature(("text",)),
     "right": Signature(("text", "integer")),
     "rpad": Signature(("text", "width", "text")),
@@ -124,7 +126,7 @@ _PATTERNS: Final = {
     "regexp_extract": Signature(("text", "pattern", "group", "options"), optional=2),
     "regexp_full_match": Signature(("text", "pattern", "options"), optional=1),
     "regexp_matches": Signature(("text", "pattern", "options"), optional=1),
-    "regexp_replace": Signature(("text", "pattern", "text", "options"), optional=1),
+    "regexp_replace": Signature(("text", "pattern", "replacement", "options"), optional=1),
     "regexp_split_to_array": Signature(("text", "pattern", "options"), optional=1),
 }
 

@@ -32,6 +32,8 @@ class _Plain(DuckDB):
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
         }
+        # DuckDB ignores the length of VARCHAR(3), and so does sqlglot: it is kept here, to be refused.
+        TYPE_CONVERTERS: ClassVar[dict[exp.DType, Callable[[exp.DataType], exp.DataType]]] = {}
         NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             "CASE": DuckDBParser.NO_PAREN_FUNCTION_PARSERS["CASE"]
         }
@@ -59,6 +61,8 @@ def parse_expression(text: str) -> exp.Expr:
         RecursionError
     ) as error:  # the caller is so deep already that what is within the limits does not fit
         raise RefusedError(_TOO_DEEP) from error
+    if tree is None:  # a sign alone
+        raise RefusedError("the expression is empty")
     assert isinstance(tree, exp.Expr)
     if _depth(tree) > MAX_DEPTH:
         raise RefusedError(_TOO_DEEP)

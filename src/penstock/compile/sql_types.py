@@ -84,16 +84,16 @@ def ask_failure(sql: str) -> str | None:
     return None
 
 
-@functools.lru_cache(maxsize=1024)
 def function_kinds(name: str) -> frozenset[str]:
     """Tell what DuckDB knows under a function's name: ``scalar``, ``aggregate``, ``table``, ...; empty if nothing."""
-    rows = (
-        _database()
-        .cursor()
-        .execute("SELECT DISTINCT function_type FROM duckdb_functions() WHERE function_name = ?", [name])
-        .fetchall()
-    )
-    return frozenset(str(row[0]) for row in rows)
+    return _catalogue().get(name, frozenset())
+
+
+@functools.cache
+def _catalogue() -> dict[str, frozenset[str]]:
+    cursor = _database().cursor()
+    cursor.execute("SELECT function_name, list(DISTINCT function_type) FROM duckdb_functions() GROUP BY 1")
+    return {str(name): frozenset(kinds) for name, kinds in cursor.fetchall()}
 
 
 def plain_reason(error: duckdb.Error) -> str:

@@ -49,6 +49,8 @@ _INTERVAL_UNITS: Final = frozenset({"day", "week", "month", "year", "hour", "min
 def _literal(_: Translator, node: exp.Literal) -> Term:
     if node.is_string:
         return text_literal(node.name)
+    if not re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", node.name, re.ASCII):
+        raise RefusedError("a number can't be read")
     value = Decimal(node.name)
     digits = value.as_tuple()
     exponent = int(digits.exponent)

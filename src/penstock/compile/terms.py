@@ -82,7 +82,7 @@ def integer_literal(value: int) -> Term:
 
 
 def apply(build: Callable[..., str], *terms: Term) -> Term:
-    """Build SQL from terms and find its type; whole numbers of any width become HUGEINT.
+    """Build SQL from terms, find its type, and widen it.
 
     Raises :class:`RefusedError` where DuckDB can't do it, or gives a type that expressions don't have.
     """
@@ -102,11 +102,9 @@ def apply(build: Callable[..., str], *terms: Term) -> Term:
             f"gives a {found}, which loses digits; `+ - * %`, `//` for whole numbers, "
             "and `decimal_division(a, b, 2)` for two decimal places are exact"
         )
-    if found in INTEGERS and found != "HUGEINT":
-        return Term(f"CAST({sql} AS HUGEINT)", "HUGEINT")
     if kind_of(found) == "other":
         raise RefusedError(f"gives a {found}, a type that expressions don't have")
-    return Term(sql, found)
+    return widen(Term(sql, found))
 
 
 def convert(term: Term, sql_type: str) -> Term:
@@ -116,14 +114,18 @@ def convert(term: Term, sql_type: str) -> Term:
     return Term(f"CAST({term.sql} AS {sql_type})", sql_type)
 
 
+def widen(term: Term) -> Term:
+    """Bring whole numbers to HUGEINT and decimals to 38 digits: a product of narrow decimals can be narrow too."""
+    scale = scale_of(term.sql_type)
+    if scale is not None:
+        return convert(term, f"DECIMAL(38,{scale})")
+    return convert(term, "HUGEINT") if term.sql_type in INTEGERS else term
+
+
 def column_term(sql: str, sql_type: str) -> Term:
-    """Make the term of a column: whole numbers widened to HUGEINT and decimals to 38 digits."""
+    """Make the term of a column."""
     simple = re.fullmatch(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|"[^"]+"', sql)
-    term = Term(sql if simple else f"({sql})", sql_type)
-    if sql_type in INTEGERS:
-        return convert(term, "HUGEINT")
-    scale = scale_of(sql_type)
-    return term if scale is None else convert(term, f"DECIMAL(38,{scale})")
+    return widen(Term(sql if simple else f"({sql})", sql_type))
 
 
 def as_text(term: Term) -> Term:
@@ -150,10 +152,10 @@ def from_text(term: Term, sql_type: str, cast: str = "CAST") -> Term:
     assert form is not None, sql_type
     sql = f"{cast}(regexp_extract({term.sql}, {quote(form)}) AS {sql_type})"
     if term.literal is None or cast != "CAST":
-        return Term(sql, sql_type)
+        return widen(Term(sql, sql_type))
     if ask_failure(sql):
         raise RefusedError(f"the text {term.sql} is not {_EXPECTED.get(sql_type, 'a number of the type')}")
-    return Term(f"CAST({term.sql} AS {sql_type})", sql_type)
+    return widen(Term(f"CAST({term.sql} AS {sql_type})", sql_type))
 
 
 def align(terms: Sequence[Term], verb: str) -> list[Term]:

@@ -126,8 +126,8 @@ class Translator:
         folded = {key.casefold(): key for key in self._scope}
         near = difflib.get_close_matches(name.casefold(), folded, 1)
         hint = f"; did you mean `{folded[near[0]]}`?" if near else ""
-        if not hint and quoted:
-            hint = "; a text is written in single quotes"
+        if quoted:
+            hint += "; a text is written in single quotes"
         return f"no field is called `{name}`{hint}"
 
 
@@ -144,11 +144,11 @@ def snippet(node: exp.Expr) -> str:
 def _reason(node: exp.Expr, unknown: frozenset[str] | set[str]) -> str:
     if unknown:
         return _PART_REASONS.get(min(unknown), f"{min(unknown).upper()} can't be used here")
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(node).__name__).lower()
-    if name in REFUSED:
+    reason = next((reason for kind, reason in _REASONS.items() if isinstance(node, kind)), None)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(node).__name__).lower()  # CurrentDate: current_date
+    if reason is None and name in REFUSED:
         return refusal(name)
-    reasons = (reason for kind, reason in _REASONS.items() if isinstance(node, kind))
-    return next(reasons, f"this syntax ({type(node).__name__}) can't be used")
+    return reason or f"this syntax ({type(node).__name__}) can't be used"
 
 
 Handler = Callable[[Translator, Any], Term]

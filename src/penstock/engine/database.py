@@ -41,6 +41,8 @@ def open_database(
             "temp_directory": "" if scratch is None else str(scratch.resolve() / "spill"),
             "preserve_insertion_order": True,
             "error_on_division_by_zero": True,
+            # It computes what occurs twice before, and so outside, the TRY that should catch its failure.
+            "disabled_optimizers": "common_subexpressions",
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
