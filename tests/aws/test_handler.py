@@ -2,7 +2,10 @@
 
 import io
 import json
+import random
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -262,6 +265,34 @@ def test_an_event_that_meets_a_worker_is_done_and_the_worker_looks_again(functio
     assert function.items() == {"a": "7", "b": "2"}
     assert "another worker has the key and will look again" in function.events()
     assert [run.status for run in function.runs()] == ["done", "done"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_however_events_and_workers_overlap_the_newest_version_is_the_last_loaded(
+    function: Function, seed: int
+) -> None:
+    event = notification(function.world.landing, NAME)
+    dice = random.Random(seed)
+    versions = 6
+
+    def land_and_tell(n: int) -> None:
+        time.sleep(dice.random() / 20)
+        function.world.put(
+            NAME, HEADER + f"a,{n},x\n".encode() + b"".join(b"k%d,1,y\n" % i for i in range(60))
+        )
+        for message in range(dice.randint(1, 3)):
+            assert function.call(queued((f"m{message}", event))) == SUCCESS
+
+    with ThreadPoolExecutor(versions) as workers:
+        for result in [workers.submit(land_and_tell, n) for n in range(versions)]:
+            result.result()
+    newest = function.world.s3.get_object(Bucket=function.world.landing, Key=NAME)
+    with newest["Body"] as body:
+        assert function.items()["a"] == body.read().split(b",")[3].decode()
+    state = function.world.ledger.read_state(function.world.landing, NAME)
+    assert state.applied is not None
+    assert (state.applied.version, state.claim_run, state.pending) == (newest["VersionId"], None, False)
+    assert all(run.status == "done" for run in function.runs())
 
 
 def test_without_time_for_the_newer_version_the_message_comes_back(function: Function) -> None:
