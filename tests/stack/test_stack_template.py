@@ -179,6 +179,12 @@ def test_two_feeds_can_not_both_make_one_table(tmp_path: Path) -> None:
         templates_of(write_project(tmp_path, feeds))
 
 
+def test_no_feed_writes_to_the_ledger(tmp_path: Path) -> None:
+    contract = feed("orders", load={"table": "shop_penstock_ledger", "table_exists": True})
+    with pytest.raises(ContractError, match="the feed orders would write to shop_penstock_ledger"):
+        templates_of(write_project(tmp_path, [contract]))
+
+
 def test_a_provisioned_table_and_its_index_have_the_capacity_of_the_contract(tmp_path: Path) -> None:
     table = _feed_resource(tmp_path, VARIANTS["provisioned"], "AWS::DynamoDB::Table")["Properties"]
     capacity = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 10}

@@ -62,8 +62,8 @@ def build_templates(
     Raises :class:`ContractError` where the feeds are more than a bucket's notifications, where two make one table, or
     where a template is larger than CloudFormation takes.
     """
-    _check(project, plans)
     names = options.names
+    _check(project, plans, names)
     tags = {**project.tags, PROJECT_TAG: project.name}
     logs = Logs(project.logs.retention_days, project.logs.level)
     feeds = sorted(project.feeds, key=lambda contract: contract.name)
@@ -130,8 +130,12 @@ def _template(description: str, resources: Mapping[str, Any], outputs: Mapping[s
     }
 
 
-def _check(project: Project, plans: Mapping[str, Plan]) -> None:
-    problems = []
+def _check(project: Project, plans: Mapping[str, Plan], names: Names) -> None:
+    problems = [
+        f"the feed {name} would write to {names.ledger}, which is the project's own ledger: name another table"
+        for name, plan in sorted(plans.items())
+        if plan.table.name == names.ledger
+    ]
     if len(project.feeds) > MAX_NOTIFICATIONS:
         problems.append(
             f"the project has {len(project.feeds)} feeds, and a bucket notifies at most {MAX_NOTIFICATIONS}: split it in two"

@@ -1,0 +1,256 @@
+"""Deploy, change, destroy and deploy again, on the embedded AWS."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stack_samples import feed, index, write_project
+
+from penstock.errors import ServiceError, UsageError
+from penstock.local.server import Server, start_server, stop_server
+from penstock.stack.changes import ChangeLine
+from penstock.stack.connect import Connection
+from penstock.stack.deploy import Deployed, deploy
+from penstock.stack.destroy import PreparedDestroy, destroy
+from penstock.stack.follow import StackEvent
+from penstock.stack.names import Names
+from penstock.stack.state import find_stacks
+from penstock.stack.target import emulated_target
+
+pytestmark = pytest.mark.aws
+ACCOUNTS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    started = start_server()
+    yield started
+    stop_server(started)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("packages")
+
+
+@dataclass
+class Desk:
+    """Somebody with a project's folder and an account of their own, who notes what they are shown."""
+
+    folder: Path
+    connection: Connection
+    cache: Path
+    shown: list[ChangeLine] = field(default_factory=list)
+    events: list[StackEvent] = field(default_factory=list)
+
+    @property
+    def names(self) -> Names:
+        return Names("shop", str(self.connection.access_key), self.connection.region)
+
+    def deploy(self, *feeds: dict[str, Any], agree: bool = True, **project: Any) -> Deployed | None:
+        write_project(self.folder, feeds, **project)
+        self.shown.clear()
+
+        def confirm(lines: tuple[ChangeLine, ...]) -> bool:
+            self.shown.extend(lines)
+            return agree
+
+        return deploy(
+            self.folder,
+            self.connection,
+            emulated_target(),
+            confirm=confirm,
+            cache=self.cache,
+            on_event=self.events.append,
+        )
+
+    def destroy(self, *, data: bool = False, agree: bool = True) -> PreparedDestroy | None:
+        return destroy(self.folder, self.connection, emulated_target(), data=data, confirm=lambda _: agree)
+
+    def actions(self, kind: str) -> set[tuple[str, str]]:
+        return {(line.action, line.name) for line in self.shown if line.kind == kind}
+
+    def stacks(self) -> dict[str, str]:
+        return {name: state.status for name, state in find_stacks(self.connection, "shop").items()}
+
+    def table(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.connection.client("dynamodb").describe_table(TableName=name)["Table"]
+        return found
+
+    def notified(self) -> set[str]:
+        found = self.connection.client("s3").get_bucket_notification_configuration(
+            Bucket=self.names.landing_bucket
+        )
+        return {entry["QueueArn"].rpartition(":")[2] for entry in found.get("QueueConfigurations", [])}
+
+
+@pytest.fixture
+def desk(server: Server, cache: Path, tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "shop", server.connection(f"{next(ACCOUNTS):012d}"), cache)
+
+
+def test_a_project_is_deployed_and_a_second_deploy_changes_nothing(desk: Desk) -> None:
+    returns = feed("returns", trigger="direct", schedule="rate(1 hour)", load={"ttl": "expires"})
+    deployed = desk.deploy(feed("orders"), returns, alerts={"email": ["data@example.com"]})
+    assert deployed is not None
+    assert ("Landing bucket", desk.names.landing_bucket) in deployed.outputs
+    assert desk.actions("AWS::Lambda::Function") == {("add", "shop_orders"), ("add", "shop_returns")}
+    assert set(desk.stacks()) == {
+        "penstock-shop",
+        "penstock-shop-feed-orders",
+        "penstock-shop-feed-returns",
+        "penstock-shop-landing",
+    }
+    assert set(desk.stacks().values()) == {"CREATE_COMPLETE"}
+    assert desk.notified() == {"shop_orders"}
+    again = desk.deploy(feed("orders"), returns, alerts={"email": ["data@example.com"]})
+    assert again is not None
+    assert (again.changes, desk.shown) == ((), [])
+
+
+def test_what_the_embedded_aws_drops_is_done_after_the_deploy(desk: Desk) -> None:
+    desk.deploy(feed("orders", trigger="direct", load={"ttl": "expires"}, function={"concurrency": 3}))
+    dynamodb = desk.connection.client("dynamodb")
+    ttl = dynamodb.describe_time_to_live(TableName="orders-items")["TimeToLiveDescription"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
+    backups = dynamodb.describe_continuous_backups(TableName="orders-items")["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    limit = desk.connection.client("lambda").get_function_concurrency(FunctionName="shop_orders")
+    assert limit["ReservedConcurrentExecutions"] == 3
+    desk.deploy(feed("orders"))
+    ttl = dynamodb.describe_time_to_live(TableName="orders-items")["TimeToLiveDescription"]
+    assert ttl["TimeToLiveStatus"] == "DISABLED"
+    limit = desk.connection.client("lambda").get_function_concurrency(FunctionName="shop_orders")
+    assert "ReservedConcurrentExecutions" not in limit
+
+
+def test_a_feed_that_is_gone_takes_its_stack_along_and_leaves_its_table(desk: Desk) -> None:
+    desk.deploy(feed("orders"), feed("returns"))
+    desk.deploy(feed("orders"))
+    assert ("remove", "penstock-shop-feed-returns") in desk.actions("AWS::CloudFormation::Stack")
+    assert "penstock-shop-feed-returns" not in desk.stacks()
+    assert desk.notified() == {"shop_orders"}
+    assert desk.table("returns-items")["TableStatus"] == "ACTIVE"
+
+
+def test_several_indexes_change_in_one_deploy(desk: Desk) -> None:
+    desk.deploy(feed("orders", load={"indexes": [index("one", "status"), index("two", "order_id")]}))
+    desk.deploy(feed("orders", load={"indexes": [index("two", "status"), index("three", "order_id")]}))
+    found = {
+        one["IndexName"]: one["KeySchema"][0]["AttributeName"]
+        for one in desk.table("orders-items")["GlobalSecondaryIndexes"]
+    }
+    assert found == {"two": "status", "three": "order_id"}
+    assert desk.actions("AWS::DynamoDB::Table") == {("change", "orders-items")}
+
+
+def test_who_says_no_changes_nothing(desk: Desk) -> None:
+    assert desk.deploy(feed("orders"), agree=False) is None
+    assert desk.shown
+    assert desk.stacks() == {}
+    desk.deploy(feed("orders"))
+    before = desk.stacks()
+    assert desk.deploy(feed("orders"), feed("returns"), agree=False) is None
+    assert desk.stacks() == before
+
+
+def test_a_destroy_keeps_the_data_and_a_deploy_adopts_it(desk: Desk) -> None:
+    desk.deploy(feed("orders", load={"indexes": [index("one", "status")]}), feed("returns"))
+    dynamodb, s3 = desk.connection.client("dynamodb"), desk.connection.client("s3")
+    item = {"customer_id": {"S": "c"}, "order_id": {"S": "o"}}
+    dynamodb.put_item(TableName="orders-items", Item=item)
+    s3.put_object(Bucket=desk.names.landing_bucket, Key="elsewhere.txt", Body=b"kept")
+
+    assert desk.destroy() is not None
+    assert desk.stacks() == {}
+    assert dynamodb.get_item(TableName="orders-items", Key=item)["Item"] == item
+
+    # What is wanted has changed in the meantime: another index, another feed.
+    desk.deploy(
+        feed("orders", load={"indexes": [index("two", "status")], "stream": "KEYS_ONLY"}), feed("refunds")
+    )
+    assert desk.actions("AWS::DynamoDB::Table") == {
+        ("adopt", "orders-items"),
+        ("adopt", "shop_penstock_ledger"),
+        ("add", "refunds-items"),
+    }
+    assert {action for action, _ in desk.actions("AWS::S3::Bucket")} == {"adopt"}
+    assert dynamodb.get_item(TableName="orders-items", Key=item)["Item"] == item
+    assert [one["IndexName"] for one in desk.table("orders-items")["GlobalSecondaryIndexes"]] == ["two"]
+    assert desk.table("orders-items")["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+    assert s3.get_object(Bucket=desk.names.landing_bucket, Key="elsewhere.txt")["Body"].read() == b"kept"
+    assert desk.notified() == {"shop_orders", "shop_refunds"}
+    again = desk.deploy(
+        feed("orders", load={"indexes": [index("two", "status")], "stream": "KEYS_ONLY"}), feed("refunds")
+    )
+    assert again is not None
+    assert again.changes == ()
+
+
+def test_a_destroy_with_data_leaves_nothing_of_the_project_and_all_that_is_not_its_own(desk: Desk) -> None:
+    dynamodb, s3 = desk.connection.client("dynamodb"), desk.connection.client("s3")
+    key = (
+        {"AttributeName": "customer_id", "KeyType": "HASH"},
+        {"AttributeName": "order_id", "KeyType": "RANGE"},
+    )
+    dynamodb.create_table(
+        TableName="theirs",
+        KeySchema=list(key),
+        AttributeDefinitions=[{"AttributeName": one["AttributeName"], "AttributeType": "S"} for one in key],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    desk.deploy(feed("orders"), feed("returns", load={"table": "theirs", "table_exists": True}))
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=desk.names.landing_bucket, Key="versions.txt", Body=body)
+    s3.delete_object(Bucket=desk.names.landing_bucket, Key="versions.txt")
+
+    assert desk.destroy(data=True, agree=False) is None
+    assert len(desk.stacks()) == 4
+    desk.destroy()
+    destroyed = desk.destroy(data=True)  # the stacks are gone already, and what they kept is found
+    assert destroyed is not None
+    assert destroyed.tables == ("orders-items", "shop_penstock_ledger")
+    assert dynamodb.list_tables()["TableNames"] == ["theirs"]
+    assert s3.list_buckets()["Buckets"] == []
+    assert desk.connection.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_a_failure_names_the_resource_and_the_reason_and_the_next_deploy_goes_on(
+    desk: Desk, server: Server
+) -> None:
+    taken = server.connection("999999999999").client("s3")
+    taken.create_bucket(Bucket=desk.names.landing_bucket)
+    with pytest.raises(
+        ServiceError, match=r"penstock-shop-landing ended as .*\n  LandingBucket .*already exists"
+    ):
+        desk.deploy(feed("orders"))
+    assert desk.stacks()["penstock-shop-feed-orders"] == "CREATE_COMPLETE"
+    taken.delete_bucket(Bucket=desk.names.landing_bucket)
+    assert desk.deploy(feed("orders")) is not None
+    assert set(desk.stacks().values()) == {"CREATE_COMPLETE"}
+    assert [event.name for event in desk.events if event.failed] == ["LandingBucket"]
+
+
+def test_a_changed_key_is_refused_before_anything_is_touched(desk: Desk) -> None:
+    desk.deploy(feed("orders"))
+    before = desk.table("orders-items")["KeySchema"]
+    with pytest.raises(
+        UsageError, match=r"orders-items exists, with the key customer_id \(S\), order_id \(S\)"
+    ):
+        desk.deploy(feed("orders", load={"partition_key": "status"}))
+    assert desk.table("orders-items")["KeySchema"] == before
+    assert set(desk.stacks().values()) == {"CREATE_COMPLETE"}
+
+
+def test_a_stack_of_somebody_else_is_left_alone(desk: Desk) -> None:
+    body = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
+    client = desk.connection.client("cloudformation")
+    client.create_stack(StackName="penstock-shop-landing", TemplateBody=body)
+    with pytest.raises(UsageError, match="penstock-shop-landing exists and is not of this project"):
+        desk.deploy(feed("orders"))
+    assert desk.stacks() == {}
