@@ -72,7 +72,7 @@ def frictionless_verdicts(schema: dict[str, Any], text: str) -> Verdicts:
     assert not report.errors, report.errors
     found: defaultdict[int, set[tuple[str, str | None]]] = defaultdict(set)
     for error in report.tasks[0].errors:
-        found[error.row_number].add((error.type, getattr(error, "field_name", None)))
+        found[error.to_dict()["rowNumber"]].add((error.type, getattr(error, "field_name", None)))
     return dict(found)
 
 
@@ -82,7 +82,7 @@ def comparable(verdicts: Verdicts) -> Verdicts:
     """
     found: Verdicts = {}
     for line, errors in verdicts.items():
-        width = {(code, None) for code, _ in errors if code in WIDTH}
+        width: set[tuple[str, str | None]] = {(code, None) for code, _ in errors if code in WIDTH}
         left = width or {error for error in errors if error[0] != "blank-row"}
         if left:
             found[line] = left
@@ -230,7 +230,7 @@ def test_both_reject_the_same_rows_with_the_same_codes(case: tuple[dict[str, Any
     assert comparable(penstock_verdicts(schema, text)) == comparable(frictionless_verdicts(schema, text))
 
 
-def as_verdicts(written: dict[int, list[list[str | None]]]) -> Verdicts:
+def as_verdicts(written: dict[int, list[list[Any]]]) -> Verdicts:
     return {int(line): {(error[0], error[1]) for error in errors} for line, errors in written.items()}
 
 
