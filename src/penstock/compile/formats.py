@@ -158,6 +158,8 @@ def _by_extraction(cell: str, tokens: list[Token], kind: str) -> str:
     body = _iso(parts, kind)
     if parts.keys() & {"a", "A"}:
         body = let("iso", body, _weekday_checked(parts))
+    # Where nothing matches, every group is '', which padding would make a midnight.
+    body = f"CASE WHEN part.g0 = '' THEN '' ELSE {body} END"
     return let("part", f"regexp_extract({cell}, {literal(f'^{pattern}$')}, [{groups}])", body)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from penstock.compile.layers import all_of, any_of, quote_text
+from penstock.compile.layers import all_of, any_of
 from penstock.compile.rows import Attribute
+from penstock.compile.sql import literal
 from penstock.contract.model import KeyModel, NamedValue
 from penstock.contract.template import Literal as Text
 from penstock.contract.template import Placeholder, parse_template
@@ -104,7 +105,7 @@ def _compile_template(key: NamedValue, path: str, attributes: Mapping[str, Attri
 
 def _part_sql(part: Text | Placeholder, attributes: Mapping[str, Attribute]) -> str:
     if isinstance(part, Text):
-        return quote_text(part.text)
+        return literal(part.text)
     text = attributes[part.name].text
     if part.width is None:
         return text
@@ -130,7 +131,7 @@ def _part_problems(
             problems.append(
                 (
                     f"the key {key.name} has a part {part.name} that holds the template's separator",
-                    any_of(holds(quote_text(end)) for end in ends),
+                    any_of(holds(literal(end)) for end in ends),
                 )
             )
     return problems

@@ -8,11 +8,6 @@ from dataclasses import dataclass, field
 from penstock.plan.model import Check
 
 
-def quote_text(text: str) -> str:
-    """Write a text as a SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def all_of(conditions: Iterable[str]) -> str:
     """Join conditions by AND; none is TRUE."""
     return " AND ".join(f"({c})" for c in conditions) or "TRUE"

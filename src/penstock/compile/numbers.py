@@ -56,7 +56,9 @@ def _stripped(text: str, field: FieldModel) -> str:
     number = f"{lead}({_SIGN}{digits})"
     if point:
         # In `Fr.95` the point may be the abbreviation's.
-        number = rf"(?:{number}|(?:{_AROUND}*[^{_NOT_AROUND}{excluded}\pL])?({_SIGN}(?:{escaped(point)}){digits}))"
+        number = (
+            rf"(?:{number}|(?:{_AROUND}*[^{_NOT_AROUND}{excluded}\pL])?({_SIGN}(?:{escaped(point)}){digits}))"
+        )
     pattern = f"(?s)^({_SIGN}){number}{_AROUND}*$"
     groups = r"\1\2\3" if point else r"\1\2"
     return f"regexp_replace({text}, {literal(pattern)}, {literal(groups)})"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from penstock import verdicts
 from penstock.compile.keys import KeySql
-from penstock.compile.layers import quote_text
 from penstock.compile.rows import Attribute, RowSql, renamed
+from penstock.compile.sql import literal
 from penstock.contract.model import Contract, ItemModel, NamedValue
 from penstock.errors import ContractError
 from penstock.plan.model import Check
@@ -72,10 +72,10 @@ def object_sql(parts: Iterable[Part]) -> str:
     for number, part in enumerate(parts):
         lead = ("{" if number == 0 else ",") + json.dumps(part.name, ensure_ascii=False) + ":"
         if part.absent is None:
-            pieces += [quote_text(lead), part.json]
+            pieces += [literal(lead), part.json]
             continue
-        gone = quote_text(lead + '{"NULL":true}') if part.null else "''"
-        pieces.append(f"CASE WHEN {part.absent} THEN {gone} ELSE concat({quote_text(lead)}, {part.json}) END")
+        gone = literal(lead + '{"NULL":true}') if part.null else "''"
+        pieces.append(f"CASE WHEN {part.absent} THEN {gone} ELSE concat({literal(lead)}, {part.json}) END")
     return f"concat({', '.join(pieces)}, '}}')"
 
 

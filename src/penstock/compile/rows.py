@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from penstock import verdicts
 from penstock.compile.encode import attribute_json, attribute_type_of, canonical_text
 from penstock.compile.expressions import Column, Expression, compile_expression
-from penstock.compile.layers import Faults, Layers, all_of, quote_text
+from penstock.compile.layers import Faults, Layers, all_of
+from penstock.compile.sql import literal
 from penstock.compile.types import FieldSql, compile_field
 from penstock.contract.model import AttributeType, Contract, FieldModel, MissingValue
 from penstock.plan.model import Check, Codec
@@ -135,8 +136,8 @@ def _without_missing(text: str, missing: tuple[str, ...]) -> str:
     if not missing:
         return text
     if len(missing) == 1:
-        return f"nullif({text}, {quote_text(missing[0])})"
-    return f"CASE WHEN {text} IN ({', '.join(map(quote_text, missing))}) THEN NULL ELSE {text} END"
+        return f"nullif({text}, {literal(missing[0])})"
+    return f"CASE WHEN {text} IN ({', '.join(map(literal, missing))}) THEN NULL ELSE {text} END"
 
 
 def read_values(row: RowSql) -> None:
