@@ -70,7 +70,8 @@ def test_a_property_that_does_not_fit_the_type_is_refused(
         ("time", "%d %H:%M", "%d is part of a date, and this is a time; use type datetime"),
         ("time", "%I:%M", "%I and %p belong together: twelve hours and their half of the day"),
         ("time", "%H:%S", "has seconds without minutes"),
-        ("datetime", "%d/%m/%Y", "has no hour"),
+        ("datetime", "%d/%m/%Y %M", "has no hour"),
+        ("time", "%H:%M.%f", "has a fraction without seconds"),
         ("datetime", "%Y-%m-%d %H:%M %Z", "%Z names a time zone, and the names are ambiguous; use %z"),
     ],
 )

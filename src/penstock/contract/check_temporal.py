@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 YEAR = {"%Y", "%y"}
-MONTH = {"%m", "%b", "%B"}
-DAY = {"%d", "%j"}
+MONTH = {"%m", "%b", "%B", "%h"}
+DAY = {"%d", "%e", "%j"}
 HOUR = {"%H", "%I"}
 REST_OF_TIME = {"%M", "%S", "%f", "%p", "%z"}
 WEEKDAY = {"%a", "%A"}
@@ -55,9 +55,9 @@ def _combination_problem(kind: str, used: set[str]) -> str | None:
     for group, name in ((YEAR, "year"), (MONTH, "month"), (DAY, "day"), (HOUR, "hour")):
         if len(used & group) > 1:
             return f"gives the {name} twice"
-    return (None if kind == "time" else _date_problem(used)) or (
-        None if kind == "date" else _time_problem(used)
-    )
+    problem = None if kind == "time" else _date_problem(used)
+    # A datetime without a time is the beginning of its day.
+    return problem or (_time_problem(used) if timed or kind == "time" else None)
 
 
 def _date_problem(used: set[str]) -> str | None:
@@ -73,4 +73,6 @@ def _time_problem(used: set[str]) -> str | None:
         return "has no hour"
     if ("%I" in used) != ("%p" in used):
         return "%I and %p belong together: twelve hours and their half of the day"
-    return "has seconds without minutes" if "%S" in used and "%M" not in used else None
+    if "%S" in used and "%M" not in used:
+        return "has seconds without minutes"
+    return "has a fraction without seconds" if "%f" in used and "%S" not in used else None

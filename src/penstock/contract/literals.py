@@ -112,7 +112,8 @@ def _datetime(field: FieldModel, written: str) -> dt.datetime:
 def _strptime(field: FieldModel, written: str) -> dt.datetime:
     if field.format == "default":
         raise ValueError
-    return dt.datetime.strptime(written, field.format)
+    form = field.format.replace("%e", "%d").replace("%h", "%b")  # C has both, Python neither
+    return dt.datetime.strptime(written, form)
 
 
 def _string(field: FieldModel, written: str) -> str:
