@@ -48,10 +48,11 @@ def bare_text(cell: str, field: FieldModel) -> str:
 
 def _stripped(text: str, field: FieldModel) -> str:
     point = field.decimal_char if field.type == "number" else ""
-    marks = "".join(f"(?:{escaped(mark)})|" for mark in (point, field.group_char or "") if mark)
+    marks = "|".join(escaped(mark) for mark in (point, field.group_char or "") if mark)
+    mark = f"(?:{marks})?" if marks else ""
     exponent = "(?:[eE][+-]?[0-9]+)?" if field.type == "number" else ""
     excluded = "".join(escaped(character) for character in point + (field.group_char or ""))
-    digits = f"[0-9](?:{marks}[0-9])*{exponent}"
+    digits = f"[0-9](?:{mark}[0-9])*{exponent}"
     lead = f"(?:{_AROUND}*[^{_NOT_AROUND}{excluded}])?"
     number = f"{lead}({_SIGN}{digits})"
     if point:
