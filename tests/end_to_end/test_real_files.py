@@ -6,7 +6,7 @@ from ourairports_oracle import EXAMPLE, Expected, expect_navaids, expect_runways
 
 from penstock.aws.runs import Run
 from penstock.engine.result import Reject
-from penstock.local.dirt import EDITS, make_dirty
+from penstock.local.demo_files import EDITS, make_dirty
 from penstock.local.follow import follow_run
 
 pytestmark = pytest.mark.aws

@@ -7,7 +7,7 @@ import pytest
 
 import penstock
 from penstock.contract.read import read_contract
-from penstock.local.dirt import EDITS, REPEATED, ROWS, make_dirty
+from penstock.local.demo_files import EDITS, REPEATED, ROWS, make_dirty
 
 EXAMPLE = Path(penstock.__file__).parent / "examples" / "ourairports"
 FILES = {

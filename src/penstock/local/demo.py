@@ -17,7 +17,7 @@ from typing import Any, Final
 from penstock.aws.runs import Run
 from penstock.contract.project import read_project
 from penstock.engine.result import Reject
-from penstock.local.dirt import EDITS, REPEATED, ROWS, make_dirty
+from penstock.local.demo_files import EDITS, REPEATED, ROWS, keep_lighted, make_dirty
 from penstock.local.follow import Landed, drop, first_rejects, follow_run
 from penstock.local.project import Running, deploy_project
 from penstock.local.server import Server, start_server, stop_server
@@ -25,9 +25,12 @@ from penstock.stack.connect import explained
 from penstock.stack.follow import StackEvent
 
 EXAMPLE: Final = Path(__file__).parent.parent / "examples" / "ourairports"
-_SHOWN: Final = 12
+DATA: Final = EXAMPLE / "data"
+_SHOWN: Final = 3
+_SHOWN_OF_DIRTY: Final = 10
 
 Key = Mapping[str, Mapping[str, str]]
+_HEATHROW: Final[Key] = {"airport_ident": {"S": "EGLL"}, "id": {"N": "239398"}}
 _AKUREYRI: Final[Key] = {"airport_ident": {"S": "BIAR"}, "id": {"N": "236462"}}
 _GUANGZHOU: Final[Key] = {"airport_ident": {"S": "ZGGG"}, "id": {"N": "602536"}}
 _REPEATED: Final[Key] = {"airport_ident": {"S": "00GA"}, "id": {"N": REPEATED.runway}}
@@ -96,8 +99,11 @@ DemoEvent = Scene | Working | Dropped | Ended | Rejected | ItemRead | Finished
 Tell = Callable[[DemoEvent], None]
 
 
-def run_demo(tell: Tell) -> tuple[Run, ...]:
-    """Run the demo and give its runs. Raises :class:`~penstock.errors.ServiceError` where something does not work."""
+def run_demo(tell: Tell, data: Path = DATA) -> tuple[Run, ...]:
+    """Run the demo on the files of a folder, those shipped unless said, and give its runs.
+
+    Raises :class:`~penstock.errors.ServiceError` where something does not work.
+    """
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="penstock-demo-") as scratch:
         folder = Path(scratch) / "ourairports"
@@ -111,7 +117,7 @@ def run_demo(tell: Tell) -> tuple[Run, ...]:
         server = start_server(progress=lambda text: tell(Working(text)))
         try:
             running = _deploy(folder, tell, server)
-            runs = (*_clean(running, tell), _dirty(running, tell), _changed(running, tell))
+            runs = (*_clean(running, tell, data), _dirty(running, tell, data), _changed(running, tell, data))
         finally:
             stop_server(server)
     tell(Finished(sum(run.counts.get("read", 0) for run in runs), time.monotonic() - begun))
@@ -128,68 +134,58 @@ def _deploy(folder: Path, tell: Tell, server: Server) -> Running:
     return deploy_project(folder, read_project(folder), server, lambda text: tell(Working(text)), on_event)
 
 
-def _clean(running: Running, tell: Tell) -> tuple[Run, Run]:
-    tell(Scene("Two files land as they were published", "Their wrong rows are the world's own."))
-    navaids = _load(running, tell, "navaids", "navaids.csv.gz", ("Every radio navigation aid of the world",))
-    _show_item(running, tell, "navaids", _LONDON, "By its key: the beacon of London")
-    runways = _load(
-        running, tell, "runways", "runways-2025-12-07.csv.gz", ("Every runway of the world, 7 December",)
+def _clean(running: Running, tell: Tell, data: Path) -> tuple[Run, Run]:
+    tell(
+        Scene("Two files land as they were published", "What is wrong in them is wrong in the world's data.")
     )
-    _show_item(running, tell, "runways", _AKUREYRI, "By its key: the runway of Akureyri")
-    return navaids, runways
+    navaids = (data / "navaids.csv.gz").read_bytes()
+    first = _load(
+        running, tell, "navaids", "navaids.csv.gz", navaids, "the radio navigation aids of the world"
+    )
+    _show_item(running, tell, "navaids", _LONDON, "By its key: the radio beacon of London")
+    december = keep_lighted((data / "runways-2025-12-07.csv.gz").read_bytes())
+    second = _load(running, tell, "runways", "runways.csv.gz", december, "the lighted runways, 7 December")
+    _show_item(running, tell, "runways", _HEATHROW, "By its key: a runway of London Heathrow")
+    return first, second
 
 
-def _dirty(running: Running, tell: Tell) -> Run:
-    tell(Scene("A dirty file lands", f"{ROWS:,} of those rows, with these edits:"))
-    data = running.folder / "data"
-    dirty = data / "dirty.csv.gz"
-    dirty.write_bytes(make_dirty((data / "runways-2025-12-07.csv.gz").read_bytes()))
-    notes = tuple(edit.what for edit in (*EDITS, REPEATED))
-    run = _load(running, tell, "runways", dirty.name, notes)
+def _dirty(running: Running, tell: Tell, data: Path) -> Run:
+    tell(Scene("A dirty file lands", f"{ROWS:,} rows of all the runways, with these edits:"))
+    dirty = make_dirty((data / "runways-2025-12-07.csv.gz").read_bytes())
+    notes = [edit.what for edit in (*EDITS, REPEATED)]
+    run = _load(running, tell, "runways", "dirty.csv.gz", dirty, *notes)
     _show_item(
         running, tell, "runways", _REPEATED, "By its key: of the runway that came twice, the later row"
     )
     return run
 
 
-def _changed(running: Running, tell: Tell) -> Run:
-    before = _get(running, "runways", _AKUREYRI)
+def _changed(running: Running, tell: Tell, data: Path) -> Run:
     tell(
-        Scene("A changed file lands", "The runways of 3 January, under the key that those of 7 December had.")
+        Scene(
+            "A changed file lands", "The file of 3 January replaces that of 7 December, under the same key."
+        )
     )
-    notes = ("48 runways are new, 49 have changed",)
-    run = _load(
-        running,
-        tell,
-        "runways",
-        "runways-2026-01-03.csv.gz",
-        notes,
-        name="runways-2025-12-07.csv.gz",
-        rejects=0,
-    )
+    before = _get(running, "runways", _AKUREYRI)
+    january = keep_lighted((data / "runways-2026-01-03.csv.gz").read_bytes())
+    run = _load(running, tell, "runways", "runways.csv.gz", january, "11 runways are new, 24 have changed")
     _show_item(running, tell, "runways", _AKUREYRI, "Akureyri has made its runway longer", before=before)
     _show_item(running, tell, "runways", _GUANGZHOU, "Guangzhou has opened a new one")
     return run
 
 
-def _load(
-    running: Running,
-    tell: Tell,
-    feed: str,
-    file: str,
-    notes: tuple[str, ...],
-    *,
-    name: str | None = None,
-    rejects: int = _SHOWN,
-) -> Run:
+def _load(running: Running, tell: Tell, feed: str, name: str, body: bytes, *notes: str) -> Run:
     chosen = next(known for known in running.feeds if known.name == feed)
+    file = running.folder / "data" / name
+    file.write_bytes(body)
     begun = time.monotonic()
-    landed = drop(running, chosen, running.folder / "data" / file, name)
+    landed = drop(running, chosen, file)
     tell(Dropped(landed, notes))
     run = follow_run(running, landed)
     tell(Ended(run, time.monotonic() - begun))
-    if rejects and run.counts.get("rejected"):
-        tell(Rejected(first_rejects(running, run, rejects), run.counts["rejected"]))
+    if run.counts.get("rejected"):
+        shown = _SHOWN_OF_DIRTY if name.startswith("dirty") else _SHOWN
+        tell(Rejected(first_rejects(running, run, shown), run.counts["rejected"]))
     return run
 
 

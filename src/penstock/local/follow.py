@@ -17,7 +17,7 @@ from penstock.aws.runs import Run, get_run, list_runs
 from penstock.engine.result import Reject
 from penstock.errors import ServiceError, UsageError
 from penstock.local.project import LocalFeed, Running, find_running
-from penstock.local.server import require_running
+from penstock.local.server import log_tail, require_running
 from penstock.stack.connect import explained
 
 OnRun = Callable[[Run], None]
@@ -75,9 +75,9 @@ def choose_feed(feeds: tuple[LocalFeed, ...], file: Path, named: str | None = No
     return max(called, key=lambda feed: len(feed.name))
 
 
-def drop(running: Running, feed: LocalFeed, file: Path, name: str | None = None) -> Landed:
-    """Upload a file to a feed's prefix, under its own name or another. Raises :class:`UsageError` where it can't be read."""
-    key = f"{feed.prefix}{name or file.name}"
+def drop(running: Running, feed: LocalFeed, file: Path) -> Landed:
+    """Upload a file to a feed's prefix, under its own name. Raises :class:`UsageError` where it can't be read."""
+    key = f"{feed.prefix}{file.name}"
     bucket = running.names.landing_bucket
     try:
         with file.open("rb") as body, explained(f"upload {file} to s3://{bucket}/{key}"):
@@ -96,7 +96,7 @@ def follow_run(
 ) -> Run:
     """Wait for the run of an object version, and for its end; give the run as it ended.
 
-    Raises :class:`ServiceError`, with the end of the function's log, where none begins within ``patience`` seconds,
+    Raises :class:`ServiceError`, with the ends of the function's and the server's logs, where none begins within ``patience`` seconds,
     and where the server stops.
     """
     begun = time.monotonic()
@@ -126,7 +126,8 @@ def _explain_silence(running: Running, landed: Landed, patience: float) -> str:
     said = "\n".join(f"  {line}" for line in read_function_log(running, landed.feed.name)) or "  (nothing)"
     return (
         f"No run began within {patience:.0f} seconds for s3://{landed.bucket}/{landed.key}. "
-        f"The end of the log of the feed's function:\n{said}"
+        f"The end of the log of the feed's function:\n{said}\n"
+        f"The end of the log of the embedded AWS ({running.server.log}):\n{log_tail(running.server, 4)}"
     )
 
 

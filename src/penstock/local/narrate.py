@@ -24,6 +24,7 @@ from penstock.local.demo import (
 )
 
 _ENDS: Final = ("loaded", "rejected", "filtered", "superseded", "withheld", "blank")
+_ATTRIBUTES: Final = 9
 _STYLES: Final = {"done": "bold green", "rejected": "bold red", "failed": "bold red"}
 
 
@@ -105,14 +106,18 @@ class Narrator:
             self._line("    there is none", "red")
             return
         before = event.before
-        for name, value in sorted(event.item.items()):
-            old = None if before is None else before.get(name)
-            if before is None or value != old:
-                line = Text(f"    {name:<24}")
-                if before is not None:
-                    line.append(f"{_plain(old)} → ", "dim")
-                line.append(_plain(value), "green")
-                self._print(line)
+        changed = {
+            name: value for name, value in event.item.items() if before is None or value != before.get(name)
+        }
+        shown = sorted(changed.keys() - event.key.keys())
+        for name in shown[:_ATTRIBUTES]:
+            line = Text(f"    {name:<26}")
+            if before is not None:
+                line.append(f"{_plain(before.get(name))} → ", "dim")
+            line.append(_plain(changed[name]), "green")
+            self._print(line)
+        if len(shown) > _ATTRIBUTES:
+            self._line(f"    and {len(shown) - _ATTRIBUTES} more attributes", "dim")
 
     def _line(self, text: str, style: str = "") -> None:
         self._print(Text(text, style))

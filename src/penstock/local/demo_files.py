@@ -1,10 +1,12 @@
-"""Make a file dirty the way files get dirty: a slice of a real one, with edits that are listed here one by one.
+"""The demo's files, made of the real ones: a part that is as it was published, and a dirty one.
 
-The edits are to the runways of the shipped example. Each names the row by its id and says which verdict it should meet.
+Files get dirty in known ways: the edits are listed here one by one. Each names the row by its runway's id and says
+which verdict it should meet.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +37,15 @@ EDITS: Final = (
     Edit("250414", "an empty line after it", b',"30",,,,,', b',"30",,,,,\n', None),
 )
 REPEATED: Final = Edit("253429", "a runway twice: the later row stands", b",2600,80,", b",2600,90,", None)
+
+
+def keep_lighted(runways: bytes) -> bytes:
+    """Give the rows of the lighted runways of a gzipped file, byte for byte, gzipped."""
+    header, *rows = gzip.decompress(runways).splitlines(keepends=True)
+    column = next(csv.reader([header.decode()])).index("lighted")
+    cells = csv.reader(row.decode() for row in rows)
+    kept = [row for row, found in zip(rows, cells, strict=True) if found[column] == "1"]
+    return gzip.compress(b"".join([header, *kept]), mtime=0)
 
 
 def make_dirty(clean: bytes) -> bytes:

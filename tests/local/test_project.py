@@ -1,0 +1,149 @@
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import ContractError, ServiceError, UsageError
+from penstock.local.follow import choose_feed, drop, follow_run, put
+from penstock.local.processes import has_ended, wait_until
+from penstock.local.project import LocalFeed, down, find_running, status, up
+from penstock.local.record import noted_server
+from penstock.local.server import is_alive
+
+CONTRACT = """\
+penstock: 1
+name: letters
+source: {prefix: incoming/letters/}
+schema:
+  fields:
+    - {name: id, type: string, constraints: {required: true}}
+    - {name: weight, type: integer}
+load: {table: letters, partition_key: id}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "a project"
+    (folder / "contracts").mkdir(parents=True)
+    (folder / "penstock.yaml").write_text("penstock: 1\nname: post\n")
+    (folder / "contracts" / "letters.yaml").write_text(CONTRACT)
+    (folder / "letters.csv").write_text("id,weight\na,1\nb,2\n")
+    yield folder
+    down(folder)
+
+
+@pytest.mark.aws
+def test_what_is_up_comes_up_again_with_what_it_held(project: Path) -> None:
+    running = up(project)
+    assert running.changes
+    assert put(project, project / "letters.csv").counts["loaded"] == 2
+    assert status(project).running
+    again = up(project)
+    assert (again.server.pid, again.changes) == (running.server.pid, ())
+
+    assert down(project)
+    assert not is_alive(running.server)
+    assert not status(project).running
+    assert status(project).state_bytes > 0
+    assert not down(project)
+    with pytest.raises(UsageError, match="penstock up"):
+        put(project, project / "letters.csv")
+
+    third = up(project)
+    assert third.server.endpoint == running.server.endpoint
+    dynamodb = third.connection.client("dynamodb")
+    assert dynamodb.get_item(TableName="letters", Key={"id": {"S": "b"}})["Item"]["weight"] == {"N": "2"}
+    (project / "letters.csv").write_text("id,weight\nb,3\nc,x\n")
+    seen: list[str] = []
+    run = put(project, project / "letters.csv", "letters", on_run=lambda run: seen.append(run.status))
+    assert (run.status, run.counts["loaded"], run.counts["rejected"]) == ("done", 1, 1)
+    assert seen[-1] == "done"
+    assert dynamodb.get_item(TableName="letters", Key={"id": {"S": "b"}})["Item"]["weight"] == {"N": "3"}
+
+
+@pytest.mark.aws
+def test_after_a_crash_up_starts_anew(project: Path) -> None:
+    first = up(project).server
+    os.kill(first.pid, signal.SIGKILL)
+    assert wait_until(lambda: has_ended(first.pid), 5)
+    second = up(project)
+    assert second.server.pid != first.pid
+    assert find_running(project).server == second.server
+    assert put(project, project / "letters.csv").status == "done"
+
+
+@pytest.mark.aws
+def test_a_function_that_cannot_run_is_told_with_its_log(project: Path) -> None:
+    running = up(project)
+    feed = running.feeds[0]
+    running.connection.client("lambda").update_function_configuration(
+        FunctionName=running.names.feed(feed.name).function, Handler="penstock.aws.nothing.handle"
+    )
+    landed = drop(running, feed, project / "letters.csv")
+    with pytest.raises(ServiceError, match=r"No run began within 6 seconds(.|\n)*nothing"):
+        follow_run(running, landed, patience=6)
+
+
+@pytest.mark.aws
+def test_an_unknown_key_in_a_contract_stops_up_before_anything_starts(project: Path) -> None:
+    path = project / "contracts" / "letters.yaml"
+    path.write_text(CONTRACT.replace("name: letters\n", "name: letters\ntriger: direct\n"))
+    with pytest.raises(ContractError, match=r"letters\.yaml:3: triger: .*trigger"):
+        up(project)
+    assert noted_server(project) is None
+
+
+def test_a_project_that_never_ran_is_down_already(project: Path) -> None:
+    assert not down(project)
+    assert not (project / ".penstock").exists()
+    found = status(project)
+    assert (found.server, found.running, found.state_bytes) == (None, False, 0)
+
+
+def test_a_note_that_cannot_be_read_counts_as_none(project: Path) -> None:
+    folder = project / ".penstock" / "local"
+    folder.mkdir(parents=True)
+    for text in ("", "[]", '{"endpoint": "http://127.0.0.1:1"}'):
+        (folder / "server.json").write_text(text)
+        assert noted_server(project) is None
+
+
+FEEDS = (
+    LocalFeed("runways", "incoming/runways/", ".csv.gz", "runways"),
+    LocalFeed("navaids", "incoming/navaids/", ".csv.gz", "navaids"),
+    LocalFeed("navaids-old", "incoming/old/", ".csv.gz", "old"),
+    LocalFeed("orders", "incoming/orders/", ".csv", "orders"),
+)
+
+
+@pytest.mark.parametrize(
+    ("file", "named", "chosen"),
+    [
+        ("runways-2025.csv.gz", None, "runways"),
+        ("navaids.csv.gz", None, "navaids"),
+        ("navaids-old-3.csv.gz", None, "navaids-old"),
+        ("anything.csv", None, "orders"),
+        ("x.csv.gz", "navaids", "navaids"),
+        ("x.csv.gz", "incoming/old/", "navaids-old"),
+        ("x.csv.gz", "incoming/old", "navaids-old"),
+    ],
+)
+def test_a_file_goes_to_the_feed_that_takes_it(file: str, named: str | None, chosen: str) -> None:
+    assert choose_feed(FEEDS, Path("data") / file, named).name == chosen
+
+
+@pytest.mark.parametrize(
+    ("file", "named", "message"),
+    [
+        ("x.csv.gz", None, "Which feed"),
+        ("x.json", None, "Which feed"),
+        ("x.csv", "nobody", "no feed 'nobody'"),
+        ("x.csv", "navaids", "end in .csv.gz"),
+    ],
+)
+def test_a_file_that_no_feed_clearly_takes_is_refused(file: str, named: str | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose_feed(FEEDS, Path(file), named)
