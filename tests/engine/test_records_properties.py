@@ -140,7 +140,7 @@ def expected(data: bytes, dialect: Dialect, width: int) -> Reading:
     return Reading(found.header, found.found, found.blanks, found.recovered, found.tally, found.kind)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(files(), st.lists(st.integers(0, 10_000), max_size=8))
 def test_records_are_those_of_the_reference_however_the_file_is_cut(
     file: tuple[bytes, Dialect, int], places: list[int]
@@ -154,7 +154,7 @@ def test_records_are_those_of_the_reference_however_the_file_is_cut(
         assert sum(wanted.tally.values()) == len(data)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(files(), st.lists(st.integers(0, 10_000), max_size=3), st.integers(1, 30), st.integers(1, 4))
 def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_record(
     file: tuple[bytes, Dialect, int], places: list[int], near: int, many: int
@@ -168,7 +168,7 @@ def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_recor
         assert read(cut(data, places), dialect, width) == expected(data, dialect, width)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.lists(
@@ -218,7 +218,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("batches") / "batch.csv"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(file=files())
 def test_duckdb_reads_the_same_cells_out_of_a_batch(scratch: Path, file: tuple[bytes, Dialect, int]) -> None:
     data, dialect, width = file
@@ -229,3 +229,33 @@ def test_duckdb_reads_the_same_cells_out_of_a_batch(scratch: Path, file: tuple[b
         return
     rows = [row for batch in reader.batches(width) for row in by_duckdb(batch, dialect, width, scratch)]
     assert rows == [found.cells for found in expected(data, dialect, width).found if found.cells is not None]
+
+
+EVERY_CHARACTER = "".join(chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([("",), ("a",), ("",)], id="one column, empty cells"),
+        pytest.param([("",)], id="one empty cell"),
+        pytest.param(
+            [(" a ", "\ta\t"), ("'", "#"), ("NULL", "\\N")], id="text that a reader could take for more"
+        ),
+        pytest.param([("a\nb", "c\r\nd"), ("\r", "\n"), ("\r\r\n", "\n\r")], id="newlines"),
+        pytest.param([("\ufeffa", "\ufeff"), ("\ufeff", "b")], id="byte-order marks"),
+        pytest.param([(chr(code), f"a{chr(code)}b") for code in range(1, 0xA0)], id="control characters"),
+        pytest.param([(EVERY_CHARACTER, "a")], id="every character"),
+        pytest.param([("x" * 999_000, '"' * 400_000)] * 12, id="cells of about 1 MB"),
+        pytest.param([tuple(str(index) for index in range(5000)), ("",) * 5000] * 3, id="5,000 columns"),
+    ],
+)
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
+def test_duckdb_reads_extreme_cells_out_of_a_batch(
+    scratch: Path, rows: list[tuple[str, ...]], quoting: int
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n", quoting=quoting).writerows(rows)  # type: ignore[arg-type]  # typeshed wants a literal
+    dialect = Dialect(header=False, max_record_bytes=8_000_000)
+    batches = RecordReader([b"\xef\xbb\xbf", text.getvalue().encode()], dialect).batches(len(rows[0]))
+    assert [row for batch in batches for row in by_duckdb(batch, dialect, len(rows[0]), scratch)] == rows

@@ -124,16 +124,20 @@ class Assembly:
         self._pieces.append(run.text)
         self._rows += run.rows
 
-    def add_record(self, cells: list[bytes], start: int, line: int, end: int) -> None:
-        """Add a single record; its cells, in UTF-8, are all quoted."""
+    def add_cells(self, cells: list[bytes], start: int, line: int, end: int) -> None:
+        """Add a single record by its cells in UTF-8; they are all quoted."""
         quote = self._grammar.emitted
         quoted = [quote + cell.replace(quote, quote + quote) + quote for cell in cells]
+        self.add_record(self._grammar.delimiter.join(quoted) + LF, start, line, end)
+
+    def add_record(self, text: bytes, start: int, line: int, end: int) -> None:
+        """Add a single record by its canonical text."""
         self._parts.add(self._rows, start, line, end)
-        self._pieces.append(self._grammar.delimiter.join(quoted) + LF)
+        self._pieces.append(text)
         self._rows += 1
 
-    def add_blank(self) -> None:
-        self._blanks += 1
+    def add_blanks(self, count: int) -> None:
+        self._blanks += count
 
     def add_error(self, code: str, message: str, location: Location) -> None:
         self._errors.append(RecordError(self._rows, code, message, location))

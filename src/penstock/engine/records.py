@@ -22,8 +22,10 @@ from penstock.engine.scan import Broken, Record, take_record
 from penstock.engine.window import Window
 from penstock.plan.model import Dialect
 
+__all__ = ["ByteTally", "Header", "RecordReader"]
+
 _BOM = "\ufeff".encode()
-_NEAR = 4_096
+_NEAR = 1_024
 """How far the fast path looks behind a record it did not take. It looks further each time it takes something."""
 
 Share = Literal["bom", "header", "comments", "records"]
@@ -101,12 +103,11 @@ class RecordReader:
         """Take what is there into one batch; tell whether its end leaves the next record decidable."""
         window = self._window
         while window.left and window.data is assembly.data and not assembly.full:
-            if self._take_run(assembly, width) or self._take_comment():
+            if self._take_plain(assembly, width) or self._take_comment():
                 continue
             found = self._scan()
             if found is None:
                 return False
-            self._reach = _NEAR
             if isinstance(found, Broken):
                 self._reject_line(assembly, found)
             else:
@@ -126,26 +127,40 @@ class RecordReader:
         window = self._window
         return take_record(self._grammar, window.data, window.pos, self._newline, at_end=window.at_end)
 
-    def _take_run(self, assembly: Assembly, width: int) -> bool:
-        """Take plain records, as many as follow each other; tell whether there were any."""
-        window = self._window
+    def _take_plain(self, assembly: Assembly, width: int) -> bool:
+        """Take what is plainly well-formed; tell whether anything was."""
+        window, line = self._window, self._line
         if self._newline is None:
             return False
         if self._matcher is None:
             self._matcher = RunMatcher(self._grammar, self._encoding, width, self._newline)
         stop = min(len(window.data), window.pos + self._reach)
-        run = self._matcher.take(window.data, window.pos, stop)
-        if run is None:
-            return False
-        self._reach *= 4
-        assembly.add_run(run, window.pos, self._line)
+        if run := self._matcher.take(window.data, window.pos, stop):
+            assembly.add_run(run, window.pos, line)
+            self._note_recovered(assembly, run.rows)
+            self._reach *= 4
+            self._pass(run.end, "records")
+            return True
+        self._reach = _NEAR
+        blank, count = self._matcher.take_blanks(window.data, window.pos)
+        if count:
+            assembly.add_blanks(count)
+            self._pass(blank, "records")
+            return True
+        if record := self._matcher.take_spanning(window.data, window.pos):
+            assembly.add_record(record.text, window.pos, line, record.end)
+            self._note_recovered(assembly, 1)
+            self._pass_record(record.next)
+            return True
+        return False
+
+    def _note_recovered(self, assembly: Assembly, rows: int) -> None:
+        """Note those of the next rows, one a line, that begin where a broken field may still go on."""
+        window = self._window
         if window.offset <= self._broken_to:
-            sign = LF if self._newline == "lf" else CR
+            sign = CR if self._newline == "cr" else LF
             begun = 1 + window.data.count(sign, window.pos, self._broken_to - window.base)
-            assembly.add_recovered(range(self._line, self._line + min(run.rows, begun)))
-        self._line += run.rows
-        self._advance(run.end, "records")
-        return True
+            assembly.add_recovered(range(self._line, self._line + min(rows, begun)))
 
     def _take_record(self, assembly: Assembly, record: Record, width: int) -> None:
         """Take a record of the careful scan: a blank line, a row, or one whose encoding or width is wrong."""
@@ -153,16 +168,16 @@ class RecordReader:
         content = window.data[window.pos : record.end]
         problem = self._misread(content) or _misfit(len(record.cells), width)
         if not content:
-            assembly.add_blank()
+            assembly.add_blanks(1)
         elif problem:
             assembly.add_error(*problem, place(content, self._line, window.offset))
         else:
             utf_8 = self._encoding == "utf-8" or content.isascii()
             cells = record.cells if utf_8 else [cell.decode(self._encoding).encode() for cell in record.cells]
-            assembly.add_record(cells, window.pos, self._line, record.end)
-            if window.offset <= self._broken_to:
-                assembly.add_recovered(range(self._line, self._line + 1))
-        self._pass(record, "records")
+            assembly.add_cells(cells, window.pos, self._line, record.end)
+            self._note_recovered(assembly, 1)
+        self._newline = record.newline
+        self._pass_record(record.next)
 
     def _reject_line(self, assembly: Assembly, broken: Broken) -> None:
         """Reject a record as the physical line it began on; what follows that line is read as if nothing had been."""
@@ -176,7 +191,8 @@ class RecordReader:
         problem = self._misread(content)
         if problem:
             raise refuse_header(*problem, location)
-        self._pass(record, "header")
+        self._newline = record.newline
+        self._pass(record.next, "header")
         cells = tuple(cell.decode(self._encoding) for cell in record.cells)
         return Header(cells if content else (), location)
 
@@ -218,12 +234,16 @@ class RecordReader:
         self._line += 1
         return line.location(self._line - 1, offset)
 
-    def _pass(self, record: Record, share: Share) -> None:
-        """Leave a record behind, with all the physical lines it spans."""
-        self._newline = record.newline
+    def _pass_record(self, following: int) -> None:
+        """Leave a single record behind; the fast path looks for plain ones again, at least as long as this one."""
+        self._reach = max(_NEAR, 4 * (following - self._window.pos))
+        self._pass(following, "records")
+
+    def _pass(self, following: int, share: Share) -> None:
+        """Leave records behind, with all the physical lines that they span."""
         sign = CR if self._newline == "cr" else LF
-        self._line += self._window.data.count(sign, self._window.pos, record.next)
-        self._advance(record.next, share)
+        self._line += self._window.data.count(sign, self._window.pos, following)
+        self._advance(following, share)
 
     def _advance(self, pos: int, share: Share) -> None:
         self._shares[share] += pos - self._window.pos

@@ -15,6 +15,8 @@ from penstock.plan.model import Encoding
 
 _NUL = b"\0"
 _ACCIDENTS = re.compile(rb"\r++\n")
+_END: dict[Newline, bytes] = {"lf": rb"\r*+\n", "cr": rb"\r"}
+_MOST = 1_000_000_000  # more repetitions than this a pattern does not count
 _WHOLE = 65_536
 """From how many bytes on the check of a stretch without quotes, all at once, is worth its start."""
 
@@ -27,6 +29,14 @@ class Run(NamedTuple):
     text: bytes
 
 
+class Spanning(NamedTuple):
+    """One record that may span lines within its quotes: its content ends at ``end``; ``text`` is canonical."""
+
+    end: int
+    next: int
+    text: bytes
+
+
 class RunMatcher:
     """The fast path for one grammar, encoding, number of cells, and kind of newline."""
 
@@ -36,6 +46,9 @@ class RunMatcher:
         self._width = width
         self._newline = LF if newline == "lf" else CR
         self._pattern = re.compile(_run_pattern(grammar, width, newline))
+        self._spanning = re.compile(_spanning_pattern(grammar, width, newline)) if grammar.quote else None
+        crs = min(grammar.limit, _MOST)
+        self._blanks = re.compile(rb"(?:\r{0,%d}+\n)++" % crs if newline == "lf" else rb"\r++")
         outside = _outside_signs(grammar)
         signs = outside.replace(CR, b"") if newline == "lf" else outside  # the CRs are counted
         self._others = bytes(byte for byte in range(256) if byte not in signs)
@@ -63,6 +76,21 @@ class RunMatcher:
             text = self._decoded(data[pos:end])
             assert text is not None
         return Run(end, data.count(self._newline, pos, end), self._with_lf(text))
+
+    def take_blanks(self, data: bytes, pos: int) -> tuple[int, int]:
+        """Take the empty lines at ``pos``: where they end, and how many they are."""
+        found = self._blanks.match(data, pos)
+        end = found.end() if found else pos
+        return end, data.count(self._newline, pos, end)
+
+    def take_spanning(self, data: bytes, pos: int) -> Spanning | None:
+        """Take one record that may have newlines within its quotes; ``None`` where there is no such record."""
+        bound = min(len(data), pos + self._grammar.limit + 1)
+        found = self._spanning.match(data, pos, bound) if self._spanning else None
+        if found is None:
+            return None
+        text = self._decoded(data[pos : found.start(1)])
+        return None if text is None else Spanning(found.start(1), found.end(), text + LF)
 
     def _take_whole(self, data: bytes, pos: int, stop: int) -> int:
         """Check a stretch without quotes by its skeleton: its delimiters and newlines, and nothing else of the grammar's signs.
@@ -128,16 +156,26 @@ def _outside_signs(grammar: Grammar) -> bytes:
 
 def _run_pattern(grammar: Grammar, width: int, newline: Newline) -> bytes:
     """Give the pattern of a run. All of it is possessive: it never goes back, and keeps nothing per record."""
+    record = _record_pattern(grammar, width, not_quoted=grammar.quote + grammar.escape + _NUL + CR + LF)
+    return b"(?:" + record + _END[newline] + b")++"
+
+
+def _spanning_pattern(grammar: Grammar, width: int, newline: Newline) -> bytes:
+    """Give the pattern of one record whose quoted cells may hold newlines; its terminator is the only group."""
+    record = _record_pattern(grammar, width, not_quoted=grammar.quote + grammar.escape + _NUL)
+    return record + b"(" + _END[newline] + b")"
+
+
+def _record_pattern(grammar: Grammar, width: int, *, not_quoted: bytes) -> bytes:
     unquoted = one_of(_outside_signs(grammar), but=True)
     quoted = b""
     if grammar.quote:
         quote = one_of(grammar.quote)
-        inside = one_of(grammar.quote + grammar.escape + CR + LF + _NUL, but=True) + b"*+"
+        inside = one_of(not_quoted, but=True) + b"*+"
         doubled = b"(?:" + quote + inside + quote + b")*+" if grammar.doubles else b""
         quoted = quote + inside + quote + doubled + b"|"
     cell = b"(?! )" * grammar.skips_spaces + b"(?:" + quoted + unquoted
     first = cell + (b"++)" if width == 1 else b"*+)")  # an empty line is a blank record, never a row
     rest = b"(?:" + one_of(grammar.delimiter) + cell + b"*+)){%d}+" % (width - 1) if width > 1 else b""
     comment = b"(?!" + one_of(grammar.comment) + b")" if grammar.comment else b""
-    end = rb"\r*+\n" if newline == "lf" else rb"\r"
-    return b"(?:" + comment + first + rest + end + b")++"
+    return comment + first + rest
