@@ -57,6 +57,7 @@ class RowSql:
     sound: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     names_used: set[str] = field(default_factory=set)
+    may_not_fit: set[str] = field(default_factory=set)
     read_by_expressions: frozenset[str] = frozenset()
     needed_by_where: frozenset[str] = frozenset()
     needed_by_delete: frozenset[str] = frozenset()
@@ -197,6 +198,8 @@ def _know_field(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     row.reads[f.name] = frozenset([f.name])
     typed = f"ok{i} IS NOT FALSE"
     row.sound[f.name] = f"{typed} AND u{i} IS NOT TRUE" if compiled.fits else typed
+    if compiled.fits:
+        row.may_not_fit.add(f.name)
     name = renamed(contract, f.name)
     row.attributes[f.name] = Attribute(
         name=name,
@@ -213,7 +216,7 @@ def _know_field(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
 def refuse_unfit(row: RowSql, names: frozenset[str], *, cells: bool) -> None:
     """Numbers that an expression uses and that its decimal type can't hold exactly are errors of their cells."""
     for i, f in enumerate(row.contract.schema_.fields):
-        if f.name in names and f"u{i} IS NOT TRUE" in row.sound[f.name]:
+        if f.name in names & row.may_not_fit:
             message = (
                 "the number has more digits than its decimal type in expressions: set `decimal` on the field"
             )
