@@ -26,9 +26,10 @@ tests: .venv/ready
 fast: .venv/ready
 	$(BIN)/pytest -n 2 -m "not aws"
 
-# Write anew what is generated: the contract's JSON Schema and its reference.
+# Write anew what is generated: the contract's JSON Schema and its reference, and that of the commands.
 docs: .venv/ready
 	$(BIN)/python -m penstock.contract.describe
+	$(BIN)/python -m penstock.cli.reference > docs/commands.md
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

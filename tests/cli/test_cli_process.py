@@ -13,7 +13,6 @@ from command_line import CLEAN, HEADER, contract, invoke, spawn, write
 import penstock
 from penstock.cli.app import COMMANDS
 from penstock.cli.exits import exit_code
-from penstock.load.report import Counts, ItemCounts, Report, Status
 
 HEAVY = ("duckdb", "sqlglot", "botocore", "pydantic", "rich")
 
@@ -47,14 +46,11 @@ def test_every_line_of_help_fits_80_columns() -> None:
         assert max(len(line) for line in shown.splitlines()) <= 80
 
 
-def test_with_several_reports_the_worst_decides() -> None:
-    def report(status: Status) -> Report:
-        return Report("feed", "key", status, Counts(), ItemCounts(), {})
-
+def test_with_several_files_the_worst_decides() -> None:
     assert exit_code([]) == 0
-    assert exit_code([report("done")]) == 0
-    assert exit_code([report("rejected"), report("done")]) == 1
-    assert exit_code([report("done"), report("failed"), report("rejected")]) == 3
+    assert exit_code(["done"]) == 0
+    assert exit_code(["rejected", "done"]) == 1
+    assert exit_code(["done", "failed", "rejected"]) == 3
 
 
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from penstock.cli.exits import exit_code
 from penstock.cli.options import ChunkSize, ContractPath, Json
 from penstock.cli.output import count, give_json, say, say_table, visible
 from penstock.cli.progress import Meter
-from penstock.cli.summary import say_item, say_rejects, say_report
+from penstock.cli.summary import hide, say_item, say_rejects, say_report
 
 if TYPE_CHECKING:
     from penstock.api import Verdict
@@ -36,12 +37,15 @@ def command(
     writes would cost.
     """
     import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
+    from penstock.compile.explain import find_sensitive  # noqa: PLC0415 -- as above
     from penstock.compile.plan import compile_contract  # noqa: PLC0415 -- as above
 
     read = penstock.load_contract(contract)
     table = compile_contract(read).table
     with Meter() as meter:
         verdicts = penstock.check(read, files or [], chunk_size=chunk_size, progress=meter)
+    sensitive = find_sensitive(read)
+    verdicts = [replace(v, item=hide(v.item, sensitive)) if v.item is not None else v for v in verdicts]
     if json:
         give_json({"contract": read.name, "table": table.name, "files": [_shape(v) for v in verdicts]})
     elif not verdicts:
@@ -52,7 +56,7 @@ def command(
     else:
         for verdict in verdicts:
             _say(verdict, table)
-    return exit_code(verdict.report for verdict in verdicts)
+    return exit_code(verdict.report.status for verdict in verdicts)
 
 
 def _keys(table: Table) -> str:

@@ -12,7 +12,6 @@ import typer
 
 from penstock.cli.output import tell
 from penstock.errors import ContractError, PenstockError
-from penstock.load.report import Report
 
 DONE: Final = 0
 CONTRACT_BROKEN: Final = 1
@@ -37,9 +36,9 @@ _OF_STATUS: Final = {"done": DONE, "rejected": CONTRACT_BROKEN, "failed": SERVIC
 P = ParamSpec("P")
 
 
-def exit_code(reports: Iterable[Report]) -> int:
-    """Give the worst of the reports' codes."""
-    return max((_OF_STATUS[report.status] for report in reports), default=DONE)
+def exit_code(statuses: Iterable[str]) -> int:
+    """Give the worst of the codes of runs that ended so."""
+    return max((_OF_STATUS[status] for status in statuses), default=DONE)
 
 
 def ending(command: Callable[P, int]) -> Callable[P, None]:

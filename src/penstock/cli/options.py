@@ -28,3 +28,22 @@ Profile = Annotated[
     str | None, typer.Option(metavar="NAME", help="The profile of the AWS configuration.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+ProjectFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="A folder of the project; the one you are in unless said.",
+        show_default=False,
+    ),
+]
+Local = Annotated[
+    bool | None,
+    typer.Option(
+        "--local/--aws",
+        help="The embedded AWS, or AWS; the embedded one if it runs, unless said.",
+        show_default=False,
+    ),
+]
+RunId = Annotated[
+    str, typer.Argument(metavar="ID", help="The run's id, from `penstock runs`.", show_default=False)
+]

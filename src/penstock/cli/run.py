@@ -11,7 +11,7 @@ from penstock.cli.exits import exit_code
 from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region
 from penstock.cli.output import give_json, say, visible
 from penstock.cli.progress import Meter
-from penstock.cli.summary import say_error_counts, say_reasons, say_report
+from penstock.cli.summary import say_error_counts, say_reasons, say_report, say_writes
 from penstock.load.report import Report
 
 EXAMPLE = "penstock run contracts/orders.yaml orders-*.csv --output out"
@@ -73,17 +73,13 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     else:
         for report in reports:
             _say(report, output or rejects)
-    return exit_code(reports)
+    return exit_code(report.status for report in reports)
 
 
 def _say(report: Report, parent: Path | None) -> None:
     say_report(report)
     say_error_counts(report.errors.items())
-    if report.write_units:
-        resent = f", {report.resent:,} sent again" if report.resent else ""
-        say(
-            f"  {report.items.put:,} put, {report.items.deleted:,} deleted; {report.write_units:,} write units{resent}"
-        )
+    say_writes(report)
     if parent is not None:
         say(f"  in {visible((parent / Path(report.key).name).as_posix())}/")
     first: list[dict[str, Any]] = report.to_dict().get("first_rejects", [])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.cli.output import count, say, size, visible
 from penstock.engine.result import Reject
-from penstock.load.report import Report
+from penstock.load.report import Counts, Report
 
-_STYLES = {"done": "green", "rejected": "yellow", "failed": "red"}
+if TYPE_CHECKING:
+    from penstock.aws.runs import Run
+
+_COUNTS: Final = tuple(field.name for field in fields(Counts))
+_STYLES: Final = {"done": "green", "rejected": "yellow", "failed": "red"}
 
 
 def say_report(report: Report) -> None:
@@ -19,7 +24,7 @@ def say_report(report: Report) -> None:
     say(f"{visible(report.key)}: {report.status}{took}", style=_STYLES[report.status])
     if report.reason:
         say(f"  {report.reason}")
-    say(f"  {count(report.counts.read, 'record')} read{_parts(report)}")
+    _say_counts(asdict(report.counts))
     if report.recovered_count:
         say(
             f"  {count(report.recovered_count, 'row')} after a broken quote may be a field's text: "
@@ -27,6 +32,32 @@ def say_report(report: Report) -> None:
         )
     if report.undeclared:
         say(f"  not in the contract: {', '.join(visible(name) for name in report.undeclared)}")
+
+
+def say_run(run: Run) -> None:
+    """Print a run of the ledger."""
+    took = f" ({size(run.bytes)} in {run.seconds:.1f} s)" if run.bytes else ""
+    say(f"{visible(run.key)}: {run.status}{took}", style=_STYLES.get(run.status))
+    if run.reason:
+        say(f"  {run.reason}")
+    if run.status != "running":
+        _say_counts({name: run.counts.get(name, 0) for name in _COUNTS})
+        say_error_counts(run.errors.items())
+        say_writes(run)
+    say(f"  run {run.id} of feed {run.feed}, attempt {run.attempt}, began {run.started_at}")
+    for label, value in (("version", run.version), ("rejects", run.rejects), ("report", run.report)):
+        if value:
+            say(f"  {label}: {visible(value)}")
+
+
+def say_writes(run: Run | Report) -> None:
+    """Print what the writes took, where any went to a table."""
+    if run.write_units:
+        items = run.items if isinstance(run.items, Mapping) else asdict(run.items)
+        resent = f", {run.resent:,} sent again" if run.resent else ""
+        say(
+            f"  {items['put']:,} put, {items['deleted']:,} deleted; {count(run.write_units, 'write unit')}{resent}"
+        )
 
 
 def say_error_counts(errors: Iterable[tuple[str, int]]) -> None:
@@ -52,28 +83,26 @@ def say_reasons(line: int, reasons: Sequence[tuple[str, str | None, str]]) -> No
         say(f"  {where}: {what}: {visible(message)}")
 
 
-def say_item(item: dict[str, Any], indent: int = 4) -> None:
+def hide(item: Mapping[str, Any], sensitive: Container[str]) -> dict[str, Any]:
+    """Give an item without the values of sensitive attributes."""
+    return {name: "(sensitive)" if name in sensitive else value for name, value in item.items()}
+
+
+def say_item(item: Mapping[str, Any], indent: int = 4) -> None:
     """Print an item, an attribute a line, as DynamoDB JSON."""
     for name, value in item.items():
         text = json.dumps(value, ensure_ascii=False)
         say(f"{' ' * indent}{visible(name)}: {visible(text if len(text) <= 200 else text[:200] + '...')}")
 
 
-def _parts(report: Report) -> str:
-    counts = report.counts
+def _say_counts(counts: Mapping[str, int]) -> None:
+    read = counts.get("read", 0)
     parts = [
         f"{number:,} {name}"
-        for name, number in (
-            ("loaded", counts.loaded),
-            ("rejected", counts.rejected),
-            ("filtered", counts.filtered),
-            ("superseded", counts.superseded),
-            ("withheld", counts.withheld),
-            ("blank", counts.blank),
-        )
-        if number or name == "loaded"
+        for name, number in counts.items()
+        if name != "read" and (number or name == "loaded")
     ]
-    return f": {', '.join(parts)}" if counts.read else ""
+    say(f"  {count(read, 'record')} read" + (f": {', '.join(parts)}" if read else ""))
 
 
 def _lines(lines: Sequence[int], total: int) -> str:

@@ -1,0 +1,63 @@
+"""``penstock deploy``: bring a project into AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.cli.deployment import agree, require_somebody, show_changes, show_event
+from penstock.cli.options import Json, Profile, ProjectFolder, Region, Yes
+from penstock.cli.output import count, give_json, say, tell
+
+if TYPE_CHECKING:
+    from penstock.stack.changes import ChangeLine
+
+EXAMPLE = "penstock deploy --profile production"
+
+
+def command(
+    yes: Yes = False,
+    region: Region = None,
+    profile: Profile = None,
+    project: ProjectFolder = None,
+    json: Json = False,
+) -> int:
+    """Deploy the project to AWS, after showing what would change.
+
+    What an earlier destroy kept is adopted. A deploy that failed half-way goes on
+    when it is done again.
+    """
+    from penstock.cli.place import connect, project_folder  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.contract.project import read_project  # noqa: PLC0415 -- as above
+    from penstock.stack.deploy import deploy  # noqa: PLC0415 -- as above
+    from penstock.stack.target import aws_target  # noqa: PLC0415 -- as above
+
+    require_somebody(yes)
+    folder = project_folder(project)
+    found = read_project(folder)
+
+    def confirm(changes: tuple[ChangeLine, ...]) -> bool:
+        show_changes(changes)
+        return agree("Deploy this?", yes)
+
+    deployed = deploy(
+        folder,
+        connect(found, region, profile),
+        aws_target(found.architecture),
+        confirm=confirm,
+        progress=tell,
+        on_event=show_event,
+    )
+    if deployed is None:
+        tell("Nothing was deployed.")
+        return 0
+    if json:
+        give_json({"changes": len(deployed.changes), "outputs": dict(deployed.outputs)})
+        return 0
+    say(
+        f"Deployed: {count(len(deployed.changes), 'change')}."
+        if deployed.changes
+        else "Everything is as it was."
+    )
+    for label, value in deployed.outputs:
+        say(f"  {label}: {value}")
+    return 0

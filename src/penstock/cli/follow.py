@@ -1,0 +1,63 @@
+"""Runs in the ledger: found by their id, and followed in AWS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from penstock.aws.runs import Run, get_run, list_runs
+from penstock.cli.output import tell
+from penstock.cli.place import Place
+from penstock.errors import ServiceError, UsageError
+from penstock.local.follow import choose_feed
+from penstock.local.project import LocalFeed
+from penstock.stack.connect import explained
+
+POLL_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 300.0
+"""How long to wait for a run to begin. S3's events usually take seconds, and can take more than a minute."""
+
+
+def require_run(place: Place, run_id: str) -> Run:
+    """Give a run by its id. Raises :class:`UsageError` where there is none."""
+    run = get_run(place.ledger, run_id)
+    if run is None:
+        raise UsageError(f"There is no run {run_id} in the ledger. `penstock runs` lists them.")
+    return run
+
+
+def put_in_aws(place: Place, file: Path, named: str | None, on_begun: Callable[[Run], None]) -> Run:
+    """Drop a file into the landing bucket in AWS, and follow its run to the end."""
+    feeds = tuple(
+        LocalFeed(contract.name, contract.source.prefix, contract.source.suffix, contract.load.table)
+        for contract in place.project.feeds
+    )
+    feed = choose_feed(feeds, file, named)
+    bucket, key = place.names.landing_bucket, f"{feed.prefix}{file.name}"
+    try:
+        with file.open("rb") as body, explained(f"upload {file} to s3://{bucket}/{key}"):
+            version = place.client("s3").put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+    except OSError as error:
+        raise UsageError(f"{file.as_posix()} can't be read: {error.strerror}.") from error
+    tell(f"Uploaded to s3://{bucket}/{key}")
+    run = _await_run(place, feed.name, (bucket, key, version))
+    on_begun(run)
+    while run.status == "running":
+        time.sleep(POLL_SECONDS)
+        run = require_run(place, run.id)
+    return run
+
+
+def _await_run(place: Place, feed: str, wanted: tuple[str, str, str]) -> Run:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        for run in list_runs(place.ledger, feed):
+            if (run.bucket, run.key, run.version) == wanted:
+                return run
+        time.sleep(POLL_SECONDS)
+    raise ServiceError(
+        f"No run began within {PATIENCE_SECONDS:.0f} seconds. The file is in the bucket and will be loaded; `penstock runs` "
+        f"will show it. If it does not, look at the log group {place.names.feed(feed).log_group}."
+    )

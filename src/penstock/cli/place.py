@@ -1,0 +1,79 @@
+"""Which project a command is about, and where it is deployed: in AWS, or on the embedded AWS of this computer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.aws.ledger import Ledger
+from penstock.cli.output import tell
+from penstock.contract.project import Project, find_project, read_project
+from penstock.errors import UsageError
+from penstock.local.project import Running, find_running, status
+from penstock.stack.connect import Connection
+from penstock.stack.names import Names
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A deployed project. ``running`` is its embedded AWS; None in AWS itself."""
+
+    project: Project
+    connection: Connection
+    names: Names
+    running: Running | None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of its runs."""
+        return Ledger(self.connection.client("dynamodb"), self.names.ledger)
+
+    def client(self, service: str) -> Any:
+        """Give a client of one of its services."""
+        return self.connection.client(service)
+
+
+def project_folder(named: Path | None) -> Path:
+    """Give the project's folder: the named one, or the nearest from here upwards."""
+    return find_project(Path.cwd() if named is None else named)
+
+
+def find_place(named: Path | None, local: bool | None, region: str | None, profile: str | None) -> Place:
+    """Find where the project is deployed, and say it on standard error.
+
+    ``local`` None means the embedded AWS if it runs and neither region nor profile is named, else AWS. Raises
+    :class:`~penstock.errors.UsageError` where the embedded AWS is asked for and does not run.
+    """
+    folder = project_folder(named)
+    if local and (region or profile):
+        raise UsageError("The embedded AWS has no regions and profiles: leave out --region and --profile.")
+    if local is None:
+        local = not (region or profile) and status(folder).running
+    project = read_project(folder)
+    if local:
+        running = find_running(folder)
+        tell(f"On the embedded AWS at {running.server.endpoint} (--aws for the project in AWS)")
+        return Place(project, running.connection, running.names, running)
+    connection = connect(project, region, profile)
+    names = Names(project.name, connection.account(), connection.region)
+    tell(f"In AWS, account {names.account}, {names.region}")
+    return Place(project, connection, names, None)
+
+
+def connect(project: Project, region: str | None, profile: str | None) -> Connection:
+    """Connect to AWS, in the region of the call, of the project, or of the AWS configuration, in this order."""
+    import botocore.session  # noqa: PLC0415 -- a command on the embedded AWS does not need it
+    from botocore.exceptions import ProfileNotFound  # noqa: PLC0415 -- as above
+
+    found = region or project.region
+    if found is None:
+        try:
+            found = botocore.session.Session(profile=profile).get_config_variable("region")
+        except ProfileNotFound as error:
+            raise UsageError(f"There is no profile {profile} in the AWS configuration.") from error
+    if found is None:
+        raise UsageError(
+            "No AWS region is set: name one with --region, or write `region` into penstock.yaml."
+        )
+    return Connection(found, profile)

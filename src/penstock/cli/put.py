@@ -1,0 +1,62 @@
+"""``penstock put``: drop a file into the landing bucket and follow its run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from penstock.cli.exits import exit_code
+from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.output import give_json, tell
+from penstock.cli.summary import say_run
+
+if TYPE_CHECKING:
+    from penstock.aws.runs import Run
+    from penstock.cli.place import Place
+
+EXAMPLE = "penstock put orders.csv --feed orders"
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to load.", show_default=False)],
+    feed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The feed; found by the file's name unless said.", show_default=False
+        ),
+    ] = None,
+    local: Local = None,
+    region: Region = None,
+    profile: Profile = None,
+    project: ProjectFolder = None,
+    json: Json = False,
+) -> int:
+    """Drop a file into the landing bucket, and follow its run.
+
+    Ends with the code that the run would have as `penstock run`.
+    """
+    from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
+
+    run = _put(find_place(project, local, region, profile), file, feed)
+    if json:
+        give_json(asdict(run))
+    else:
+        say_run(run)
+    return exit_code([run.status])
+
+
+def _put(place: Place, file: Path, feed: str | None) -> Run:
+    from penstock.local.follow import put  # noqa: PLC0415 -- as above
+
+    def say_begun(run: Run) -> None:
+        if run.status == "running":
+            tell(f"Run {run.id} has begun")
+
+    if place.running is not None:
+        return put(place.running.folder, file, feed, say_begun)
+    from penstock.cli.follow import put_in_aws  # noqa: PLC0415 -- as above
+
+    return put_in_aws(place, file, feed, say_begun)

@@ -1,0 +1,81 @@
+"""``penstock rejects``: the rejected records of a run, with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from penstock.cli.options import Local, Profile, ProjectFolder, Region, RunId
+from penstock.cli.output import count, say, tell, visible
+from penstock.cli.spreadsheet import write_spreadsheet
+from penstock.cli.summary import say_reasons
+
+if TYPE_CHECKING:
+    from penstock.cli.place import Place
+    from penstock.engine.result import Reject
+
+EXAMPLE = "penstock rejects 2026-11-23T05-30-00Z-1f0c9a3e --csv rejects.csv"
+
+
+def command(
+    run_id: RunId,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write them to a CSV file for a spreadsheet.", show_default=False),
+    ] = None,
+    local: Local = None,
+    region: Region = None,
+    profile: Profile = None,
+    project: ProjectFolder = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one reject a line.")] = False,
+) -> int:
+    """Print what a run rejected, with the reasons.
+
+    Each record is shown with its line, its errors, and what it holds.
+
+    With --csv they go to a file with the columns line, offset, codes, reasons and
+    raw. It is safe to open in a spreadsheet: a cell that begins with = + - @ or a
+    tab or newline, which could be taken for a formula, gets an apostrophe in front.
+    """
+    from penstock.aws.artifacts import read_rejects  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
+    from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
+
+    place = find_place(project, local, region, profile)
+    run = require_run(place, run_id)
+    found = read_rejects(place.client("s3"), place.names.artifacts_bucket, run.feed, run.id)
+    if csv is not None:
+        number = write_spreadsheet(csv, found)
+        tell(f"{count(number, 'reject')} in {visible(csv.as_posix())}")
+    elif json:
+        _print_json(found)
+    else:
+        _print(found, sensitive=_has_sensitive(place, run.feed))
+    return 0
+
+
+def _has_sensitive(place: Place, name: str) -> bool:
+    """Tell whether the feed has sensitive fields; one that is no longer in the project may have had some."""
+    feeds = [feed for feed in place.project.feeds if feed.name == name]
+    return not feeds or any(field.sensitive for field in feeds[0].schema_.fields)
+
+
+def _print(rejects: Iterable[Reject], *, sensitive: bool) -> None:
+    number = 0
+    for number, reject in enumerate(rejects, 1):  # noqa: B007 -- it is the sum
+        say_reasons(reject.line, [(reason.code, reason.field, reason.message) for reason in reject.errors])
+        if not sensitive:
+            say(f"    {visible(reject.raw.decode('utf-8', 'backslashreplace'))}", "dim")
+    if sensitive:
+        tell("The feed has sensitive fields: what the records hold is not shown. --csv and --json have it.")
+    tell(count(number, "reject"))
+
+
+def _print_json(rejects: Iterable[Reject]) -> None:
+    from penstock.load.rejects import reject_to_json  # noqa: PLC0415 -- as above
+
+    for reject in rejects:
+        say(reject_to_json(reject))

@@ -1,0 +1,61 @@
+"""``penstock synth``: write the CloudFormation templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock.cli.options import Json, ProjectFolder
+from penstock.cli.output import give_json, say, tell, visible
+from penstock.errors import ServiceError
+
+EXAMPLE = "penstock synth --output templates --region eu-central-1"
+
+
+def command(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where they go; .penstock/templates unless said.", show_default=False
+        ),
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="DIGITS", help="The account, whose number is in names.", show_default=False),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The AWS region; the project's unless said.", show_default=False),
+    ] = None,
+    project: ProjectFolder = None,
+    json: Json = False,
+) -> int:
+    """Write the project's CloudFormation templates.
+
+    Their paths are printed in the order of deployment.
+    Nothing is asked of AWS: without --account, names hold the number that AWS's
+    documentation uses for an example.
+    """
+    from penstock.cli.place import project_folder  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.stack.synth import ACCOUNT, synth  # noqa: PLC0415 -- as above
+
+    folder = project_folder(project)
+    templates = synth(folder, account=account or ACCOUNT, region=region)
+    place = output or folder / ".penstock" / "templates"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in templates.items():
+            (place / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise ServiceError(f"{place.as_posix()} can't be written to: {error.strerror}.") from error
+    paths = [(place / name).as_posix() for name in templates]
+    if json:
+        give_json(paths)
+    else:
+        for path in paths:
+            say(visible(path))
+    if account is None:
+        tell(f"Names hold the example account {ACCOUNT}. To deploy these files, say --account.")
+    return 0
