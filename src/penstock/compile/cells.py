@@ -58,6 +58,8 @@ def _number(index: int, field: FieldModel, attribute_type: AttributeType) -> Cel
     suspect = numbers.with_bare(
         cell, bare, lambda x: f"CASE WHEN {numbers.needs_codec(x, integer)} THEN {x} END"
     )
+    if bare != cell:
+        suspect = f"CASE WHEN {numbers.may_need_codec(cell)} THEN {suspect} END"
     valid = numbers.with_bare(cell, bare, lambda x: numbers.is_plain(x, integer))
     plain = numbers.with_bare(cell, bare, lambda x: numbers.plain_text(x, integer))
     sql_type = "HUGEINT" if integer else numbers.decimal_type(field)

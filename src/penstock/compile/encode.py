@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from penstock.compile.fields import FieldCheck
 from penstock.compile.sql import wrapped
 from penstock.contract.model import AttributeType
+from penstock.engine.canonical import MAX_DIGITS
 from penstock.errors import ContractError
 
 _INTEGERS: Final = frozenset(
@@ -106,3 +108,18 @@ def attribute_json(value: str, sql_type: str, attribute_type: AttributeType | No
     if chosen == "N" or sql_type != "VARCHAR":
         return wrapped(f'{{"{chosen}":"', text, '"}')
     return wrapped('{"S":', f"to_json({text})", "}")
+
+
+def item_checks(value: str, sql_type: str, attribute_type: AttributeType | None) -> tuple[FieldCheck, ...]:
+    """Give what a computed value can be that DynamoDB can't hold; ``bad`` is NULL or FALSE for one that it can."""
+    chosen = attribute_type or attribute_type_of(sql_type)
+    if chosen in {"SS", "NS"}:
+        repeated = f"len(list_distinct({value})) < len({value})"  # NULL is not counted as distinct
+        return (
+            FieldCheck("is an empty set", f"len({value}) = 0"),
+            FieldCheck("has a member twice or one that is NULL, which a set can't hold", repeated),
+        )
+    if chosen == "N" and sql_type in {"HUGEINT", "UHUGEINT"}:
+        long = f"({value} >= {10**MAX_DIGITS} OR {value} <= -{10**MAX_DIGITS}) AND {value} % 10 <> 0"
+        return (FieldCheck("has more than the 38 digits that DynamoDB holds", long),)
+    return ()

@@ -62,13 +62,13 @@ class Faults:
 
 
 def list_faults(faults: Iterable[Fault]) -> str:
-    """Give the SQL of the list of a row's errors, NULL for none. The list is built only for rows that have one."""
-    found = list(faults)
+    """Give the SQL of the list of a row's errors, NULL for none, over a column ``b<check>`` for each condition.
+
+    The list is built only for rows that have one. A condition that is unknown is no error: CASE takes only TRUE.
+    """
+    found = [fault.check for fault in faults]
     if not found:
         return "NULL::INTEGER[]"
-    numbers = ", ".join(f"CASE WHEN {fault.condition} THEN {fault.check} END" for fault in found)
-    # Comparing with NULL leaves a condition unknown, and an unknown condition is no error: CASE takes only TRUE.
-    return (
-        f"CASE WHEN {any_of(fault.condition for fault in found)} "
-        f"THEN list_filter([{numbers}], lambda x: x IS NOT NULL) END"
-    )
+    numbers = ", ".join(f"CASE WHEN b{check} THEN {check} END" for check in found)
+    any_fault = " OR ".join(f"b{check}" for check in found)
+    return f"CASE WHEN {any_fault} THEN list_filter([{numbers}], lambda x: x IS NOT NULL) END"

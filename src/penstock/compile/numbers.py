@@ -91,6 +91,11 @@ def needs_codec(text: str, integer: bool) -> str:
     return f"({suspect}) AND {matches(text, patterns.NUMBER)}"
 
 
+def may_need_codec(cell: str) -> str:
+    """Write a cheap condition that holds wherever :func:`needs_codec` does, over the cell as it is written."""
+    return f"strlen({cell}) > {MAX_DIGITS} OR regexp_matches({cell}, '[eE][+-]?[0-9]')"
+
+
 def plain_text(text: str, integer: bool) -> str:
     """Write the canonical text of a number for which :func:`is_plain` holds. Text in normal form passes unchanged."""
     odd = f"starts_with({text}, '+') OR starts_with({text}, '-0') OR (starts_with({text}, '0') AND {text} <> '0'"

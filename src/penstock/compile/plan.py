@@ -64,6 +64,7 @@ def _raw(contract: Contract) -> str:
 def _conclude(row: RowSql, items: tuple[ItemSql, ...]) -> None:
     """Add ``errors`` and ``filtered``. A row that deletes needs only its key's and its own fields to be valid."""
     faults = [*row.faults.cells, *row.faults.rows]
+    row.judged.add((f"b{fault.check}", fault.condition) for fault in faults)
     errors = list_faults(faults)
     if row.contract.load.delete_where is not None:
         needed = row.needed_by_delete.union(*(item.reads for item in items))
