@@ -12,7 +12,13 @@ from cell_harness import database, evaluate, judge_cell, make_field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.compile.encode import allowed_for, attribute_json, attribute_type_of, canonical_text
+from penstock.compile.encode import (
+    allowed_for,
+    attribute_json,
+    attribute_type_of,
+    canonical_text,
+    item_checks,
+)
 from penstock.errors import ContractError
 
 ENCODED: list[tuple[str, str, str | None, str | None]] = [
@@ -127,3 +133,28 @@ def test_a_type_that_no_attribute_holds_exactly_is_refused(sql_type: str) -> Non
 def test_an_attribute_type_that_does_not_hold_the_value_is_refused() -> None:
     with pytest.raises(ContractError, match="can't become the attribute type N; it can become S"):
         attribute_json("v", "VARCHAR", "N")
+
+
+@pytest.mark.parametrize(
+    ("value", "sql_type", "attribute_type", "held"),
+    [
+        ("['a', 'b']", "VARCHAR[]", "SS", True),
+        ("['a', 'a']", "VARCHAR[]", "SS", False),
+        ("['a', NULL]", "VARCHAR[]", "SS", False),
+        ("[]::VARCHAR[]", "VARCHAR[]", "SS", False),
+        ("[1.0, 1.00]::DECIMAL(9,2)[]", "DECIMAL(9,2)[]", "NS", False),
+        ("['a', 'a']", "VARCHAR[]", "L", True),
+        ("99999999999999999999999999999999999999::HUGEINT", "HUGEINT", None, True),
+        ("100000000000000000000000000000000000001::HUGEINT", "HUGEINT", None, False),
+        ("-100000000000000000000000000000000000001::HUGEINT", "HUGEINT", None, False),
+        ("100000000000000000000000000000000000010::HUGEINT", "HUGEINT", None, True),
+        ("NULL::HUGEINT", "HUGEINT", None, True),
+        ("NULL::VARCHAR[]", "VARCHAR[]", "SS", True),
+        ("7::INTEGER", "INTEGER", None, True),
+    ],
+)
+def test_what_dynamodb_can_not_hold_is_told(
+    value: str, sql_type: str, attribute_type: Any, held: bool
+) -> None:
+    checks = item_checks(value, sql_type, attribute_type)
+    assert any(evaluate(f"coalesce({check.bad}, FALSE)") for check in checks) is not held
