@@ -103,6 +103,17 @@ def test_datetimes_are_compared_as_moments(name: str, data: st.DataObject) -> No
     assert [not cell.broken for cell in judged] == [LIMITS[name](cell, limit) for cell in cells]
 
 
+@pytest.mark.parametrize("limit", ["10", "1" + "0" * 37])
+def test_an_integer_beyond_every_sql_type_is_compared_too(limit: str) -> None:
+    huge = "1" + "0" * 60
+    below = judge_cells(make_field(type="integer", constraints={"maximum": limit}), [huge, f"-{huge}"])
+    assert [bool(cell.broken) for cell in below] == [True, False]
+    above = judge_cells(
+        make_field(type="integer", constraints={"exclusiveMinimum": limit}), [huge, f"-{huge}"]
+    )
+    assert [bool(cell.broken) for cell in above] == [False, True]
+
+
 def test_every_broken_constraint_of_a_cell_is_told() -> None:
     field = make_field(
         type="string", constraints={"minLength": 3, "pattern": "[a-z]+", "enum": ["abc", "abcd"]}
