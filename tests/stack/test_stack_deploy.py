@@ -12,6 +12,7 @@ import pytest
 from stack_samples import feed, index, write_project
 
 from penstock.errors import ServiceError, UsageError
+from penstock.local.install import cache_folder
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.changes import ChangeLine
 from penstock.stack.connect import Connection
@@ -33,18 +34,12 @@ def server() -> Iterator[Server]:
     stop_server(started)
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("packages")
-
-
 @dataclass
 class Desk:
     """Somebody with a project's folder and an account of their own, who notes what they are shown."""
 
     folder: Path
     connection: Connection
-    cache: Path
     shown: list[ChangeLine] = field(default_factory=list)
     events: list[StackEvent] = field(default_factory=list)
 
@@ -65,7 +60,7 @@ class Desk:
             self.connection,
             emulated_target(),
             confirm=confirm,
-            cache=self.cache,
+            cache=cache_folder() / "package",
             on_event=self.events.append,
         )
 
@@ -90,8 +85,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(server: Server, cache: Path, tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "shop", server.connection(f"{next(ACCOUNTS):012d}"), cache)
+def desk(server: Server, tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "shop", server.connection(f"{next(ACCOUNTS):012d}"))
 
 
 def test_a_project_is_deployed_and_a_second_deploy_changes_nothing(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ServiceError, UsageError
+from penstock.local.install import cache_folder
 from penstock.stack import package as package_module
 from penstock.stack.package import Package, build_package
 from penstock.stack.target import Target, aws_target, emulated_target
@@ -25,8 +27,13 @@ MEGABYTE = 1_000_000
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the libraries of this computer's Python, so that they are fetched once."""
-    return tmp_path_factory.mktemp("packages")
+    """A cache of its own with the libraries of both targets, which the user's cache keeps from one session to the next."""
+    folder = tmp_path_factory.mktemp("packages")
+    for target in (emulated_target(), aws_target("arm64")):
+        build_package(PLANS, target, cache_folder() / "package")
+    for libraries in (cache_folder() / "package").glob("libraries-*.zip"):
+        shutil.copy(libraries, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +125,15 @@ def test_another_plan_gives_another_package_and_fetches_nothing(package: Package
     other = build_package({"orders": "{}"}, emulated_target(), cache, told.append)
     assert other.digest != package.digest
     assert told == ["Packing the function"]
+
+
+def test_the_cache_keeps_the_packages_that_were_used_last(package: Package, cache: Path) -> None:
+    for number in range(package_module.KEPT_PACKAGES):
+        build_package({"orders": f'"{number}"'}, emulated_target(), cache)
+        build_package(PLANS, emulated_target(), cache)
+    kept = list(cache.glob("function-*.zip"))
+    assert len(kept) == package_module.KEPT_PACKAGES
+    assert package.path in kept
 
 
 def test_files_are_sorted_within_libraries_and_code_and_have_one_time(package: Package) -> None:

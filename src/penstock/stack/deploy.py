@@ -69,8 +69,13 @@ def deploy(
         progress=progress,
         on_event=one_at_a_time,
     )
-    if prepared.lines and not confirm(prepared.lines):
-        discard(connection, prepared)
+    agreed = False
+    try:
+        agreed = not prepared.lines or confirm(prepared.lines)
+    finally:  # Ctrl-C is a no too
+        if not agreed:
+            discard(connection, prepared)
+    if not agreed:
         return None
     execute_deploy(connection, prepared, progress, one_at_a_time)
     return Deployed(prepared.names, prepared.lines, _outputs(prepared))

@@ -68,9 +68,17 @@ class Follower:
                 on_event(event)
                 if event.failed:
                     causes.append(event)
-                if is_end:
+                if is_end and not self._goes_on(event):
                     return self._conclude(event, causes)
             time.sleep(self.poll_seconds)
+
+    def _goes_on(self, event: StackEvent) -> bool:
+        """Tell whether a rollback follows: it does after a failure, unless something keeps CloudFormation from it."""
+        if event.status not in {"CREATE_FAILED", "UPDATE_FAILED"}:
+            return False
+        with explained(f"look at the stack {event.stack}"):
+            found = self.connection.client("cloudformation").describe_stacks(StackName=self.stack_id)
+        return bool(found["Stacks"][0]["StackStatus"] != event.status)
 
     def _conclude(self, last: StackEvent, causes: list[StackEvent]) -> None:
         if last.status in _SUCCESSES:
@@ -93,7 +101,7 @@ def follow(connection: Connection, stack_id: str, poll_seconds: float) -> Follow
 
 
 def _read_events(connection: Connection, stack_id: str, seen: set[str]) -> list[tuple[str, StackEvent, bool]]:
-    """Give the events not yet seen, newest first, and for each whether it is the operation's end."""
+    """Give the events not yet seen, newest first, and for each whether it can be the operation's end."""
     found: list[tuple[str, StackEvent, bool]] = []
     with explained(f"read the events of the stack {stack_id}"):
         pages = connection.client("cloudformation").get_paginator("describe_stack_events")

@@ -28,7 +28,7 @@ Progress = Callable[[str], None]
 ROOMS: Final = ("errors", "verdicts", "plan", "engine", "load", "aws")
 MAX_ZIPPED: Final = 50 * 1024 * 1024
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
-_LAYOUT: Final = "1"  # Raised when the way of packing changes, so that no cache holds an older way's zips.
+KEPT_PACKAGES: Final = 8  # in the cache, of each kind: a project's own and its neighbours' last ones
 
 _SERVICES: Final = ("dynamodb", "s3", "sns", "sqs", "sts")
 _NEVER: Final = (
@@ -61,8 +61,9 @@ def build_package(
     own = {**_own_files(), **{f"plans/{feed}.json": text.encode() for feed, text in plans.items()}}
     if target.interpreter is not None:
         own["bootstrap"] = _bootstrap(target.interpreter).encode()
-    kind = f"{_LAYOUT} {target.python} {target.architecture} {target.emulated}"
-    libraries_digest = _digest([kind.encode(), *(pin.encode() for pin in read_pins(target))])
+    kind = f"{target.python} {target.architecture} {target.emulated}"
+    way = Path(__file__).read_bytes()  # another way of packing gives other packages
+    libraries_digest = _digest([way, kind.encode(), *(pin.encode() for pin in read_pins(target))])
     digest = _digest(
         [libraries_digest.encode(), *(part for name in sorted(own) for part in (name.encode(), own[name]))]
     )
@@ -78,7 +79,17 @@ def build_package(
             shutil.copyfile(libraries, scratch)
             with zipfile.ZipFile(scratch, "a") as zipped:
                 _add(zipped, own)
+        _forget_old(cache)
+    path.touch()
     return _measure(path, digest)
+
+
+def _forget_old(cache: Path) -> None:
+    """Delete the packages that were not used for longest."""
+    for kind in ("function", "libraries"):
+        used = sorted(cache.glob(f"{kind}-*.zip"), key=lambda path: path.stat().st_mtime)
+        for path in used[:-KEPT_PACKAGES]:
+            path.unlink(missing_ok=True)
 
 
 def _measure(path: Path, digest: str) -> Package:
@@ -123,7 +134,7 @@ def _bootstrap(interpreter: str) -> str:
     return (
         "#!/bin/sh\n"
         'cd "$(dirname "$0")"\n'
-        'export PYTHONPATH="$PWD" PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1\n'
+        'export PYTHONPATH="$PWD" PYTHONNOUSERSITE=1\n'
         f'exec "{interpreter}" -S -m awslambdaric "$_HANDLER"\n'
     )
 
