@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from penstock.api.region import configured_region, find_region
 from penstock.aws.connect import Connections
 from penstock.aws.explain import error_code, explain_error
 from penstock.aws.send import Sender
@@ -60,15 +61,19 @@ def open_table(
 
 
 def _connect(region: str | None, endpoint_url: str | None, profile: str | None) -> Connections:
-    """Connect as configured. A server on this computer is no account of anybody's: there, missing keys are made up."""
-    connections = Connections(region, endpoint_url, profile)
-    if urlsplit(endpoint_url or "").hostname not in _LOOPBACK:
-        return connections
-    session = connections.session
-    region = region or session.get_config_variable("region") or "us-east-1"
-    if session.get_credentials() is not None:
+    """Connect as configured. A server on this computer is no account of anybody's: there, what is missing is made up."""
+    if endpoint_url is None:
+        return Connections(find_region(region, profile), None, profile)
+    place = urlsplit(endpoint_url)
+    if place.scheme not in {"http", "https"} or not place.hostname:
+        raise UsageError(f"{endpoint_url} is no endpoint: one is as in http://127.0.0.1:4566.")
+    if place.hostname not in _LOOPBACK or profile is not None:
+        return Connections(find_region(region, profile), endpoint_url, profile)
+    connections = Connections(region, endpoint_url)
+    region = region or configured_region(connections.session) or "us-east-1"
+    if connections.session.get_credentials() is not None:
         return replace(connections, region=region)
-    return Connections(region, endpoint_url, access_key="000000000000", secret_key="local")  # noqa: S106
+    return Connections(region, endpoint_url, access_key="000000000000", secret_key="local")  # noqa: S106 -- opens nothing
 
 
 def _refuse_wrong_table(table: Table, connections: Connections) -> None:

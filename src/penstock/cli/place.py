@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.api.region import find_region
 from penstock.aws.ledger import Ledger
 from penstock.cli.output import tell
 from penstock.contract.project import Project, find_project, read_project
@@ -63,17 +64,4 @@ def find_place(named: Path | None, local: bool | None, region: str | None, profi
 
 def connect(project: Project, region: str | None, profile: str | None) -> Connection:
     """Connect to AWS, in the region of the call, of the project, or of the AWS configuration, in this order."""
-    import botocore.session  # noqa: PLC0415 -- a command on the embedded AWS does not need it
-    from botocore.exceptions import ProfileNotFound  # noqa: PLC0415 -- as above
-
-    found = region or project.region
-    if found is None:
-        try:
-            found = botocore.session.Session(profile=profile).get_config_variable("region")
-        except ProfileNotFound as error:
-            raise UsageError(f"There is no profile {profile} in the AWS configuration.") from error
-    if found is None:
-        raise UsageError(
-            "No AWS region is set: name one with --region, or write `region` into penstock.yaml."
-        )
-    return Connection(found, profile)
+    return Connection(find_region(region or project.region, profile), profile)

@@ -1,0 +1,261 @@
+"""The commands on a project: what they refuse, and the whole way on the embedded AWS."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, lines, write
+
+from penstock.local.project import down, find_running
+
+NOWHERE = {
+    "AWS_ACCESS_KEY_ID": "",
+    "AWS_SECRET_ACCESS_KEY": "",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_REGION": "",
+    "AWS_DEFAULT_REGION": "",
+}
+"""An environment that knows no AWS."""
+
+
+def make_project(folder: Path) -> Path:
+    write(folder / "penstock.yaml", "penstock: 1\nname: shop\n")
+    write(folder / "contracts" / "orders.yaml", CONTRACT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project that is up."""
+    folder = make_project(tmp_path_factory.mktemp("shop"))
+    done = invoke("up", "--project", folder)
+    assert done.exit_code == 0, done.output
+    yield folder
+    down(folder)
+
+
+def surroundings(project: Path) -> dict[str, str]:
+    """The environment in which the embedded AWS is what AWS is to everybody."""
+    running = find_running(project)
+    return {
+        **NOWHERE,
+        "AWS_ENDPOINT_URL": running.server.endpoint,
+        "AWS_ACCESS_KEY_ID": running.names.account,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": running.names.region,
+    }
+
+
+@pytest.mark.parametrize("command", ["up", "down", "synth", "deploy", "destroy", "runs", "put", "rejects"])
+def test_outside_a_project_a_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    extra = {"put": ["o.csv"], "rejects": ["x"], "deploy": ["--yes"], "destroy": ["--yes"]}.get(command, [])
+    done = invoke(command, *extra)
+    assert done.exit_code == 2
+    assert "penstock.yaml" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_nothing_changes_where_nobody_can_be_asked(tmp_path: Path, command: str) -> None:
+    done = invoke(command, "--project", make_project(tmp_path))
+    assert done.exit_code == 2
+    assert "--yes" in done.stderr
+
+
+def test_aws_without_a_region_is_a_wrong_call(tmp_path: Path) -> None:
+    done = invoke("runs", "--aws", "--project", make_project(tmp_path), **NOWHERE)
+    assert done.exit_code == 2
+    assert "--region" in done.stderr
+
+
+def test_aws_without_credentials_is_a_failed_service(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    done = invoke("deploy", "--yes", "--region", "eu-central-1", "--project", folder, **NOWHERE)
+    assert done.exit_code == 3
+    assert "credentials" in done.stderr
+
+
+def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = invoke("runs", "--profile", "nobody", "--project", make_project(tmp_path), **NOWHERE)
+    assert done.exit_code == 2
+    assert "nobody" in done.stderr
+
+
+def test_the_embedded_aws_must_run_to_be_asked(tmp_path: Path) -> None:
+    done = invoke("put", write(tmp_path / "o.csv", CLEAN), "--local", "--project", make_project(tmp_path))
+    assert done.exit_code == 2
+    assert "penstock up" in done.stderr
+
+
+def test_down_where_nothing_is_up_is_no_error(tmp_path: Path) -> None:
+    done = invoke("down", "--project", make_project(tmp_path))
+    assert (done.exit_code, done.stdout) == (0, "It was not running.\n")
+
+
+def test_templates_are_written_and_their_paths_printed(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "shop")
+    done = invoke("synth", "--project", folder, "--output", tmp_path / "out", "--region", "eu-central-1")
+    assert done.exit_code == 0, done.output
+    paths = [Path(line) for line in done.stdout.splitlines()]
+    assert paths
+    for path in paths:
+        assert json.loads(path.read_text())["Resources"]
+    assert "--account" in done.stderr
+
+
+@pytest.mark.aws
+def test_up_says_where_things_are(project: Path) -> None:
+    done = invoke("up", "--project", project)
+    assert done.exit_code == 0
+    running = find_running(project)
+    for said in (
+        running.server.endpoint,
+        running.names.landing_bucket,
+        running.names.artifacts_bucket,
+        "s3 cp",
+    ):
+        assert said in done.stdout
+    told = json.loads(invoke("up", "--project", project, "--json").stdout)
+    assert told["endpoint"] == running.server.endpoint
+    assert told["changes"] == 0
+
+
+@pytest.mark.aws
+def test_a_file_is_put_and_its_run_listed_shown_and_its_rejects_printed(project: Path) -> None:
+    done = invoke("put", write(project / "orders-1.csv", DIRTY), "--project", project)
+    assert done.exit_code == 0, done.output
+    assert "9 records read: 3 loaded, 3 rejected" in done.stdout
+    assert "embedded AWS" in done.stderr
+    runs = json.loads(invoke("runs", "--feed", "orders", "--json", "--project", project).stdout)
+    [run] = [run for run in runs if run["key"].endswith("/orders-1.csv")]
+    assert run["counts"] == DIRTY_COUNTS
+
+    listed = invoke("runs", "--project", project).stdout
+    assert any(
+        run["id"] in line and "done" in line and "orders-1.csv" in line for line in listed.splitlines()
+    )
+    shown = invoke("runs", run["id"], "--project", project).stdout
+    assert "9 records read: 3 loaded, 3 rejected" in shown
+    assert run["report"] in shown
+
+    printed = invoke("rejects", run["id"], "--project", project)
+    assert "line 6: missing-cell: " in printed.stdout
+    assert "    BAD,,0,x,LOST" in printed.stdout
+    assert printed.stderr.endswith("3 rejects\n")
+    whole = invoke("rejects", run["id"], "--json", "--project", project).stdout
+    assert [json.loads(line)["line"] for line in whole.splitlines()] == [3, 6, 8]
+    file = project / "rejects.csv"
+    assert invoke("rejects", run["id"], "--csv", file, "--project", project).exit_code == 0
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        assert [row[0] for row in csv.reader(opened)] == ["line", "3", "6", "8"]
+
+
+@pytest.mark.aws
+def test_a_refused_file_ends_put_in_1(project: Path) -> None:
+    done = invoke("put", write(project / "wrong.csv", "nonsense\n"), "--project", project, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["status"] == "rejected"
+
+
+@pytest.mark.aws
+def test_a_run_or_feed_that_is_not_there_is_a_wrong_call(project: Path) -> None:
+    for call in (("runs", "nothing"), ("rejects", "nothing"), ("runs", "--feed", "nothing")):
+        done = invoke(*call, "--project", project)
+        assert done.exit_code == 2
+        assert "nothing" in done.stderr
+
+
+@pytest.mark.aws
+def test_in_aws_the_same_commands_work_alike(project: Path) -> None:
+    file = write(project / "orders-2.csv", CLEAN)
+    there = surroundings(project)
+    done = invoke("put", file, "--aws", "--project", project, **there)
+    assert done.exit_code == 0, done.output
+    assert "In AWS, account 000000000000, us-east-1" in done.stderr
+    assert "2 records read: 2 loaded" in done.stdout
+    listed = invoke("runs", "--aws", "--project", project, **there)
+    assert "orders-2.csv" in listed.stdout
+
+
+@pytest.mark.aws
+def test_a_run_from_here_loads_the_table_and_keeps_rejects_where_told(project: Path) -> None:
+    endpoint = find_running(project).server.endpoint
+    contract, file = (
+        project / "contracts" / "orders.yaml",
+        write(project / "here.csv", DIRTY),
+    )
+    kept = project / "kept"
+    done = invoke("run", contract, file, "--endpoint-url", endpoint, "--rejects", kept, **NOWHERE)
+    assert done.exit_code == 0, done.output
+    assert "3 put, 0 deleted; 3 write units" in done.stdout
+    assert [reject["line"] for reject in lines(kept / "here.csv" / "rejects.jsonl")] == [3, 6, 8]
+    item = {"pk": {"S": "CUSTOMER#bob, jr"}, "order_id": {"S": "ORD-003"}}
+    found = find_running(project).connection.client("dynamodb").get_item(TableName="orders", Key=item)
+    assert found["Item"]["total"] == {"N": "0.1"}
+
+
+@pytest.mark.aws
+def test_rejects_that_are_not_kept_are_shown(project: Path) -> None:
+    endpoint = find_running(project).server.endpoint
+    contract = project / "contracts" / "orders.yaml"
+    file = write(project / "many.csv", CLEAN + "BAD,ann,1,1,NEW\n" * 15)
+    done = invoke("run", contract, file, "--endpoint-url", endpoint, **NOWHERE)
+    assert done.exit_code == 0
+    assert done.stdout.count("  line ") == 10
+    assert "(5 more, and none of them kept: --rejects DIR keeps them)" in done.stdout
+
+
+@pytest.mark.aws
+@pytest.mark.parametrize(
+    ("changes", "options", "said"),
+    [
+        ({}, ["--table", "nowhere"], "There is no table nowhere"),
+        ({"sort_key: order_id": "sort_key: quantity"}, [], "has the keys pk (S) and order_id (S)"),
+    ],
+    ids=["a missing table", "other keys"],
+)
+def test_a_table_that_is_not_the_contracts_is_refused_before_anything_is_written(
+    project: Path, tmp_path: Path, changes: dict[str, str], options: list[str], said: str
+) -> None:
+    text = CONTRACT
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    endpoint = find_running(project).server.endpoint
+    file = write(tmp_path / "o.csv", CLEAN)
+    described = write(tmp_path / "orders.yaml", text)
+    done = invoke(
+        "run",
+        described,
+        file,
+        "--endpoint-url",
+        endpoint,
+        "--rejects",
+        tmp_path / "kept",
+        *options,
+        **NOWHERE,
+    )
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_table_that_cannot_be_reached_is_a_failed_service(tmp_path: Path) -> None:
+    described, file = write(tmp_path / "orders.yaml", CONTRACT), write(tmp_path / "o.csv", HEADER)
+    environment = {**NOWHERE, "AWS_MAX_ATTEMPTS": "1"}
+    done = invoke("run", described, file, "--endpoint-url", "http://127.0.0.1:9", **environment)
+    assert done.exit_code == 3
+    assert "could not be reached" in done.stderr
+
+
+def test_an_endpoint_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:
+    described, file = write(tmp_path / "orders.yaml", CONTRACT), write(tmp_path / "o.csv", HEADER)
+    done = invoke("run", described, file, "--endpoint-url", "localhost:8000", **NOWHERE)
+    assert done.exit_code == 2
+    assert "http://" in done.stderr
