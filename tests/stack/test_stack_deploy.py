@@ -231,6 +231,13 @@ def test_a_failure_names_the_resource_and_the_reason_and_the_next_deploy_goes_on
     assert [event.name for event in desk.events if event.failed] == ["LandingBucket"]
 
 
+def test_a_failing_foundation_leaves_no_planned_stacks_behind(desk: Desk, server: Server) -> None:
+    server.connection("999999999999").client("s3").create_bucket(Bucket=desk.names.artifacts_bucket)
+    with pytest.raises(ServiceError, match="ArtifactsBucket"):
+        desk.deploy(feed("orders"))
+    assert desk.stacks() == {"penstock-shop": "ROLLBACK_COMPLETE"}
+
+
 def test_a_changed_key_is_refused_before_anything_is_touched(desk: Desk) -> None:
     desk.deploy(feed("orders"))
     before = desk.table("orders-items")["KeySchema"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,21 @@ from botocore.exceptions import ClientError
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.project import read_project
+from penstock.errors import PenstockError
 from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.emulate import finish_emulated
 from penstock.stack.follow import OnEvent, StackEvent, follow
 from penstock.stack.names import Names
 from penstock.stack.package import Progress
-from penstock.stack.prepare import PreparedDeploy, PreparedStack, discard, prepare_deploy, side_by_side
+from penstock.stack.prepare import (
+    PreparedDeploy,
+    PreparedStack,
+    discard,
+    discard_planned,
+    prepare_deploy,
+    side_by_side,
+)
 from penstock.stack.state import delete_stack
 from penstock.stack.target import Target
 from penstock.stack.template import TIERS
@@ -77,7 +86,12 @@ def deploy(
             discard(connection, prepared)
     if not agreed:
         return None
-    execute_deploy(connection, prepared, progress, one_at_a_time)
+    try:
+        execute_deploy(connection, prepared, progress, one_at_a_time)
+    except PenstockError:
+        with suppress(PenstockError):  # what went wrong first is what matters
+            discard_planned(connection, project.name)
+        raise
     return Deployed(prepared.names, prepared.lines, _outputs(prepared))
 
 

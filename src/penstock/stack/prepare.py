@@ -95,7 +95,7 @@ def prepare_deploy(
     try:
         stacks = side_by_side(prepare, templates)
     except PenstockError:
-        _discard_planned(connection, project.name)
+        discard_planned(connection, project.name)
         raise
     obsolete = tuple(state for name, state in sorted(states.items()) if name not in wanted)
     return PreparedDeploy(names, target, package, code, tuple(stacks), obsolete)
@@ -119,10 +119,11 @@ def discard(connection: Connection, prepared: PreparedDeploy) -> None:
         if stack.change_set is not None:
             with explained(f"discard the changes to {stack.template.name}"):
                 client.delete_change_set(ChangeSetName=stack.change_set.change_set_id)
-    _discard_planned(connection, prepared.names.project)
+    discard_planned(connection, prepared.names.project)
 
 
-def _discard_planned(connection: Connection, project: str) -> None:
+def discard_planned(connection: Connection, project: str) -> None:
+    """Remove the project's stacks that are only planned."""
     client = connection.client("cloudformation")
     for state in find_stacks(connection, project).values():
         if state.planned_only:
