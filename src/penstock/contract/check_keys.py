@@ -15,7 +15,10 @@ from penstock.contract.template import Placeholder, parse_template
 
 KeyType = Choice["S", "N", "B"]
 
-_NO_KEY = ("boolean", "object", "array", "list", "geojson")
+_NO_KEY = ("boolean", "object", "array", "list", "geojson", "geopoint")
+
+
+_NO_PART = ("object", "array", "list", "geojson", "geopoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def key_type(field: FieldModel, override: str | None = None) -> KeyType | None:
     """The DynamoDB type that a field has as a key, or None if it can't be one. ``override`` is from ``load.types``."""
     if override is not None:
         return cast("KeyType", override) if override in {"S", "N", "B"} else None
-    if field.type in _NO_KEY or (field.type == "geopoint" and field.format != "default"):
+    if field.type in _NO_KEY:
         return None
     if field.type in {"integer", "number", "year"}:
         return "N"
@@ -78,7 +81,7 @@ def _check_template(use: KeyUse, key: NamedValue, unknown: Unknown) -> Iterator[
             continue
         if part.width is not None and field.type not in {"integer", "year"}:
             yield Problem(path, f"only an integer can be padded, and {part.name} is of type {field.type}")
-        if field.type in {"object", "array", "list", "geojson"}:
+        if field.type in _NO_PART:
             yield Problem(path, f"{part.name} is of type {field.type}, which can't be part of a key")
 
 

@@ -20,7 +20,7 @@ ATTRIBUTE_TYPES: dict[str, tuple[AttributeType, ...]] = {
     "geojson": ("M", "S"),
     "array": ("L", "S"),
     "list": ("L", "SS", "NS", "S"),
-    "geopoint": ("L", "M", "S"),
+    "geopoint": ("M", "L", "S"),
 }
 """The DynamoDB types that a field can become, its default first; those of the other types are texts."""
 
@@ -162,7 +162,8 @@ def _attribute_types(field: FieldModel) -> tuple[AttributeType, ...]:
     if field.type == "string":
         return ("B", "S") if field.format == "binary" else ("S",)
     if field.type == "list":
-        return ("L", "NS", "S") if field.item_type in {"integer", "number"} else ("L", "SS", "S")
+        sets: dict[str, tuple[AttributeType, ...]] = {"integer": ("NS",), "number": ("NS",), "boolean": ()}
+        return ("L", *sets.get(field.item_type, ("SS",)), "S")
     return ATTRIBUTE_TYPES.get(field.type, ("S",))
 
 

@@ -33,7 +33,9 @@ class Placed:
 
     def __str__(self) -> str:
         where = f"{self.place.file}:{self.place.line}: "
-        return f"{where}{dotted(self.path)}: {self.message}" if self.path else f"{where}{self.message}"
+        line = f"{where}{dotted(self.path)}: {self.message}" if self.path else f"{where}{self.message}"
+        # Keys and values are somebody's text: a newline or a terminal's control character in it stays harmless.
+        return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
 
 
 def dotted(path: Iterable[str | int]) -> str:

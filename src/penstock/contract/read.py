@@ -132,7 +132,7 @@ def _stand_in(data: Any, mended: Iterable[KeyPath]) -> None:
         if path in _STAND_INS:
             holder = data
             for step in path[:-1]:
-                holder = holder[step]
+                holder = holder.get(step, {})  # what holds the key may have been left out too
             holder[path[-1]] = _STAND_INS[path]
 
 

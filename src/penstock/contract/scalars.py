@@ -26,6 +26,9 @@ T = TypeVar("T")
 Many = Annotated[tuple[T, ...], Strict(strict=False)]
 """A sequence; a list is taken as well as a tuple, its members stay strict."""
 
+UNION_TAGS = frozenset({"(text)", "(list)", "(word)", "(value)", "(labelled)", "(field)", "(template)"})
+"""The names of unions' branches: steps of pydantic's error paths that the document does not have."""
+
 OneOrMany = Annotated[
     Annotated[str, Tag("(text)")] | Annotated[Many[str], Tag("(list)")],
     Discriminator(lambda value: "(list)" if isinstance(value, list | tuple) else "(text)"),

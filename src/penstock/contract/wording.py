@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from penstock.contract.document import KeyPath
 from penstock.contract.problem import Problem, near_miss, suggest
+from penstock.contract.scalars import UNION_TAGS
 from penstock.contract.standard import ConstraintsModel, FieldModel, Part
 
 _UNKNOWN_KEY = "unknown key"
@@ -41,8 +42,7 @@ def word(errors: Iterable[ErrorDetails], top: type[Part]) -> list[Problem]:
 
 def _word(error: ErrorDetails, top: type[Part]) -> Problem | None:
     kind, given = error["type"], error["input"]
-    # The branches of a union are steps of pydantic's path, but not of the document's.
-    path = tuple(step for step in error["loc"] if not (isinstance(step, str) and step.startswith("(")))
+    path = tuple(step for step in error["loc"] if step not in UNION_TAGS)
     context = error.get("ctx", {})
     if kind == "too_short" and len(given) >= context["min_length"]:
         return None
