@@ -95,6 +95,18 @@ def test_an_event_that_comes_again_loads_nothing_again(world: World, orders: Ord
     assert _runs_of(world, landed) == ["done"]
 
 
+def test_a_direct_event_that_comes_again_loads_nothing_again(world: World) -> None:
+    landed = world.land("direct", "again.csv", b"id,amount\nagain,1\n")
+    follow_run(world.running, landed)
+    world.client("dynamodb").delete_item(TableName="direct", Key={"id": {"S": "again"}})
+    answer = world.client("lambda").invoke(
+        FunctionName=world.running.names.feed("direct").function, Payload=_event(landed).encode()
+    )
+    assert json.loads(answer["Payload"].read()) == {"outcome": "done"}
+    assert world.item("direct", id="again") is None
+    assert _runs_of(world, landed) == ["done"]
+
+
 def test_of_versions_dropped_in_a_row_the_last_stands(world: World, orders: Orders) -> None:
     landed = [
         world.land("orders", "versions.csv", f"id,amount,note\nO-4000,{i},v{i}\n".encode()) for i in range(6)

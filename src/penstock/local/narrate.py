@@ -24,7 +24,7 @@ from penstock.local.demo import (
 )
 
 _ENDS: Final = ("loaded", "rejected", "filtered", "superseded", "withheld", "blank")
-_ATTRIBUTES: Final = 9
+_ATTRIBUTES: Final = 12
 _STYLES: Final = {"done": "bold green", "rejected": "bold red", "failed": "bold red"}
 
 
@@ -90,7 +90,7 @@ class Narrator:
                 place = f"line {reject.line}" if i == 0 else ""
                 line = Text(f"    {place:<12}")
                 line.append(f"{reason.code:<17}", "yellow")
-                line.append(f"{reason.field or '':<16} {reason.message}")
+                line.append(f"{reason.field or '':<26} {reason.message}")
                 self._print(line)
             raw = reject.raw.decode("utf-8", errors="backslashreplace")
             self._line(f"{'':16}{_cut(raw, 100)}", "dim")
@@ -109,7 +109,7 @@ class Narrator:
         changed = {
             name: value for name, value in event.item.items() if before is None or value != before.get(name)
         }
-        shown = sorted(changed.keys() - event.key.keys())
+        shown = [name for name in changed if name not in event.key]
         for name in shown[:_ATTRIBUTES]:
             line = Text(f"    {name:<26}")
             if before is not None:
