@@ -89,6 +89,11 @@ def test_a_computation_that_overflows_is_an_expression_error_of_its_row_alone(lo
     assert [item["square"] for item in loaded.items] == [{"N": "9"}]
 
 
+def test_a_computed_value_that_dynamodb_cannot_hold_is_an_item_error(load: Any) -> None:
+    loaded = load(["id", SIZE], f"id,size\na,{10**37}\nb,1\n", transform={"set": {"large": "size * 10 + 1"}})
+    assert loaded.codes == {2: [("item-error", "large")]}
+
+
 def test_one_bad_cell_makes_no_cascade_of_errors(load: Any) -> None:
     loaded = load(
         [{"name": "id", "constraints": {"required": True}}, SIZE],

@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock.compile import composites, numbers, patterns, temporal
 from penstock.compile.fields import CellSql, refuse
-from penstock.compile.sql import literals, matches, wrapped
+from penstock.compile.sql import literals, matches, text_json, wrapped
 from penstock.contract.model import AttributeType, FieldModel
 from penstock.plan.model import Codec
 
@@ -37,9 +37,7 @@ def _string(index: int, field: FieldModel, attribute_type: AttributeType) -> Cel
         known = ", ".join(("default", *_STRING_PATTERNS))
         raise refuse(field, f"a string's format is one of {known}, not `{field.format}`")
     pattern = _STRING_PATTERNS.get(field.format)
-    json = (
-        wrapped('{"B":"', text, '"}') if attribute_type == "B" else wrapped('{"S":', f"to_json({text})", "}")
-    )
+    json = wrapped('{"B":"', text, '"}') if attribute_type == "B" else text_json(text)
     return CellSql(
         valid=f"{cell} IS NOT NULL" if pattern is None else matches(cell, pattern),
         text=f"lower({cell})" if field.format == "uuid" else cell,
@@ -68,6 +66,7 @@ def _number(index: int, field: FieldModel, attribute_type: AttributeType) -> Cel
         text=f"CASE WHEN d{index} IS NOT NULL THEN d{index} ELSE {plain} END",
         value=f"TRY_CAST({text} AS {sql_type})",
         sql_type=sql_type,
+        # An integer of few digits and many zeros does not fit.
         fits=f"TRY_CAST({text} AS HUGEINT) IS NOT NULL" if integer else numbers.fits_decimal(text, field),
         json=_plain_json(attribute_type, text),
         attribute_type=attribute_type,

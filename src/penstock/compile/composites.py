@@ -6,7 +6,7 @@ from typing import Final
 
 from penstock.compile import patterns
 from penstock.compile.fields import CellSql, FieldCheck, refuse
-from penstock.compile.sql import literal, wrapped
+from penstock.compile.sql import literal, text_json, wrapped
 from penstock.contract.model import AttributeType, FieldModel
 from penstock.plan.model import Codec
 
@@ -70,7 +70,7 @@ def compile_list(index: int, field: FieldModel, attribute_type: AttributeType) -
 
 def _strings(field: FieldModel, text: str, attribute_type: AttributeType) -> str:
     if attribute_type == "S":
-        return wrapped('{"S":', f"to_json({text})", "}")
+        return text_json(text)
     if attribute_type == "SS":
         return wrapped('{"SS":', f"to_json({members(field, text)})", "}")
     if all(character in ",;| :/" for character in field.delimiter):

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from penstock.compile.fields import FieldCheck
-from penstock.compile.sql import wrapped
+from penstock.compile.sql import text_json, wrapped
 from penstock.contract.model import AttributeType
 from penstock.engine.canonical import MAX_DIGITS
 from penstock.errors import ContractError
@@ -107,7 +107,7 @@ def attribute_json(value: str, sql_type: str, attribute_type: AttributeType | No
         return wrapped('{"BOOL":', text, "}")
     if chosen == "N" or sql_type != "VARCHAR":
         return wrapped(f'{{"{chosen}":"', text, '"}')
-    return wrapped('{"S":', f"to_json({text})", "}")
+    return text_json(text)
 
 
 def item_checks(value: str, sql_type: str, attribute_type: AttributeType | None) -> tuple[FieldCheck, ...]:

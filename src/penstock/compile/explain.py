@@ -83,7 +83,7 @@ def explain_source(contract: Contract, plan: Plan) -> list[str]:
 
 def explain_fields(contract: Contract, row: RowSql) -> list[str]:
     """Say of each column what its cells must be, and which attribute they become."""
-    dropped = {renamed(contract, name) for name in contract.transform.drop}
+    dropped = set(contract.transform.drop)
     table = [("column", "type", "attribute", "must be")]
     for field in contract.schema_.fields:
         attribute = row.attributes.get(renamed(contract, field.name))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from penstock import verdicts
 from penstock.compile.keys import KeySql
-from penstock.compile.rows import Attribute, RowSql, renamed
+from penstock.compile.rows import Attribute, RowSql
 from penstock.compile.sql import literal
 from penstock.contract.model import Contract, ItemModel, NamedValue
 from penstock.errors import ContractError
@@ -51,7 +51,7 @@ def list_parts(
 ) -> list[Part]:
     """Give the attributes of an item, the table's keys first (they are always there)."""
     parts = {key.attribute.name: Part(key.attribute.name, key.json, key.text, None) for key in keys}
-    dropped = {renamed(contract, name) for name in contract.transform.drop}
+    dropped = set(contract.transform.drop)  # by the names that `rename` gave
     for name, attribute in attributes.items():
         wanted = item.keep is None or name in item.keep or name in item.set
         if name not in parts and name not in dropped and wanted:

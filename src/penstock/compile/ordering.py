@@ -9,7 +9,8 @@ from penstock.compile.sql import literal
 from penstock.compile.temporal import finer_than_microseconds, utc_value
 
 _WIDEST: Final = 38
-_SCALE: Final = 9
+_WHOLE: Final = frozenset(("integer", "year"))
+"""Types whose values a HUGEINT nearly always holds."""
 _TEXT_ORDER: Final = frozenset(("date", "yearmonth"))
 """Types whose canonical text has one width, so that its order is theirs."""
 _OFFSET: Final = 500
@@ -25,7 +26,12 @@ def below(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
         # The value leaves out what is finer than a microsecond, so that it may equal a limit that the text is above.
         equal = f" OR ({moment} = {edge} AND NOT {finer_than_microseconds(text)})" if or_equal else ""
         return f"({moment} < {edge}{equal})"
-    return f"NOT ({_above_number(text, limit)})" if or_equal else _below_number(text, limit)
+    exactly = f"NOT ({_above_number(text, limit)})" if or_equal else _below_number(text, limit)
+    if kind in _WHOLE and _fits_integer(limit):
+        # Nearly all integers fit a HUGEINT; 1E+60 does not, and is an integer all the same.
+        quickly = f"TRY_CAST({text} AS HUGEINT) {'<=' if or_equal else '<'} CAST({literal(limit)} AS HUGEINT)"
+        return f"coalesce({quickly}, {exactly})"
+    return exactly
 
 
 def above(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
@@ -39,6 +45,10 @@ def not_among(text: str, values: Iterable[str], kind: str) -> str:
     return f"({utc_value(text, kind)} NOT IN ({edges}) OR {finer_than_microseconds(text)})"
 
 
+def _fits_integer(limit: str) -> bool:
+    return "E" not in limit and "." not in limit and len(limit.lstrip("-")) <= _WIDEST
+
+
 def _below_number(text: str, limit: str) -> str:
     return _compared(text, limit, "<", _below_by_digits(text, limit))
 
@@ -48,13 +58,10 @@ def _above_number(text: str, limit: str) -> str:
 
 
 def _compared(text: str, limit: str, sign: str, by_digits: str) -> str:
-    """Compare by a DECIMAL where it tells; it rounds, and rounding never turns an order round, only into equality."""
-    whole, _, fraction = limit.lstrip("-").partition(".")
-    scale = max(_SCALE, len(fraction))
-    if "E" in limit or len(whole) + scale > _WIDEST:
+    """Compare by a DOUBLE where it tells; it rounds, and rounding never turns an order round, only into equality."""
+    if limit == "0":
         return f"({by_digits})"
-    decimal = f"DECIMAL({_WIDEST},{scale})"
-    number, edge = f"TRY_CAST({text} AS {decimal})", f"CAST({literal(limit)} AS {decimal})"
+    number, edge = f"TRY_CAST({text} AS DOUBLE)", f"CAST({literal(limit)} AS DOUBLE)"
     return (
         f"CASE WHEN {number} <> {edge} THEN {number} {sign} {edge}"
         f" WHEN {text} = {literal(limit)} THEN FALSE ELSE {by_digits} END"

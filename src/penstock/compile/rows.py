@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from penstock import verdicts
-from penstock.compile.encode import attribute_json, attribute_type_of, canonical_text
+from penstock.compile.encode import attribute_json, attribute_type_of, canonical_text, item_checks
 from penstock.compile.expressions import Column, Expression, compile_expression
 from penstock.compile.layers import Faults, Layers, all_of
 from penstock.compile.sql import literal
@@ -255,15 +255,18 @@ def derive_values(row: RowSql) -> None:
         row.scope[name] = Column(name, value, expression.sql_type)
         row.reads[name], row.sound[name] = reads, computed
         row.attributes[name] = derive_attribute(
-            contract, renamed(contract, name), value, expression.sql_type, reads, computed
+            row, renamed(contract, name), value, expression.sql_type, reads, computed
         )
 
 
 def derive_attribute(
-    contract: Contract, name: str, value: str, sql_type: str, reads: frozenset[str], sound: str
+    row: RowSql, name: str, value: str, sql_type: str, reads: frozenset[str], sound: str
 ) -> Attribute:
-    """Give the attribute of a computed value, by the name under which it is loaded."""
-    wanted = contract.load.types.get(name)
+    """Give the attribute of a computed value, by the name under which it is loaded, and judge what no item can hold."""
+    wanted = row.contract.load.types.get(name)
+    for check in item_checks(value, sql_type, wanted):
+        unfit = Check(verdicts.ITEM_ERROR, name, f"the computed value {check.message}")
+        row.faults.row(unfit, f"kept AND {sound} AND ({check.bad})", reads)
     return Attribute(
         name=name,
         text=canonical_text(value, sql_type),

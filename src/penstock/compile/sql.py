@@ -25,6 +25,11 @@ def wrapped(before: str, value: str, after: str) -> str:
     return f"CASE WHEN {value} IS NOT NULL THEN concat({literal(before)}, {value}, {literal(after)}) END"
 
 
+def text_json(text: str) -> str:
+    """Write a text as the DynamoDB JSON of a string. NULL stays NULL."""
+    return f"""CASE WHEN {text} IS NOT NULL THEN concat('{{"S":', to_json({text}), '}}') END"""
+
+
 def let(name: str, value: str, body: str) -> str:
     """Write ``body`` with ``name`` standing for a value that is computed once a row (50 ns; SQL has no let)."""
     return f"list_transform([{value}], lambda {name}: {body})[1]"
