@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 ITEM_BYTES = 400 * 1024
 
@@ -23,24 +24,27 @@ def item_size(item: str) -> int:
 
 def _value_size(value: dict[str, Any]) -> int:
     kind, content = next(iter(value.items()))
-    match kind:
-        case "S":
-            return len(content.encode())
-        case "N":
-            return _number_size(content)
-        case "B":
-            return len(base64.b64decode(content))
-        case "SS" | "NS" | "BS":
-            return sum(_value_size({kind[0]: member}) for member in content)
-        case "L":
-            return 3 + sum(1 + _value_size(element) for element in content)
-        case "M":
-            return 3 + sum(1 + len(name.encode()) + _value_size(element) for name, element in content.items())
-        case _:  # BOOL, NULL
-            return 1
+    if kind in _SCALARS:
+        return _SCALARS[kind](content)
+    if kind in _SETS:
+        return sum(_SCALARS[kind[0]](member) for member in content)
+    if kind == "L":
+        return 3 + sum(1 + _value_size(element) for element in content)
+    assert kind == "M", kind
+    return 3 + sum(1 + len(name.encode()) + _value_size(element) for name, element in content.items())
 
 
 def _number_size(text: str) -> int:
     mantissa = text.lower().partition("e")[0]
     digits = mantissa.lstrip("-+").replace(".", "").lstrip("0").rstrip("0")
     return 1 + (len(digits) + 1) // 2 + text.startswith("-")
+
+
+_SCALARS: Final[dict[str, Callable[[Any], int]]] = {
+    "S": lambda text: len(text.encode()),
+    "N": _number_size,
+    "B": lambda text: len(base64.b64decode(text)),
+    "BOOL": lambda _: 1,
+    "NULL": lambda _: 1,
+}
+_SETS: Final = frozenset(("SS", "NS", "BS"))
