@@ -22,9 +22,9 @@ types: .venv/ready
 tests: .venv/ready
 	$(BIN)/pytest -n 2 --dist worksteal
 
-# The tests that need no server.
+# The tests that need no server and no network.
 fast: .venv/ready
-	$(BIN)/pytest -n 2 -m "not aws"
+	$(BIN)/pytest -n 2 -m "not aws and not wheel"
 
 # Write anew what is generated: the contract's JSON Schema and its reference, and that of the commands.
 docs: .venv/ready

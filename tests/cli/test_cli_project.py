@@ -3,6 +3,9 @@
 import csv
 import json
 import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -259,3 +262,47 @@ def test_an_endpoint_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:
     done = invoke("run", described, file, "--endpoint-url", "localhost:8000", **NOWHERE)
     assert done.exit_code == 2
     assert "http://" in done.stderr
+
+
+def destroy(folder: Path, *options: str) -> str:
+    """Destroy a project that is up as if it were in AWS."""
+    done = invoke("destroy", "--yes", *options, "--project", folder, **surroundings(folder))
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.aws
+def test_a_destroy_says_what_it_takes_and_keeps_the_data_unless_told(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    assert invoke("up", "--project", folder).exit_code == 0
+    try:
+        tables = find_running(folder).connection.client("dynamodb").list_tables
+        said = destroy(folder)
+        assert "  - stack penstock-shop-feed-orders" in said
+        assert "table orders is kept" in said
+        assert said.endswith("Deleted. The data is kept.\n")
+        assert "orders" in tables()["TableNames"]
+        assert "  - table orders" in destroy(folder, "--data")
+        assert tables()["TableNames"] == []
+    finally:
+        down(folder)
+
+
+@pytest.mark.aws
+def test_a_deploy_shows_its_changes_and_does_nothing_where_the_answer_is_no(project: Path) -> None:
+    terminal, stdin = pty.openpty()
+    environment = {**os.environ, **surroundings(project), "AWS_ACCESS_KEY_ID": "000000000009"}
+    command = [sys.executable, "-m", "penstock", "deploy", "--project", str(project)]
+    asked = subprocess.Popen(
+        command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    os.write(terminal, b"n\n")
+    answer, said = asked.communicate(timeout=240)
+    os.close(stdin)
+    os.close(terminal)
+    assert (asked.returncode, answer) == (0, ""), said
+    assert "  + DynamoDB Table orders" in said
+    assert " to add" in said
+    assert said.endswith("Nothing was deployed.\n")
+    client = find_running(project).server.connection("000000000009").client("cloudformation")
+    assert client.list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from penstock.cli.output import tell
 from penstock.errors import UsageError
 
@@ -41,9 +39,16 @@ def show_changes(changes: Sequence[ChangeLine]) -> None:
     tell(", ".join(f"{number} to {action}" for action, number in sums.items()))
 
 
+def ask(question: str) -> str:
+    """Ask on standard error, which leaves standard output to the result, and give the answer."""
+    sys.stderr.write(f"{question} ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
 def agree(question: str, yes: bool) -> bool:
     """Ask, unless it was said in the call."""
-    return yes or typer.confirm(question, err=True)
+    return yes or ask(f"{question} [y/N]").lower() in {"y", "yes"}
 
 
 def show_event(event: StackEvent) -> None:

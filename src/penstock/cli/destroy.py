@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.deployment import agree, require_somebody, show_event
+from penstock.cli.deployment import agree, ask, require_somebody, show_event
 from penstock.cli.options import Profile, ProjectFolder, Region, Yes
 from penstock.cli.output import say, tell
 
@@ -40,7 +40,7 @@ def command(
     def confirm(prepared: PreparedDestroy) -> bool:
         _show(prepared)
         if data and not yes:
-            return bool(typer.prompt("Type the project's name to delete all this", err=True) == found.name)
+            return ask(f"Type the project's name, {found.name}, to delete all this:") == found.name
         return agree("Delete this?", yes)
 
     destroyed = destroy(
