@@ -13,6 +13,7 @@ import pytest
 
 from penstock.engine.batch import RAW_LIMIT, RecordError
 from penstock.engine.records import Header, RecordReader
+from penstock.engine.window import Window
 from penstock.errors import DataError
 from penstock.plan.model import Dialect
 
@@ -190,6 +191,12 @@ def test_an_unclosed_quote_is_known_when_the_record_passes_the_limit() -> None:
     assert reading.recovered == [2, 3]  # line 4 begins past the limit
 
 
+@pytest.mark.parametrize(("limit", "recovered"), [(8, [2]), (9, [2, 3]), (12, [2, 3]), (13, [2, 3, 4])])
+def test_a_row_that_begins_where_the_limit_is_passed_is_recovered(limit: int, recovered: list[int]) -> None:
+    dialect = Dialect(header=False, max_record_bytes=limit)
+    assert Reading(b'a,"b\nc,d\ne,f\ng,h\nabcdefgh,ijklmnop\n', dialect).recovered == recovered
+
+
 def test_a_record_of_many_good_lines_longer_than_the_limit_costs_its_first_line() -> None:
     dialect = Dialect(header=False, max_record_bytes=9)
     reading = Reading(b'"a\nb",cdefg\nc,d\n', dialect)
@@ -211,6 +218,26 @@ def test_the_crs_of_the_terminator_count_against_the_limit() -> None:
     dialect = Dialect(header=False, max_record_bytes=4)
     assert Reading(b"a,b\r\n", dialect).codes == []
     assert Reading(b"a,b\r\r\n", dialect).codes == [(1, "record-too-long")]
+
+
+def test_an_empty_line_with_more_crs_than_the_limit_is_too_long() -> None:
+    dialect = Dialect(header=False, max_record_bytes=3)
+    assert Reading(b"a,b\n\r\r\r\nc,d\n", dialect).blanks == 1
+    assert Reading(b"a,b\n\r\r\r\r\nc,d\n", dialect).codes == [(2, "record-too-long")]
+
+
+def test_an_lf_further_than_the_limit_from_the_first_cr_does_not_count() -> None:
+    dialect = Dialect(header=False, max_record_bytes=3)
+    assert Reading(b"a\r\r\r\n", dialect, width=1).newline == "lf"
+    assert Reading(b"a\r\r\r\r\n", dialect, width=1).newline == "cr"
+
+
+def test_a_long_record_in_small_blocks_is_looked_at_a_few_times_only() -> None:
+    window = Window([b"x" * 10] * 10_000)
+    fills = 0
+    while window.fill():
+        fills += 1
+    assert fills < 20
 
 
 def test_a_long_rejected_line_keeps_its_beginning_its_length_and_its_digest() -> None:

@@ -37,33 +37,49 @@ DIALECTS = st.builds(
 WIDTHS = st.integers(1, 3)
 
 
+ORDINARY = [b"a", b"bc", b"1", b"\xc3\xa9", b"\xe2\x82\xac", b"\xef\xbb\xbf"]
+ODD = [b"\xff", b"\x81", b"\xe2\x82", b"\0"]
+
+
+def signs(dialect: Dialect, newline: bytes) -> st.SearchStrategy[bytes]:
+    """Arbitrary text of the grammar's signs, newlines of every kind, ordinary text and odd bytes."""
+    delimiter, quote = dialect.delimiter.encode(), (dialect.quote_char or '"').encode()
+    newlines = [newline, newline, b"\n", b"\r", b"\r\n", b"\r\r\n"]
+    grammar = [delimiter, delimiter, quote, quote, quote + quote, delimiter + quote, b"\\", b" ", b"#"]
+    return st.sampled_from([*grammar, *newlines, *ORDINARY, *ORDINARY, *ODD])
+
+
+def lines(dialect: Dialect, width: int, newline: bytes) -> st.SearchStrategy[bytes]:
+    """Mostly well-formed lines, mostly of the right width."""
+    delimiter, quote = dialect.delimiter.encode(), (dialect.quote_char or '"').encode()
+    within = [
+        b"",
+        b"c",
+        quote + quote,
+        b"\\x",
+        b"\n",
+        b"\r\n",
+        b" ",
+        delimiter,
+        b"\\" + quote,
+        b"\xe2\x82\xac",
+        b"\xff",
+    ]
+    bare = [b"", *ORDINARY, b" a", b"#", b"\\x", b"\r\\", b"\xff", b'"' if quote == b"'" else b"'"]
+    cell = st.sampled_from([*ORDINARY, *bare, *(quote + text + quote for text in within)])
+    cells = st.one_of(st.just(width), st.just(width), st.integers(1, 4)).flatmap(
+        lambda count: st.lists(cell, min_size=count, max_size=count)
+    )
+    ending = st.sampled_from([newline] * 6 + [b"\n", b"\r\n", b"\r"])
+    return st.builds(lambda line, end: delimiter.join(line) + end, cells, ending)
+
+
 @st.composite
 def texts(draw: st.DrawFn, dialect: Dialect, width: int) -> bytes:
-    """Arbitrary text of the grammar's signs, newlines of every kind, odd bytes, and well-formed lines between."""
-    delimiter = dialect.delimiter.encode()
-    quote = (dialect.quote_char or '"').encode()
     newline = draw(st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"]))
-    line = delimiter.join([b"ab", quote + b"c" + quote, b"", quote + quote][:width]) + newline
-    plain = delimiter.join([b"x"] * width) + newline
-    signs = [
-        delimiter,
-        delimiter,
-        quote,
-        quote,
-        newline,
-        newline,
-        b"\n",
-        b"\r",
-        b"\r\n",
-        b"\r\r\n",
-        b"\\",
-        b" ",
-        b"#",
-    ]
-    ordinary = [b"a", b"bc", b"1", b"\xc3\xa9", b"\xe2\x82\xac", b"\xef\xbb\xbf"]
-    odd = [b"\xff", b"\x81", b"\xe2\x82", b"\0", quote + quote, quote + newline + quote, delimiter + quote]
-    token = st.sampled_from([*signs, *ordinary, *ordinary, *odd, line, line, plain, plain])
-    return b"".join(draw(st.lists(token, max_size=40)))
+    tokens, wholes = signs(dialect, newline), lines(dialect, width, newline)
+    either = draw(st.sampled_from([tokens, wholes, st.one_of(tokens, wholes, wholes)]))
+    return b"".join(draw(st.lists(either, max_size=30)))
 
 
 @st.composite
@@ -198,6 +214,36 @@ def test_a_well_formed_file_reads_as_pythons_csv_reads_it(
     reading = read(cut(text.getvalue().encode(), places), Dialect(delimiter=delimiter), 3)
     assert reading.header == ("a", "b", "c")
     assert [list(found.cells or ()) for found in reading.found] == by_csv[1:]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"#a,b\n", b"\n", b"\r\n", b"a\n", b"a,b,c\n", b"a\r,b\n", b"a,b\rx\n", b"a,\0\n", b"a,\xff\n", b'a,b"\n', b'a,"b\n',
+        b'a,"b"\n', b'a,"b""c"\n', b'a,"b\\"c"\n', b'a,"\\b"\n', b"a,\\b\n", b'a,"b\nc"\n', b" a,b\n", b"a, b\n", b"a," + b"x" * 99 + b"\n",
+        b"\r" * 99 + b"\n", b"a,b\r\r\n", b"a,b\r", b"'a',b\n", b"\xef\xbb\xbf,b\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        Dialect(header=False),
+        Dialect(header=False, comment_char="#", skip_initial_space=True),
+        Dialect(header=False, double_quote=False, max_record_bytes=90),
+        Dialect(header=False, escape_char="\\"),
+        Dialect(header=False, quote_char=None, escape_char="\\"),
+        Dialect(header=False, encoding="cp1252"),
+    ],
+)
+@pytest.mark.parametrize("whole", [1, 1_000_000])
+def test_one_odd_line_among_plain_ones_is_read_as_if_it_were_alone(
+    odd: bytes, dialect: Dialect, whole: int
+) -> None:
+    for width in (1, 2):
+        data = (b"c,d\n" if width == 2 else b"c\n") * 3
+        data = data + odd + data
+        with mock.patch.object(runs, "_WHOLE", whole):
+            assert read([data], dialect, width) == expected(data, dialect, width)
 
 
 def by_duckdb(batch: Batch, dialect: Dialect, width: int, path: Path) -> list[tuple[str, ...]]:

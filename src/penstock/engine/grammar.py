@@ -21,7 +21,7 @@ _EITHER = re.compile(rb"[\r\n]")
 
 
 class Line(NamedTuple):
-    """A physical line: its content ends at ``end``, the next one begins at ``next``."""
+    """A physical line: it ends before ``end``, where CRs of the terminator may precede; the next one begins at ``next``."""
 
     end: int
     next: int
@@ -87,8 +87,7 @@ def take_line(
     found = data.find(LF if newline == "lf" else CR, start)
     if found < 0:
         return Line(len(data), len(data), newline) if at_end else None
-    end = start + len(data[start:found].rstrip(CR)) if newline == "lf" else found
-    return Line(end, found + 1, newline)
+    return Line(found, found + 1, newline)
 
 
 def _take_first_line(grammar: Grammar, data: bytes, start: int, *, at_end: bool) -> Line | None:
