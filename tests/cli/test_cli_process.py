@@ -8,11 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from command_line import CLEAN, HEADER, contract, invoke, spawn, write
 
 import penstock
 from penstock.cli.app import COMMANDS
 from penstock.cli.exits import exit_code
+from penstock.cli.progress import Meter
 
 HEAVY = ("duckdb", "sqlglot", "botocore", "pydantic", "rich")
 
@@ -125,3 +127,51 @@ def test_a_defect_is_shown_whole_and_ends_in_3(tmp_path: Path) -> None:
 
 def test_python_m_penstock_is_the_command() -> None:
     assert spawn("--version").stdout.startswith("penstock ")
+
+
+def _on_a_terminal(tmp_path: Path, **environment: str) -> bytes:
+    """What a terminal gets of a check, on its standard output."""
+    master, slave = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "penstock",
+        "check",
+        contract(tmp_path),
+        write(tmp_path / "o.csv", CLEAN),
+    ]
+    bare = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
+    done = subprocess.run(command, stdout=slave, check=False, env={**bare, "TERM": "xterm", **environment})
+    os.close(slave)
+    shown = os.read(master, 100_000)
+    os.close(master)
+    assert done.returncode == 0
+    return shown
+
+
+def test_colours_are_for_terminals_and_not_where_no_color_is_set(tmp_path: Path) -> None:
+    assert b"\x1b[32m" in _on_a_terminal(tmp_path)
+    assert b"\x1b[3" not in _on_a_terminal(tmp_path, NO_COLOR="1")
+
+
+def test_in_a_pipe_a_long_run_says_a_line_now_and_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    file = write(tmp_path / "o.csv", "x" * 3000)
+    with Meter(clock=lambda: now) as meter:
+        for now, seen in ((5.0, 500), (11.0, 1000), (15.0, 2000), (22.0, 3000)):  # noqa: B007 -- a clock
+            meter(file.as_posix(), "survey", seen)
+    assert capsys.readouterr().err == (
+        "o.csv: checking: 1.0 KB of 3.0 KB\no.csv: checking: 3.0 KB of 3.0 KB\n"
+    )
+
+
+def test_how_much_a_packed_file_holds_is_known_after_its_first_pass(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 0.0
+    with Meter(clock=lambda: now) as meter:
+        for now, name, seen in ((11.0, "survey", 4000), (22.0, "load", 1000)):  # noqa: B007 -- a clock
+            meter("o.csv.gz", name, seen)
+    assert capsys.readouterr().err == "o.csv.gz: checking: 4.0 KB\no.csv.gz: loading: 1.0 KB of 4.0 KB\n"

@@ -111,8 +111,9 @@ def test_several_files_get_a_folder_each_and_the_worst_code(tmp_path: Path) -> N
     assert lines(tmp_path / "out" / "bad.csv" / "items.jsonl") == []
 
 
-def test_two_files_of_one_name_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    one, other = write(tmp_path / "a" / "o.csv", CLEAN), write(tmp_path / "b" / "o.csv", CLEAN)
+@pytest.mark.parametrize("name", ["o.csv", "O.CSV"])
+def test_two_files_of_one_name_are_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    one, other = write(tmp_path / "a" / "o.csv", CLEAN), write(tmp_path / "b" / name, CLEAN)
     done = invoke("run", contract(tmp_path), one, other, "--output", tmp_path / "out")
     assert done.exit_code == 2
     assert one.as_posix() in done.stderr

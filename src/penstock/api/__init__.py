@@ -1,10 +1,12 @@
 """The library: the verbs of the command line, for programs.
 
->>> import penstock
->>> contract = penstock.load_contract("contracts/orders.yaml")  # doctest: +SKIP
->>> reports = penstock.run(contract, ["orders.csv"], output="out")  # doctest: +SKIP
->>> reports[0].status, reports[0].counts.loaded  # doctest: +SKIP
-('done', 985)
+>>> import penstock, pathlib, tempfile
+>>> example = pathlib.Path(penstock.__file__).parent / "examples" / "ourairports"
+>>> contract = penstock.load_contract(example / "contracts" / "navaids.yaml")
+>>> with tempfile.TemporaryDirectory() as folder:
+...     [report] = penstock.run(contract, [example / "data" / "navaids.csv.gz"], output=folder)
+>>> report.status, report.counts.read == report.counts.loaded + report.counts.rejected
+('done', True)
 
 Data that breaks its contract and services that fail don't raise: each file's report says what became of it. What is
 wrong with the call or the contract raises before anything is written.

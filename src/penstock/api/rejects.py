@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
 from penstock.engine.result import Reject
 
 FIRST_REJECTS: Final = 10
 """How many rejects are kept."""
+
+
+def outline(reject: Reject) -> dict[str, Any]:
+    """Give where a reject is and why, as plain JSON types, without what it holds."""
+    return {
+        "line": reject.line,
+        "offset": reject.offset,
+        "length": reject.length,
+        "errors": [asdict(reason) for reason in reject.errors],
+    }
 
 
 class FirstRejects:

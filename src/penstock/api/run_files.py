@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from penstock.api.prepare import AnyPath, Call, Progress, prepare
-from penstock.api.rejects import FirstRejects
+from penstock.api.rejects import FirstRejects, outline
 from penstock.contract.model import Contract
 from penstock.errors import ServiceError, UsageError
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
 from penstock.load.protocols import RejectWriter
-from penstock.load.rejects import reject_to_json
 from penstock.load.report import Counts, ItemCounts, Report
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     With ``output`` nothing leaves this computer: ``items.jsonl``, ``deletes.jsonl``, ``rejects.jsonl`` and
     ``report.json`` are written to a folder of the file's name in it. Without, the contract's table (or ``table``) is
     loaded, in AWS or at ``endpoint_url``; ``rejects.jsonl`` and ``report.json`` then go to such a folder in
-    ``rejects``, or the report's ``first_rejects`` are all that is kept of them. A ``.gz`` file is unpacked.
+    ``rejects``, or the report's ``first_rejects``, places and reasons, are all that is kept of them. A ``.gz`` file is unpacked.
     ``chunk_size`` is how many bytes are judged at a time; it changes no result.
 
     Raises :class:`~penstock.errors.UsageError` and :class:`~penstock.errors.ContractError` before anything is
@@ -86,8 +85,7 @@ def _run_one(call: Call, source: FileSource, items: Path | OpenTable, kept: Path
     if not isinstance(items, Path):
         report = items.account(report)
     if kept is None:
-        shown = [json.loads(reject_to_json(reject)) for reject in first.rejects]
-        return replace(report, extra={"first_rejects": shown})
+        return replace(report, extra={"first_rejects": [outline(reject) for reject in first.rejects]})
     return _keep(report, kept)
 
 

@@ -65,22 +65,14 @@ def _keys(table: Table) -> str:
 
 
 def _shape(verdict: Verdict) -> dict[str, Any]:
+    from penstock.api.rejects import outline  # noqa: PLC0415 -- as above
+
     return {
         **verdict.report.to_dict(),
         "errors_by_field": [
             {"code": code, "field": field, "count": number} for code, field, number in verdict.errors
         ],
-        "first_rejects": [
-            {
-                "line": reject.line,
-                "offset": reject.offset,
-                "errors": [
-                    {"code": reason.code, "field": reason.field, "message": reason.message}
-                    for reason in reject.errors
-                ],
-            }
-            for reject in verdict.rejects
-        ],
+        "first_rejects": [outline(reject) for reject in verdict.rejects],
         "sample_item": verdict.item,
         "write_units": verdict.write_units,
         "dollars": round(verdict.dollars, 9),

@@ -19,6 +19,7 @@ CALL_WRONG: Final = 2
 SERVICE_FAILED: Final = 3
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
+TERMINATED: Final = 143
 
 MEANINGS: Final = {
     DONE: "Done. Rejected records within the contract's limit are no failure.",
@@ -28,6 +29,7 @@ MEANINGS: Final = {
     SERVICE_FAILED: "A service failed, or made no progress. What was done is kept.",
     INTERRUPTED: "Ctrl-C.",
     PIPE_CLOSED: "Whoever read the output stopped reading.",
+    TERMINATED: "Somebody ended the process (SIGTERM).",
 }
 """With several files a command ends with the highest of their codes."""
 
