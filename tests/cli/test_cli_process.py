@@ -132,14 +132,8 @@ def test_python_m_penstock_is_the_command() -> None:
 def _on_a_terminal(tmp_path: Path, **environment: str) -> bytes:
     """What a terminal gets of a check, on its standard output."""
     master, slave = pty.openpty()
-    command = [
-        sys.executable,
-        "-m",
-        "penstock",
-        "check",
-        contract(tmp_path),
-        write(tmp_path / "o.csv", CLEAN),
-    ]
+    described, file = contract(tmp_path), write(tmp_path / "o.csv", CLEAN)
+    command = [sys.executable, "-m", "penstock", "check", str(described), str(file)]
     bare = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
     done = subprocess.run(command, stdout=slave, check=False, env={**bare, "TERM": "xterm", **environment})
     os.close(slave)
