@@ -191,7 +191,9 @@ def test_an_unclosed_quote_is_known_when_the_record_passes_the_limit() -> None:
     assert reading.recovered == [2, 3]  # line 4 begins past the limit
 
 
-@pytest.mark.parametrize(("limit", "recovered"), [(8, [2]), (9, [2, 3]), (12, [2, 3]), (13, [2, 3, 4])])
+@pytest.mark.parametrize(
+    ("limit", "recovered"), [(4, []), (5, [2]), (8, [2]), (9, [2, 3]), (12, [2, 3]), (13, [2, 3, 4])]
+)
 def test_a_row_that_begins_where_the_limit_is_passed_is_recovered(limit: int, recovered: list[int]) -> None:
     dialect = Dialect(header=False, max_record_bytes=limit)
     assert Reading(b'a,"b\nc,d\ne,f\ng,h\nabcdefgh,ijklmnop\n', dialect).recovered == recovered

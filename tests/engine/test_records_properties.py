@@ -220,7 +220,7 @@ def test_a_well_formed_file_reads_as_pythons_csv_reads_it(
     "odd",
     [
         b"#a,b\n", b"\n", b"\r\n", b"a\n", b"a,b,c\n", b"a\r,b\n", b"a,b\rx\n", b"a,\0\n", b"a,\xff\n", b'a,b"\n', b'a,"b\n',
-        b'a,"b"\n', b'a,"b""c"\n', b'a,"b\\"c"\n', b'a,"\\b"\n', b"a,\\b\n", b'a,"b\nc"\n', b" a,b\n", b"a, b\n", b"a," + b"x" * 99 + b"\n",
+        b'a,"b"\n', b'a,"b""c"\n', b'a,"b\\"c"\n', b'a,"\\b"\n', b"a,\\b\n", b'a,"b\nc"\n', b'a,"b\n\0"\n', b'a,"b\n\xff"\n', b" a,b\n", b"a, b\n", b"a," + b"x" * 99 + b"\n",
         b"\r" * 99 + b"\n", b"a,b\r\r\n", b"a,b\r", b"'a',b\n", b"\xef\xbb\xbf,b\n",
     ],
 )  # fmt: skip
