@@ -71,6 +71,14 @@ def test_services_are_held_to_this_account(statements: dict[str, list[dict[str, 
             assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "123456789012"
 
 
+def test_a_schedule_is_bound_by_its_group_which_is_all_that_scheduler_tells(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    (trust, *_) = statements["penstock-shop-feed-returns/ScheduleRole"]
+    group = "arn:aws:scheduler:eu-central-1:123456789012:schedule-group/default"
+    assert trust["Condition"]["ArnEquals"]["aws:SourceArn"] == group
+
+
 @pytest.mark.parametrize(
     ("text", "meant"), [("a/b", "a/b"), ("50%*/?/$x/", "50%${*}/${?}/${$}x/"), ("${*}", "${$}{${*}}")]
 )

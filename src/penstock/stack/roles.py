@@ -57,22 +57,21 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direc
 def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
     if direct:
         return [_allow("KeepFailedEvents", ["sqs:SendMessage"], own.dead_letters_arn)]
-    consume = [
-        "sqs:ChangeMessageVisibility",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:ReceiveMessage",
-    ]
+    # What Lambda takes on the role for (the AWS managed policy AWSLambdaSQSQueueExecutionRole), and no more.
+    consume = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     return [_allow("TakeEvents", consume, own.queue_arn)]
 
 
 def schedule_role(names: Names, feed: str) -> Resource:
-    """Give the role as which EventBridge Scheduler calls a feed's loader."""
+    """Give the role as which EventBridge Scheduler calls a feed's loader.
+
+    The condition names the schedule's group, for Scheduler says no more of where a call comes from (EventBridge
+    Scheduler guide, "Confused deputy prevention"): a role bound to one schedule can't be taken on by it.
+    """
     own = names.feed(feed)
-    schedule = names.arn("scheduler", f"schedule/default/{own.schedule}")
     condition = {
         "StringEquals": {"aws:SourceAccount": names.account},
-        "ArnEquals": {"aws:SourceArn": schedule},
+        "ArnEquals": {"aws:SourceArn": names.arn("scheduler", "schedule-group/default")},
     }
     return _role(
         _trust("scheduler.amazonaws.com", condition),
