@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import botocore.session
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -52,8 +53,7 @@ def test_shortening_keeps_what_fits_and_tells_the_rest_apart(name: str, limit: i
 
 
 def test_the_partition_follows_the_region() -> None:
-    arns = [
-        Names("p", "123456789012", region).topic_arn
-        for region in ("eu-central-1", "cn-north-1", "us-gov-east-1")
-    ]
-    assert [arn.split(":")[1] for arn in arns] == ["aws", "aws-cn", "aws-us-gov"]
+    session = botocore.session.Session()
+    for partition in session.get_available_partitions():
+        for region in session.get_available_regions("sqs", partition, allow_non_regional=False):
+            assert Names("p", "123456789012", region).partition == partition

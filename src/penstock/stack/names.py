@@ -10,6 +10,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
+
+
+_PARTITIONS: Final = {
+    "cn-": "aws-cn",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+}
+"""How the names of regions begin that are not of the partition ``aws`` (botocore's ``partitions.json``)."""
 
 
 def shorten(name: str, limit: int) -> str:
@@ -45,9 +58,7 @@ class Names:
     @property
     def partition(self) -> str:
         """The first part of every ARN after ``arn``: ``aws``, or the name of a separate part of AWS."""
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+        return next((name for start, name in _PARTITIONS.items() if self.region.startswith(start)), "aws")
 
     def arn(self, service: str, resource: str) -> str:
         """Give the ARN of a resource of this account and region."""
