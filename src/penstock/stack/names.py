@@ -12,7 +12,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-
 _PARTITIONS: Final = {
     "cn-": "aws-cn",
     "eu-isoe-": "aws-iso-e",
