@@ -1,6 +1,7 @@
 """What the function does about an event, and what it answers."""
 
 import io
+import itertools
 import json
 import random
 import time
@@ -88,9 +89,11 @@ class Function:
     settings: Settings
     tricks: Tricks
     stream: io.StringIO = field(default_factory=io.StringIO)
+    requests: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def call(self, event: object, seconds: float = 300) -> dict[str, Any]:
-        log = Log(self.stream, lambda: self.world.now, bound={"request_id": "request-1"})
+    def call(self, event: object, seconds: float = 300, request: str | None = None) -> dict[str, Any]:
+        request = request or f"request-{next(self.requests)}"
+        log = Log(self.stream, lambda: self.world.now, bound={"request_id": request})
         return respond(event, self.settings, self.loader, make_budget(seconds, lambda: self.world.now), log)
 
     def lines(self) -> list[dict[str, Any]]:
@@ -322,6 +325,20 @@ def test_a_worker_that_died_is_taken_over_when_its_claim_has_run_out(function: F
     assert function.call(event) == SUCCESS
     assert function.items() == {"a": "1", "b": "2"}
     assert "took over from a worker that died" in function.events()
+
+
+def test_a_call_that_meets_the_claim_of_its_own_first_attempt_is_not_done(function: Function) -> None:
+    world = function.world
+    world.put(NAME, GOOD)
+    assert world.ledger.claim("orders", world.landing, NAME, "dead", world.now + 300, "request-7")
+    event = notification(world.landing, NAME)
+    world.now += 60
+    with pytest.raises(NotLoadedError):
+        function.call(event, request="request-7")
+    assert function.call(event) == {"outcome": "done"}, "another call leaves it to who has the claim"
+    world.now += 241
+    assert function.call(event, request="request-7") == {"outcome": "done"}
+    assert function.items() == {"a": "1", "b": "2"}
 
 
 def test_a_run_out_of_time_stops_by_itself_and_says_so(function: Function) -> None:

@@ -5,6 +5,10 @@ at work, and what it finds is the newest version there is: nothing older can ove
 claim sets ``pending`` and is done; the worker sees that when it ends its claim, and looks again. A claim ends by itself at its
 expiry, so that a worker that died holds nobody up; before that moment its requests have ended.
 
+Lambda calls again, with the same request id, where a call died without a word. Such a call can meet the claim that its
+own first attempt left behind; nobody is at work under it, so that call fails and comes back, rather than leave the key
+to a worker that is no more. (It does not take the claim over: Lambda may also deliver a call twice at once.)
+
 An item of an object is ``pk`` = ``OBJECT#<bucket>/<key>``, ``sk`` = ``STATE``; it has no expiry of its own (the table's
 time to live is ``expires_at``, which only runs have).
 """
@@ -29,6 +33,10 @@ _ROUNDS = 10
 
 class LostClaimError(ServiceError):
     """The claim ran out and another worker has taken over."""
+
+
+class AbandonedClaimError(ServiceError):
+    """The claim met is that of an earlier attempt of this very call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +104,41 @@ class Ledger:
             raise self.explain(error, "dynamodb:GetItem") from error
         return _state(from_item(answer.get("Item", {})))
 
-    def claim(self, feed: str, bucket: str, key: str, run: str, expires_at: float) -> Claim | None:
-        """Claim an object for a run. None where another's claim is live; then the object is marked as pending."""
+    def claim(
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, request: str = ""
+    ) -> Claim | None:
+        """Claim an object for a run. None where another's claim is live; then the object is marked as pending.
+
+        ``request`` is the id of the call that the run is made for. Raises :class:`AbandonedClaimError` where an earlier
+        attempt of that call left a live claim.
+        """
         for _ in range(_ROUNDS):
-            claim = self._try_claim(feed, bucket, key, run, expires_at)
-            if claim is not None or self._mark_pending(bucket, key):
+            claim = self._try_claim(feed, bucket, key, run, expires_at, request)
+            if claim is not None or self._mark_pending(bucket, key, request):
                 return claim
         raise ServiceError(
             f"s3://{bucket}/{key} was claimed and let go again too often to be claimed. Try again."
         )
 
-    def _try_claim(self, feed: str, bucket: str, key: str, run: str, expires_at: float) -> Claim | None:
+    def _try_claim(
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, request: str
+    ) -> Claim | None:
         # A request whose answer was lost is sent again by botocore, and finds its own claim.
         old = self._update(
             bucket,
             key,
-            "SET feed = :feed, claim_run = :run, claim_expires_at = :end, attempt = if_not_exists(attempt, :zero) + :one "
-            "REMOVE pending",
+            "SET feed = :feed, claim_run = :run, claim_request = :request, claim_expires_at = :end, "
+            "attempt = if_not_exists(attempt, :zero) + :one REMOVE pending",
             "attribute_not_exists(claim_run) OR claim_expires_at <= :now OR claim_run = :run",
-            {":feed": feed, ":run": run, ":end": expires_at, ":now": self.clock(), ":zero": 0, ":one": 1},
+            {
+                ":feed": feed,
+                ":run": run,
+                ":request": request,
+                ":end": expires_at,
+                ":now": self.clock(),
+                ":zero": 0,
+                ":one": 1,
+            },
         )
         if old is None:
             return None
@@ -122,10 +146,16 @@ class Ledger:
         interrupted = state.claim_run if state.claim_run != run else None
         return Claim(bucket, key, run, expires_at, old.get("attempt", 0) + 1, interrupted, state)
 
-    def _mark_pending(self, bucket: str, key: str) -> bool:
+    def _mark_pending(self, bucket: str, key: str, request: str) -> bool:
         condition = "attribute_exists(claim_run) AND claim_expires_at > :now"
         values = {":now": self.clock(), ":yes": True}
-        return self._update(bucket, key, "SET pending = :yes", condition, values) is not None
+        old = self._update(bucket, key, "SET pending = :yes", condition, values)
+        if old is not None and request and old.get("claim_request") == request:
+            raise AbandonedClaimError(
+                f"An earlier attempt of this call began to load s3://{bucket}/{key}, and ended without a word. It is begun "
+                "again when that attempt's claim has run out; the log of the function says why it ended."
+            )
+        return old is not None
 
     def settle(self, claim: Claim, applied: Applied | None) -> bool:
         """End a claim, and note what was applied (None: there was nothing to do).
@@ -136,7 +166,7 @@ class Ledger:
         note = {} if applied is None else {":applied": asdict(applied)}
         update = (
             "SET applied = :applied " if note else ""
-        ) + "REMOVE claim_run, claim_expires_at, attempt, pending"
+        ) + "REMOVE claim_run, claim_request, claim_expires_at, attempt, pending"
         old = self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
         if old is not None:
             return bool(old.get("pending", False))
@@ -155,7 +185,7 @@ class Ledger:
         self._update(
             claim.bucket,
             claim.key,
-            "REMOVE claim_run, claim_expires_at",
+            "REMOVE claim_run, claim_request, claim_expires_at",
             "claim_run = :run",
             {":run": claim.run},
         )

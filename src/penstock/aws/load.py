@@ -121,7 +121,7 @@ def _load_once(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) 
         log.info("version is applied already", outcome="duplicate", version=found.version)
         return "duplicate", False
     run_id = new_run_id(budget.clock())
-    claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end)
+    claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end, _request(log))
     if claim is None:
         log.info("another worker has the key and will look again", outcome="pending", version=found.version)
         return "pending", False
@@ -175,7 +175,7 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         version=found.version,
         started_at=format_time(budget.clock()),
         attempt=claim.attempt,
-        request_id=str(log.bound.get("request_id", "")) or None,
+        request_id=_request(log) or None,
         plan=loader.plan_hash,
     )
     put_run(loader.ledger, started)
@@ -199,6 +199,11 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         resent=report.resent,
     )
     return run
+
+
+def _request(log: Log) -> str:
+    """Give the id of the call that all this is done for; empty where there is none."""
+    return str(log.bound.get("request_id", ""))
 
 
 def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> tuple[Report, str | None]:
