@@ -43,6 +43,7 @@ def test_a_recorded_event_gives_its_hints(path: Path) -> None:
         {"hello": "world"},
         {"Records": [{"eventSource": "aws:kinesis"}]},
         {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {}}}]},
+        {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "%FF"}}}]},
         {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]},
         {"source": "aws.ec2", "detail-type": "Scheduled Event"},
         {"source": "aws.s3", "detail-type": "Object Created", "detail": {}},
@@ -54,6 +55,16 @@ def test_an_unknown_shape_is_an_error_that_people_can_read(event: Any) -> None:
         decode_event(event)
     assert isinstance(caught.value, PenstockError)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "body", ["hello", "[" * 100_000, '{"Records": [{"eventSource": "aws:s3"}]}', "1", None]
+)
+def test_a_message_of_an_unknown_shape_fails_alone(body: str | None) -> None:
+    records = [{"eventSource": "aws:sqs", "messageId": name, "body": body} for name in ("m1", "m2")]
+    test_event = {"eventSource": "aws:sqs", "messageId": "m3", "body": '{"Event": "s3:TestEvent"}'}
+    batch = decode_event({"Records": [*records, test_event]})
+    assert [_plain(hint) for hint in batch.hints] == [["unreadable", "m1"], ["unreadable", "m2"]]
 
 
 def test_an_unknown_shape_is_told_by_its_names_and_not_by_its_values() -> None:

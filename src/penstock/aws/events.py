@@ -103,7 +103,7 @@ def _decode_record(record: Any, message_id: str | None) -> Iterator[ObjectHint |
     elif _field(record, "eventSource") == "aws:s3":
         if not str(_field(record, "eventName")).startswith(_NOTHING_TO_LOAD):
             bucket, key = _names(_field(record, "s3"))
-            yield ObjectHint(bucket, unquote_plus(key, errors="strict"), message_id)
+            yield ObjectHint(bucket, _unquote(key), message_id)
     else:
         raise EventError(_describe(record))
 
@@ -115,10 +115,17 @@ def _names(holder: Any) -> tuple[str, str]:
     raise EventError("An event from S3 names no bucket and key.")
 
 
+def _unquote(key: str) -> str:
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError:
+        raise EventError("An event from S3 has a key that is not UTF-8, which no key of S3 is.") from None
+
+
 def _parse(text: Any) -> Any:
     try:
         return json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise EventError(
             "A message's body is not JSON. Only S3, SNS, EventBridge should send to this queue."
         ) from None
