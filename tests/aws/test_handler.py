@@ -465,6 +465,31 @@ def test_a_schedule_stops_when_its_time_is_up_and_the_next_goes_on(function: Fun
     assert len(function.items()) == 3
 
 
+def test_a_schedule_comes_last_to_what_failed_before(function: Function) -> None:
+    world, keys = function.world, [f"incoming/orders/{n}.csv" for n in range(3)]
+    for n, key in enumerate(keys):
+        world.put(key, HEADER + f"k{n},{n},x\n".encode())
+    for key, times in ((keys[0], 2), (keys[1], 1)):  # workers that died: what killed them will kill again
+        for _ in range(times):
+            world.ledger.claim("orders", world.landing, key, "dead", world.now - 1)
+
+    def sleep() -> None:
+        world.now += 281
+
+    function.tricks.before = [sleep]
+    for loaded in ({"k2": "2"}, {"k2": "2", "k1": "1"}, {"k2": "2", "k1": "1", "k0": "0"}):
+        assert function.call(SCHEDULE) == {"outcome": "done"}
+        assert function.items() == loaded
+        function.tricks.before = [sleep]
+
+
+def test_a_schedule_begins_nothing_that_it_has_no_time_for(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    assert function.call(SCHEDULE, seconds=9) == {"outcome": "done"}
+    assert function.runs() == []
+    assert function.lines()[-1]["event"] == "sweep stopped for want of time"
+
+
 def test_an_item_that_dynamodb_refuses_is_a_reject_without_its_value(function: Function) -> None:
     function.tricks.answers = [
         Answer(400, b'{"__type":"x#ValidationException","message":"... to a numeric value: 4111-1111"}')

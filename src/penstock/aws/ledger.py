@@ -52,12 +52,13 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the ledger says of an object."""
+    """What the ledger says of an object. ``attempts`` counts the claims since the object was last settled."""
 
     applied: Applied | None = None
     claim_run: str | None = None
     claim_expires_at: float = 0.0
     pending: bool = False
+    attempts: int = 0
 
     def settles(self, plan: str, *, version: str | None = None, etag: str | None = None) -> bool:
         """Tell whether the version, or the content of that ETag, needs nothing more.
@@ -144,7 +145,7 @@ class Ledger:
             return None
         state = _state(old)
         interrupted = state.claim_run if state.claim_run != run else None
-        return Claim(bucket, key, run, expires_at, old.get("attempt", 0) + 1, interrupted, state)
+        return Claim(bucket, key, run, expires_at, state.attempts + 1, interrupted, state)
 
     def _mark_pending(self, bucket: str, key: str, request: str) -> bool:
         condition = "attribute_exists(claim_run) AND claim_expires_at > :now"
@@ -231,4 +232,5 @@ def _state(item: dict[str, Any]) -> State:
         claim_run=item.get("claim_run"),
         claim_expires_at=float(item.get("claim_expires_at", 0.0)),
         pending=bool(item.get("pending", False)),
+        attempts=item.get("attempt", 0),
     )

@@ -36,7 +36,7 @@ no time left for it.
 RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
 """The outcomes after which whoever brought the event is to bring it again."""
 
-_FINISH_SECONDS = 10.0
+FINISH_SECONDS = 10.0
 """What is kept back of an invocation's time for the rejects, the report and the ledger."""
 
 
@@ -65,7 +65,7 @@ class Budget:
 def make_budget(seconds: float, clock: Callable[[], float] = time.time) -> Budget:
     """Give the budget of an invocation that is cut off in so many seconds."""
     now = clock()
-    return Budget(now + seconds, now + seconds - min(_FINISH_SECONDS, seconds / 5), clock)
+    return Budget(now + seconds, now + seconds - min(FINISH_SECONDS, seconds / 5), clock)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) ->
         outcome, again = _load_once(loader, bucket, key, budget, log)
         if not again:
             return outcome
-        if budget.left < _FINISH_SECONDS:
+        if budget.left < FINISH_SECONDS:
             log.warning("no time for the newer version", outcome="unfinished")
             return "unfinished"
 
