@@ -17,6 +17,7 @@ from penstock.aws.events import Batch, EventError, ObjectHint, Schedule, Unreada
 from penstock.aws.ledger import Ledger
 from penstock.aws.load import RETRIED, Budget, Loader, Outcome, load_key, make_budget
 from penstock.aws.log import Log
+from penstock.aws.scratch import clear_scratch
 from penstock.aws.send import Sender
 from penstock.aws.settings import Settings, read_settings
 from penstock.aws.sweep import sweep_prefix
@@ -38,7 +39,8 @@ def handle(event: object, context: Any) -> dict[str, Any]:
 
 @cache
 def _start() -> tuple[Settings, Loader, Log]:
-    """Make what lasts as long as the container."""
+    """Make what lasts as long as the process, and clear away what an earlier one in its sandbox left."""
+    clear_scratch()
     settings = read_settings(os.environ)
     connections = Connections()
     loader = Loader(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from penstock.aws.log import Log
 from penstock.aws.notify import notify_people
 from penstock.aws.objects import ObjectVersion, S3Source, find_current
 from penstock.aws.runs import Run, conclude_run, format_time, mark_interrupted, new_run_id, put_run
+from penstock.aws.scratch import make_scratch
 from penstock.aws.write import Pace, Sends, TableWriter
 from penstock.errors import ServiceError
 from penstock.load.report import Report
@@ -220,7 +220,7 @@ def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> 
 
     with (
         TableWriter(loader.sender, loader.plan.table, pace=pace) as items,
-        tempfile.TemporaryDirectory(prefix="penstock-") as scratch,
+        make_scratch() as scratch,
     ):
         source = S3Source(loader.s3, found)
         report = run_object(loader.plan, source, items, rejects, Path(scratch), run=run, progress=watch)
