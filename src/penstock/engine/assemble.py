@@ -55,11 +55,6 @@ class RecordBatch:
     _newline: bytes
     _parts: Parts
 
-    @property
-    def terminator(self) -> str:
-        r"""Always ``\n``."""
-        return "\n"
-
     def locate(self, rows: list[int]) -> list[Location]:
         """Tell where the given rows (ascending, 0-based in this batch) are, with their raw bytes."""
         found: list[Location] = []

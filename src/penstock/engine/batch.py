@@ -40,8 +40,8 @@ class RecordError:
 class Batch(Protocol):
     r"""Some consecutive records of a file.
 
-    ``text`` is canonical CSV in UTF-8: ``rows`` records, each of the width asked for, ended by ``terminator``
-    (``\n`` or ``\r\n``), cells quoted by the dialect's quote character or ``"``, quotes doubled; it holds no comments,
+    ``text`` is canonical CSV in UTF-8: ``rows`` records, each of the width asked for and ended by ``\n``,
+    cells quoted by the dialect's quote character or ``"``, quotes doubled; it holds no comments,
     no empty lines and no records that are in ``errors``.
     """
 
@@ -49,8 +49,6 @@ class Batch(Protocol):
     def text(self) -> bytes: ...
     @property
     def rows(self) -> int: ...
-    @property
-    def terminator(self) -> str: ...
     @property
     def quote(self) -> str:
         """The quote character that ``text`` uses, whether or not the dialect has one."""

@@ -51,7 +51,9 @@ def number_text(text: str) -> str | None:
 def _small_integer(text: str) -> int | None:
     """Read an exponent, or give None where it is too long to matter: no cell has digits enough to make up for it."""
     digits = text.lstrip("+-").lstrip("0")
-    return int(text) if len(digits) <= 9 else None
+    if len(digits) > 9:
+        return None
+    return int(digits or "0") * (-1 if text.startswith("-") else 1)  # int() itself refuses thousands of zeros
 
 
 def _written(digits: str, first: int, last: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import duckdb
 
@@ -82,6 +83,11 @@ def decide(database: duckdb.DuckDBPyConnection, plan: Plan, tally: Tally) -> Dec
     return Decision(losers=False, repeated=repeated > 0, refused=refuse(plan.quality, tally, repeated))
 
 
+def _exactly(share: float) -> Decimal:
+    """Give the share as it is written: as a float, 29% of 100 records would be less than 29."""
+    return Decimal(repr(share))
+
+
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:
     found = database.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert found is not None
@@ -99,8 +105,8 @@ def refuse(quality: Quality, tally: Tally, repeated: int) -> tuple[str, str] | N
         )
     if quality.max_reject_count is not None and rejected > quality.max_reject_count:
         limit = f"{quality.max_reject_count}"
-    elif quality.max_reject_share is not None and rejected > quality.max_reject_share * judged:
-        limit = f"{quality.max_reject_share:.4%}".rstrip("0%").rstrip(".") + "%"
+    elif quality.max_reject_share is not None and rejected > _exactly(quality.max_reject_share) * judged:
+        limit = f"{_exactly(quality.max_reject_share) * 100:f}%"
     else:
         return None
     return (

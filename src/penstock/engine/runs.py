@@ -20,6 +20,12 @@ _MOST = 1_000_000_000  # more repetitions than this a pattern does not count
 _WHOLE = 65_536
 """From how many bytes on the check of a stretch without quotes, all at once, is worth its start."""
 
+_POSSESSIVE = re.match(rb"(?:ab?c)++", b"aca")
+_GROUPS_ARE_SOUND = _POSSESSIVE is not None and _POSSESSIVE.end() == 2
+"""CPython before 3.11.5 lets a possessive group keep half of a repetition that failed (gh-106052). The patterns would
+then take what is no record; without them the careful scan takes all, and the same, more slowly.
+"""
+
 
 class Run(NamedTuple):
     r"""Records that end before ``end``, each on one physical line; ``text`` is canonical, each ended by ``\n``."""
@@ -62,7 +68,7 @@ class RunMatcher:
     def take(self, data: bytes, pos: int, stop: int) -> Run | None:
         """Take the run of records that begins at ``pos`` and ends before ``stop``; ``None`` where there is none."""
         end = self._take_whole(data, pos, stop) if stop - pos >= _WHOLE else pos
-        if end == pos:
+        if end == pos and _GROUPS_ARE_SOUND:
             found = self._pattern.match(data, pos, stop)
             end = found.end() if found else pos
         end = self._up_to_too_long(data, pos, end)
@@ -79,14 +85,14 @@ class RunMatcher:
 
     def take_blanks(self, data: bytes, pos: int) -> tuple[int, int]:
         """Take the empty lines at ``pos``: where they end, and how many they are."""
-        found = self._blanks.match(data, pos)
+        found = self._blanks.match(data, pos) if _GROUPS_ARE_SOUND else None
         end = found.end() if found else pos
         return end, data.count(self._newline, pos, end)
 
     def take_spanning(self, data: bytes, pos: int) -> Spanning | None:
         """Take one record that may have newlines within its quotes; ``None`` where there is no such record."""
         bound = min(len(data), pos + self._grammar.limit + 1)
-        found = self._spanning.match(data, pos, bound) if self._spanning else None
+        found = self._spanning.match(data, pos, bound) if self._spanning and _GROUPS_ARE_SOUND else None
         if found is None:
             return None
         text = self._decoded(data[pos : found.start(1)])
