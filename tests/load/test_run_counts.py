@@ -125,6 +125,14 @@ def test_a_limit_counts_what_was_read_less_blank(load: Any, limit: str | int, st
     assert loaded.report.status == status
 
 
+def test_a_limit_is_the_share_that_is_written_not_the_float_below_it(load: Any) -> None:
+    data = "id,size\n" + "".join(f"k{k},{'x' if k < 29 else 1}\n" for k in range(100))
+    assert load(["id", SIZE], data, quality={"max_rejects": "29%"}).report.status == "done"
+    assert load(["id", SIZE], data, quality={"max_rejects": "28.9%"}).report.reason == (
+        "29 of 100 records were rejected, more than the limit of 28.9%; nothing was loaded"
+    )
+
+
 def test_a_file_of_which_nothing_is_loaded_and_something_rejected_is_no_success(load: Any) -> None:
     loaded = load(["id", SIZE], "id,size\na,x\n")
     assert loaded.report.status == "rejected"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from penstock.compile.items import ItemSql
 from penstock.contract.model import DialectModel, LoadModel, NamedValue, QualityModel
@@ -76,6 +77,6 @@ def read_quality(model: QualityModel) -> Quality:
     """Give the limits as numbers."""
     refuse = model.on_quote_error == "refuse"
     if isinstance(model.max_rejects, str):
-        share = float(model.max_rejects.removesuffix("%")) / 100
+        share = float(Decimal(model.max_rejects.removesuffix("%")) / 100)
         return Quality(max_reject_share=share, refuse_quote_errors=refuse)
     return Quality(max_reject_count=model.max_rejects, refuse_quote_errors=refuse)

@@ -106,7 +106,7 @@ def refuse(quality: Quality, tally: Tally, repeated: int) -> tuple[str, str] | N
     if quality.max_reject_count is not None and rejected > quality.max_reject_count:
         limit = f"{quality.max_reject_count}"
     elif quality.max_reject_share is not None and rejected > _exactly(quality.max_reject_share) * judged:
-        limit = f"{_exactly(quality.max_reject_share) * 100:f}%"
+        limit = f"{(_exactly(quality.max_reject_share) * 100).normalize():f}%"
     else:
         return None
     return (
