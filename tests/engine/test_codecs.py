@@ -70,6 +70,8 @@ def test_a_very_long_exponent_or_cell_is_decided_at_once() -> None:
     assert number_text("1E" + "9" * 1_000_000) is None
     assert number_text("0." + "0" * 1_000_000 + "1") is None
     assert number_text("0" * 1_000_000 + "1") == "1"
+    assert number_text("1E-" + "0" * 1_000_000 + "1") == "0.1"
+    assert number_text("1E" + "0" * 1_000_000) == "1"
 
 
 @settings(max_examples=100)
