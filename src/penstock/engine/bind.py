@@ -45,7 +45,8 @@ def bind_header(plan: Plan, labels: Sequence[str]) -> Binding:
     places = {name: i for i, name in enumerate(names)}
     columns = tuple(places.get(label) for label in found)
     undeclared = tuple(label for label, place in zip(labels, columns, strict=True) if place is None)
-    missing = [field.name for field, name in zip(plan.fields, names, strict=True) if name not in found]
+    there = set(found)
+    missing = [field.name for field, name in zip(plan.fields, names, strict=True) if name not in there]
     if undeclared and plan.fields_match in ("equal", "superset"):
         raise DataError(
             verdicts.EXTRA_LABEL,
@@ -66,13 +67,14 @@ def _list(labels: Sequence[str]) -> str:
 
 
 def _refuse_unusable(labels: Sequence[str], found: Sequence[str]) -> None:
+    first: dict[str, int] = {}
     for number, label in enumerate(found):
         if not label:
             raise DataError(verdicts.BLANK_LABEL, f"column {number + 1} of the header has no name: name it")
-        if found.index(label) != number:
+        if first.setdefault(label, number) != number:
             raise DataError(
                 verdicts.DUPLICATE_LABEL,
-                f"columns {found.index(label) + 1} and {number + 1} of the header are both named {_list([labels[number]])}",
+                f"columns {first[label] + 1} and {number + 1} of the header are both named {_list([labels[number]])}",
             )
 
 
