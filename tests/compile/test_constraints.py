@@ -175,7 +175,7 @@ def test_a_constraint_that_does_not_fit_its_field_is_refused(
         ({"type": "date", "format": "%d.%m.%Y"}, "1.2.2024", "2024-02-01"),
         ({"type": "boolean", "trueValues": ["ja"], "falseValues": ["nein"]}, "ja", "true"),
         ({"type": "boolean"}, False, "false"),
-        ({"type": "string", "format": "uuid"}, "123E4567-E89B-12D3-A456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
+        ({"type": "string", "format": "uuid"}, "123E4567-E89B-12D3-A456-426614174000", "123E4567-E89B-12D3-A456-426614174000"),
     ],
 )  # fmt: skip
 def test_a_limit_is_read_as_a_cell_of_its_field(

@@ -289,3 +289,14 @@ def test_names_and_texts_that_sql_and_json_quote_come_through(load: Any) -> None
         ["id", name], [f'id,"{name.replace(chr(34), chr(34) * 2)}"\na,"x\'; drop table cells; --\t😀"\n'][0]
     )
     assert loaded.items == [{"id": {"S": "a"}, name: {"S": "x'; drop table cells; --\t😀"}}]
+
+
+def test_a_text_is_loaded_as_written_whatever_its_format(load: Any) -> None:
+    upper = "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA"
+    loaded = load([{"name": "id", "type": "string", "format": "uuid"}], f"id\n{upper}\n{upper.lower()}\n")
+    assert loaded.items == [{"id": {"S": upper}}, {"id": {"S": upper.lower()}}], "two keys to DynamoDB"
+
+
+def test_two_texts_of_one_binary_are_not_two_keys(load: Any) -> None:
+    loaded = load([{"name": "id", "type": "string", "format": "binary"}], "id\nQQ==\nQR==\n")
+    assert (loaded.items, loaded.codes) == ([{"id": {"B": "QQ=="}}], {3: [("type-error", "id")]})

@@ -40,7 +40,7 @@ def _string(index: int, field: FieldModel, attribute_type: AttributeType) -> Cel
     json = wrapped('{"B":"', text, '"}') if attribute_type == "B" else text_json(text)
     return CellSql(
         valid=f"{cell} IS NOT NULL" if pattern is None else matches(cell, pattern),
-        text=f"lower({cell})" if field.format == "uuid" else cell,
+        text=cell,
         value=text,
         sql_type="VARCHAR",
         json=json,

@@ -37,8 +37,9 @@ DURATION: Final = (
 """XML Schema's duration, which Table Schema names, and ISO 8601's weeks."""
 
 UUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
-BASE64: Final = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
-"""RFC 4648, section 4, padded: what DynamoDB takes for a binary."""
+BASE64: Final = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"
+"""RFC 4648, section 4, padded: what DynamoDB takes for a binary. The bits that the padding leaves over are zero, so that
+one value has one text (section 3.5): two texts of one key would be two rows here, and one item there."""
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
