@@ -87,7 +87,15 @@ def size_sql(parts: Iterable[Part]) -> str:
     """
     parts = list(parts)
     fixed = sum(len(part.name.encode()) + 24 for part in parts)
-    return " + ".join([str(fixed), *(f"2 * coalesce(strlen({part.text}), 0)" for part in parts)])
+    return f"{fixed} + 2 * {_sum([f'coalesce(strlen({part.text}), 0)' for part in parts])}"
+
+
+def _sum(terms: list[str]) -> str:
+    """Add terms in halves of halves: the parser takes a sum as deep as its terms are many, and a thousand are too deep."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return f"({_sum(terms[:half])} + {_sum(terms[half:])})"
 
 
 def ttl_part(row: RowSql) -> Part | None:
