@@ -240,6 +240,16 @@ def test_a_run_whose_worker_died_is_marked_and_one_that_ended_is_not(ledger: Led
     assert get_run(ledger, "none") is None
 
 
+def test_a_run_whose_worker_must_be_gone_is_read_as_failed(world: World) -> None:
+    put_run(world.ledger, replace(RUN, ends_by=format_time(world.now + 60)))
+    for seconds, status in ((0, "running"), (61, "failed")):
+        world.now += seconds
+        (listed,) = list_runs(world.ledger, "orders")
+        assert (listed.status, listed) == (status, get_run(world.ledger, RUN.id))
+    assert "worker ended" in str(listed.reason)
+    assert listed.ended_at == listed.ends_by
+
+
 def test_only_runs_expire(world: World) -> None:
     put_run(world.ledger, RUN)
     claim(world, "run-1")

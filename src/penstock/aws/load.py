@@ -177,6 +177,7 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         attempt=claim.attempt,
         request_id=_request(log) or None,
         plan=loader.plan_hash,
+        ends_by=format_time(budget.claim_end),
     )
     put_run(loader.ledger, started)
     log.info("run started", attempt=claim.attempt, size=found.size)

@@ -2,6 +2,9 @@
 
 A run's item is ``pk`` = ``RUN#<id>``, ``sk`` = ``RUN``. Only runs have ``started_at``, so the index ``by_feed``
 (``feed``, ``started_at``) holds runs alone. They go by the table's time to live, ``expires_at``, after 400 days.
+
+Who dies can't say so. A run that is still noted as running after its ``ends_by`` is read as failed, whether or not
+somebody has taken its object over by then.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from penstock.load.report import Report
 
 _KEPT_SECONDS = 400 * 86_400
 _TOP_ERRORS = 10
+_DIED = "The worker ended before the run did: it ran out of time or memory. Its log says more."
 
 RunStatus = Literal["running", "done", "rejected", "failed"]
 
@@ -31,6 +35,7 @@ class Run:
     """The loading of one version of an object. Times are ISO 8601 in UTC; ``counts`` and ``items`` are a report's.
 
     ``errors`` holds the ten most frequent codes. ``rejects`` and ``report`` are where those lie (``s3://...``), or None.
+    ``ends_by`` is when its worker is gone for certain.
     """
 
     id: str
@@ -56,6 +61,7 @@ class Run:
     resent: int = 0
     rejects: str | None = None
     report: str | None = None
+    ends_by: str | None = None
 
 
 def format_time(moment: float) -> str:
@@ -103,7 +109,6 @@ def put_run(ledger: Ledger, run: Run) -> None:
 
 def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> None:
     """Say of a run that its worker died. Nothing is changed where the run came to an end after all."""
-    reason = "The worker ended before the run did: it ran out of time or memory. Its log says more."
     try:
         ledger.dynamodb.update_item(
             TableName=ledger.table,
@@ -112,7 +117,7 @@ def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> None:
             ConditionExpression="#status = :running",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues=to_item(
-                {":failed": "failed", ":running": "running", ":reason": reason, ":ended_at": ended_at}
+                {":failed": "failed", ":running": "running", ":reason": _DIED, ":ended_at": ended_at}
             ),
         )
     except ClientError as error:
@@ -128,7 +133,7 @@ def get_run(ledger: Ledger, run_id: str) -> Run | None:
         answer = ledger.dynamodb.get_item(TableName=ledger.table, Key=_key(run_id), ConsistentRead=True)
     except AwsError as error:
         raise ledger.explain(error, "dynamodb:GetItem") from error
-    return _run(answer["Item"]) if "Item" in answer else None
+    return _run(ledger, answer["Item"]) if "Item" in answer else None
 
 
 def list_runs(ledger: Ledger, feed: str | None = None, limit: int = 20) -> list[Run]:
@@ -157,7 +162,7 @@ def _pages(ledger: Ledger, operation: str, request: Mapping[str, Any]) -> Iterat
     try:
         while True:
             answer = getattr(ledger.dynamodb, operation)(**ask)
-            yield from map(_run, answer["Items"])
+            yield from (_run(ledger, item) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -169,10 +174,12 @@ def _key(run_id: str) -> dict[str, Any]:
     return to_item({"pk": f"RUN#{run_id}", "sk": "RUN"})
 
 
-def _run(item: Mapping[str, Any]) -> Run:
+def _run(ledger: Ledger, item: Mapping[str, Any]) -> Run:
     values = from_item(item)
     known = {found.name for found in fields(Run)}
-    return Run(
+    run = Run(
         id=values["pk"].removeprefix("RUN#"),
         **{name: value for name, value in values.items() if name in known},
     )
+    died = run.status == "running" and run.ends_by is not None and run.ends_by < format_time(ledger.clock())
+    return replace(run, status="failed", reason=_DIED, ended_at=run.ends_by) if died else run
