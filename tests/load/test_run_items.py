@@ -158,6 +158,17 @@ def test_a_part_that_holds_the_separator_is_a_key_error(load: Any) -> None:
     assert loaded.codes == {2: [("key-error", "pk")], 3: [("key-error", "pk")]}
 
 
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [("{a}.{b}", "1.5,2\n1,5.2\n3,4\n"), ("{a}-{b}", "3,-4\n-3,4\n3,4\n"), ("{a}0{b}", "1,20\n10,2\n3,4\n")],
+)
+def test_a_number_that_holds_the_separator_is_a_key_error_too(load: Any, value: str, rows: str) -> None:
+    numbers = [{"name": name, "type": "number"} for name in "ab"]
+    loaded = load(numbers, f"a,b\n{rows}", load={"partition_key": {"name": "pk", "value": value}})
+    assert loaded.codes == {2: [("key-error", "pk")], 3: [("key-error", "pk")]}
+    assert len(loaded.items) == 1
+
+
 def test_a_part_may_hold_the_separator_where_the_contract_says_so(load: Any) -> None:
     value = {"name": "pk", "value": "{a}#{b}", "allow_separator": True}
     assert len(load(["a", "b"], "a,b\nx#y,z\n", load={"partition_key": value}).items) == 1
@@ -300,3 +311,37 @@ def test_a_text_is_loaded_as_written_whatever_its_format(load: Any) -> None:
 def test_two_texts_of_one_binary_are_not_two_keys(load: Any) -> None:
     loaded = load([{"name": "id", "type": "string", "format": "binary"}], "id\nQQ==\nQR==\n")
     assert (loaded.items, loaded.codes) == ([{"id": {"B": "QQ=="}}], {3: [("type-error", "id")]})
+
+
+@pytest.mark.parametrize("ttl", ["at", {"name": "at", "value": "at"}])
+@pytest.mark.parametrize(
+    "keys", [{"sort_key": "at"}, {"indexes": [{"name": "by_at", "partition_key": "id", "sort_key": "at"}]}]
+)
+def test_a_ttl_that_is_a_key_of_another_type_is_refused(load: Any, keys: dict[str, Any], ttl: Any) -> None:
+    with pytest.raises(ContractError, match="a name of its own"):
+        load(["id", {"name": "at", "type": "date"}], "", load={"partition_key": "id", "ttl": ttl, **keys})
+
+
+def test_a_key_that_is_a_number_of_seconds_can_be_the_ttl(load: Any) -> None:
+    keys = {"partition_key": "id", "sort_key": "at", "ttl": "at"}
+    assert load(["id", {"name": "at", "type": "integer"}], "id,at\na,5\n", load=keys).items == [
+        {"id": {"S": "a"}, "at": {"N": "5"}}
+    ]
+
+
+def test_a_field_that_no_item_has_need_not_be_what_an_item_can_hold(load: Any) -> None:
+    fields, data = ["id", {"name": "more", "type": "object"}], 'id,more\na,"{"""":1}"\n'
+    assert load(fields, data).codes == {2: [("item-error", "more")]}
+    assert load(fields, data, transform={"drop": ["more"]}).items == [{"id": {"S": "a"}}]
+    items = [{"name": "small", "partition_key": "id", "keep": ["id"]}]
+    assert load(fields, data, load={"items": items}).items == [{"id": {"S": "a"}}]
+
+
+def test_what_an_item_sets_matters_only_where_the_row_has_that_item(load: Any) -> None:
+    large = {"name": "large", "partition_key": "id", "when": "size > 5", "set": {"less": "size - 2"}}
+    loaded = load(
+        ["id", SIZE],
+        f"id,size\na,7\nb,-{'9' * 38}\n",  # 39 digits when two less
+        load={"items": [large, {"name": "any", "partition_key": "id", "when": "size < 5"}]},
+    )
+    assert [item.get("less") for item in loaded.items] == [{"N": "5"}, None]

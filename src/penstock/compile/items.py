@@ -125,7 +125,8 @@ def _own_attributes(row: RowSql, item: ItemModel, path: str, has: str) -> dict[s
             f"kept AND {has} AND {failed}",
             reads,
         )
-        attributes[name] = derive_attribute(row, name, value, expression.sql_type, reads, computed)
+        sound = f"{has} AND {computed}"
+        attributes[name] = derive_attribute(row, name, value, expression.sql_type, reads, sound)
     row.scope, row.reads, row.sound = outer
     return attributes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,8 @@ from penstock.plan.model import KeyAttribute
 
 PARTITION_BYTES = 2048
 SORT_BYTES = 1024
+_IN_NUMBERS = "0123456789+-.E"
+"""The characters that a number's canonical text can hold: 1.5 and 2 joined by a point would be 1 and 5.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +128,13 @@ def _part_problems(
             continue
         attribute = attributes[part.name]
         problems.append((f"the key {key.name} has an empty part {part.name}", f"{attribute.text} = ''"))
-        if ends and not key.allow_separator and attribute.type == "S":
-            holds: Callable[[str], str] = f"contains({attribute.text}, {{}})".format
+        possible = [end for end in ends if attribute.type != "N" or end in _IN_NUMBERS]
+        if possible and not key.allow_separator:
+            text = _part_sql(part, attributes)
             problems.append(
                 (
                     f"the key {key.name} has a part {part.name} that holds the template's separator",
-                    any_of(holds(literal(end)) for end in ends),
+                    any_of(f"contains({text}, {literal(end)})" for end in possible),
                 )
             )
     return problems

@@ -50,6 +50,8 @@ def list_parts(
     ttl: Part | None,
 ) -> list[Part]:
     """Give the attributes of an item, the table's keys first (they are always there)."""
+    keys, index_keys = tuple(keys), tuple(index_keys)
+    _refuse_ttl_as_key(contract, (*keys, *index_keys), ttl)
     parts = {key.attribute.name: Part(key.attribute.name, key.json, key.text, None) for key in keys}
     dropped = set(contract.transform.drop)  # by the names that `rename` gave
     for name, attribute in attributes.items():
@@ -64,6 +66,19 @@ def list_parts(
     if ttl is not None and ttl.name not in {key.attribute.name for key in keys}:
         parts[ttl.name] = ttl
     return list(parts.values())
+
+
+def _refuse_ttl_as_key(contract: Contract, keys: Iterable[KeySql], ttl: Part | None) -> None:
+    """A key can be the TTL only where it is that number of seconds by itself: it has one value and one type."""
+    for key in keys:
+        made = isinstance(contract.load.ttl, NamedValue)
+        if ttl is not None and key.attribute.name == ttl.name and (made or key.attribute.type != "N"):
+            raise ContractError(
+                [
+                    f"load.ttl: {ttl.name} is a key attribute of the type {key.attribute.type}, and can't be a number of "
+                    "seconds too: give the TTL a name of its own, `{name: expires_at, value: ...}`"
+                ]
+            )
 
 
 def object_sql(parts: Iterable[Part]) -> str:

@@ -107,6 +107,13 @@ def renamed(contract: Contract, name: str) -> str:
     return contract.transform.rename.get(name, name)
 
 
+def _is_loaded(contract: Contract, name: str) -> bool:
+    """Tell whether any item has this attribute: what no item has need not be what an item can hold."""
+    items = contract.load.items
+    kept = items is None or any(item.keep is None or name in item.keep or name in item.set for item in items)
+    return kept and name not in contract.transform.drop
+
+
 def read_cells(row: RowSql) -> None:
     """``prepare`` and missing values: from the text of the file to the text to judge."""
     contract = row.contract
@@ -186,7 +193,7 @@ def _judge_cell(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     for check in compiled.checks:
         broken = Check(verdicts.CONSTRAINT_ERROR, f.name, f"the cell {check.message}")
         row.faults.cell(broken, f"t{i} IS NOT NULL AND ({check.bad})", of_field)
-    for check in compiled.item_checks:
+    for check in compiled.item_checks if _is_loaded(row.contract, renamed(row.contract, f.name)) else ():
         unfit = Check(verdicts.ITEM_ERROR, f.name, f"the cell {check.message}")
         row.faults.row(unfit, f"kept AND t{i} IS NOT NULL AND ({check.bad})", of_field)
 
@@ -264,7 +271,7 @@ def derive_attribute(
 ) -> Attribute:
     """Give the attribute of a computed value, by the name under which it is loaded, and judge what no item can hold."""
     wanted = row.contract.load.types.get(name)
-    for check in item_checks(value, sql_type, wanted):
+    for check in item_checks(value, sql_type, wanted) if _is_loaded(row.contract, name) else ():
         unfit = Check(verdicts.ITEM_ERROR, name, f"the computed value {check.message}")
         row.faults.row(unfit, f"kept AND {sound} AND ({check.bad})", reads)
     return Attribute(
