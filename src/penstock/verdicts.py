@@ -32,6 +32,7 @@ MISSING_LABEL: Final = "missing-label"
 EXTRA_LABEL: Final = "extra-label"
 INCORRECT_LABEL: Final = "incorrect-label"
 REJECT_LIMIT: Final = "reject-limit"
+NOTHING_LOADED: Final = "nothing-loaded"
 
 MEANINGS: Final[dict[str, str]] = {
     QUOTE_ERROR: "A quote stands where the grammar has none, is never closed, or a line ends in the other kind of newline.",
@@ -54,4 +55,5 @@ MEANINGS: Final[dict[str, str]] = {
     EXTRA_LABEL: "A column of the header is not in the contract.",
     INCORRECT_LABEL: "A column of the header stands where the contract has another field.",
     REJECT_LIMIT: "More rows were rejected than `quality.max_rejects` allows; nothing was loaded.",
+    NOTHING_LOADED: "Rows were rejected, and none was left to load; no limit was passed.",
 }

@@ -135,8 +135,8 @@ def test_a_limit_is_the_share_that_is_written_not_the_float_below_it(load: Any) 
 
 def test_a_file_of_which_nothing_is_loaded_and_something_rejected_is_no_success(load: Any) -> None:
     loaded = load(["id", SIZE], "id,size\na,x\n")
-    assert loaded.report.status == "rejected"
-    assert loaded.report.reason
+    assert (loaded.report.status, loaded.report.code) == ("rejected", "nothing-loaded")
+    assert loaded.report.reason == "nothing was loaded, and 1 records were rejected"
 
 
 def test_a_file_of_only_a_header_is_done(load: Any) -> None:
@@ -197,3 +197,14 @@ def test_a_file_gives_the_same_at_every_chunk_size(load: Any) -> None:
             whole.report.counts,
         )
         assert cut.report.recovered == whole.report.recovered
+
+
+def test_a_row_whose_items_share_a_key_repeats_it(load: Any) -> None:
+    items = [{"name": name, "partition_key": {"name": "pk", "value": f"{{{name}}}"}} for name in "ab"]
+    data = "a,b\nx,x\ny,z\n"
+    loaded = load(["a", "b"], data, load={"items": items, "on_duplicate": "reject"})
+    assert loaded.codes == {2: [("primary-key", None)]}
+    assert "another item of this row" in loaded.rejects[0].errors[0].message
+    loaded = load(["a", "b"], data, load={"items": items})
+    assert counts(loaded) == {"read": 2, "loaded": 2}
+    assert loaded.report.items.put == 3

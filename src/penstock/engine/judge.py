@@ -23,6 +23,9 @@ from penstock.plan.model import Codec, ItemPlan, Plan
 GOOD = "errors IS NULL AND NOT filtered"
 TOO_LARGE = Reason(verdicts.ITEM_ERROR, None, "the item is larger than the 400 KB that DynamoDB takes")
 REPEATED = Reason(verdicts.PRIMARY_KEY, None, "an earlier row of the file has this key")
+REPEATED_ITEM = Reason(
+    verdicts.PRIMARY_KEY, None, "an earlier row of the file, or another item of this row, has one of its keys"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,8 @@ class Judge:
                 "SELECT row - ? FROM repeated WHERE row >= ? AND row < ?",
                 [first_row, first_row, first_row + self._one("SELECT count(*) FROM cells")],
             ).fetchall()
-            reasons.update({n: (REPEATED,) for (n,) in rows})
+            reason = REPEATED if len(self.plan.items) == 1 else REPEATED_ITEM
+            reasons.update({n: (reason,) for (n,) in rows})
         return reasons
 
     def _writes(

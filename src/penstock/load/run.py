@@ -218,7 +218,7 @@ def _conclude(passes: _Passes, decision: Decision) -> Report:
         return _report(passes, "rejected", counts, *decision.refused)
     if counts.loaded == 0 and counts.rejected > 0:
         reason = f"nothing was loaded, and {counts.rejected} records were rejected"
-        return _report(passes, "rejected", counts, verdicts.REJECT_LIMIT, reason)
+        return _report(passes, "rejected", counts, verdicts.NOTHING_LOADED, reason)
     return _report(passes, "done", counts, None, None)
 
 
