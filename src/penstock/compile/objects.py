@@ -75,8 +75,7 @@ def _refuse_ttl_as_key(contract: Contract, keys: Iterable[KeySql], ttl: Part | N
         if ttl is not None and key.attribute.name == ttl.name and (made or key.attribute.type != "N"):
             raise ContractError(
                 [
-                    f"load.ttl: {ttl.name} is a key attribute of the type {key.attribute.type}, and can't be a number of "
-                    "seconds too: give the TTL a name of its own, `{name: expires_at, value: ...}`"
+                    f"load.ttl: {ttl.name} is a key of the type {key.attribute.type}: give the TTL a name of its own, as in `{{name: expires_at, value: ...}}`"
                 ]
             )
 
