@@ -109,3 +109,13 @@ def test_a_refusal_says_what_was_tried_and_what_the_service_said(endpoint: _Endp
     )
     with pytest.raises(ServiceError, match=r"find out the account .*: ExpiredToken: The token has expired"):
         connection.account()
+
+
+def test_two_connections_of_the_same_words_share_nothing() -> None:
+    first, second = (
+        Connection("us-east-1", access_key="a", secret_key="b"),
+        Connection("us-east-1", access_key="a", secret_key="b"),
+    )
+    assert first == second
+    assert first.client("sts") is first.client("sts")
+    assert first.client("sts") is not second.client("sts"), "the surroundings may have changed in between"

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import botocore.configprovider
@@ -20,9 +20,16 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from penstock.errors import ServiceError, UsageError
 
-_LOCK = threading.Lock()
-_CLIENTS: dict[tuple[Connection, str], Any] = {}
-_SESSIONS: dict[Connection, Any] = {}
+
+@dataclass(slots=True)
+class _Opened:
+    """The session and clients of one connection. Never shared: two of the same words may mean two accounts, where the
+    surroundings have changed in between.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    session: Any = None
+    clients: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Connection:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
+    _opened: _Opened = field(default_factory=_Opened, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse an endpoint without keys of its own, or keys and a profile at once."""
@@ -53,11 +61,12 @@ class Connection:
 
         Raises :class:`ServiceError` where the profile does not exist or there are no credentials to read.
         """
-        with _LOCK, explained(f"connect to {service}"):
-            if (self, service) not in _CLIENTS:
-                if self not in _SESSIONS:
-                    _SESSIONS[self] = _isolated_session() if self.endpoint_url else _session(self.profile)
-                _CLIENTS[self, service] = _SESSIONS[self].create_client(
+        opened = self._opened
+        with opened.lock, explained(f"connect to {service}"):
+            if service not in opened.clients:
+                if opened.session is None:
+                    opened.session = _isolated_session() if self.endpoint_url else _session(self.profile)
+                opened.clients[service] = opened.session.create_client(
                     service,
                     region_name=self.region,
                     endpoint_url=self.endpoint_url,
@@ -65,7 +74,7 @@ class Connection:
                     aws_secret_access_key=self.secret_key,
                     config=_client_config(isolated=self.endpoint_url is not None),
                 )
-            return _CLIENTS[self, service]
+            return opened.clients[service]
 
     def account(self) -> str:
         """Give the twelve digits of the account. Raises :class:`ServiceError` where the credentials don't work."""
