@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import random
+import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -360,6 +361,21 @@ def test_hints_for_which_no_time_is_left_come_back(function: Function) -> None:
     event = queued(("m1", notification(function.world.landing, NAME)))
     assert function.call(event, seconds=0) == failures("m1")
     assert function.runs() == []
+
+
+def test_a_full_disk_fails_the_run_and_says_what_to_do(function: Function) -> None:
+    function.world.put(NAME, GOOD)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
+    try:
+        answer = function.call(queued(("m1", notification(function.world.landing, NAME))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert answer == failures("m1")
+    (run,) = function.runs()
+    assert run.status == "failed"
+    assert "more `storage`" in str(run.reason)
+    assert run.report is not None
 
 
 def test_a_defect_frees_the_claim_and_marks_the_run(function: Function) -> None:

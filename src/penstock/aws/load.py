@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from penstock.aws.runs import Run, conclude_run, format_time, mark_interrupted, 
 from penstock.aws.scratch import make_scratch
 from penstock.aws.write import Pace, Sends, TableWriter
 from penstock.errors import ServiceError
-from penstock.load.report import Report
+from penstock.load.report import Counts, ItemCounts, Report
 from penstock.load.run import run_object
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
@@ -35,6 +36,8 @@ no time left for it.
 
 RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
 """The outcomes after which whoever brought the event is to bring it again."""
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 FINISH_SECONDS = 10.0
 """What is kept back of an invocation's time for the rejects, the report and the ledger."""
@@ -224,7 +227,15 @@ def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> 
         make_scratch() as scratch,
     ):
         source = S3Source(loader.s3, found)
-        report = run_object(loader.plan, source, items, rejects, Path(scratch), run=run, progress=watch)
+        try:
+            report = run_object(loader.plan, source, items, rejects, Path(scratch), run=run, progress=watch)
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                raise
+            reason = "There is no space left under /tmp: give the function more `storage`, or send the file in parts."
+            report = Report(
+                loader.plan.name, found.key, "failed", Counts(), ItemCounts(), {}, reason=reason, run=run
+            )
     stats = items.stats
     report = replace(
         report,
