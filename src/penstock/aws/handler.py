@@ -6,6 +6,8 @@ an error, so that Lambda calls again and in the end keeps the event.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 import time
@@ -64,7 +66,9 @@ def respond(event: object, settings: Settings, loader: Loader, budget: Budget, l
     except EventError as error:
         log.failure("event not understood", outcome="failed", reason=str(error))
         raise
-    failed = _work_off(batch, settings, loader, budget, log)
+    # Lambda calls again with the same event; what SQS brings back has the message's id.
+    cause = "" if batch.queued else hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+    failed = _work_off(batch, settings, loader, budget, log, cause)
     if batch.queued:
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
     if failed:
@@ -72,7 +76,9 @@ def respond(event: object, settings: Settings, loader: Loader, budget: Budget, l
     return {"outcome": "done"}
 
 
-def _work_off(batch: Batch, settings: Settings, loader: Loader, budget: Budget, log: Log) -> list[str]:
+def _work_off(
+    batch: Batch, settings: Settings, loader: Loader, budget: Budget, log: Log, cause: str
+) -> list[str]:
     """Work off the hints, each key once. Gives the messages that failed, in order; for none, the empty name."""
     seen: dict[tuple[str, str] | None, Outcome] = {}
     failed: dict[str, None] = {}
@@ -88,21 +94,21 @@ def _work_off(batch: Batch, settings: Settings, loader: Loader, budget: Budget, 
         # Messages of one key were all there when this began, so that one look at the key answers them all.
         name = (hint.bucket, hint.key) if isinstance(hint, ObjectHint) else None
         if name not in seen:
-            seen[name] = _follow(hint, settings, loader, budget, log)
+            seen[name] = _follow(hint, settings, loader, budget, log, hint.message_id or cause)
         if seen[name] in RETRIED:
             failed[hint.message_id or ""] = None
     return list(failed)
 
 
 def _follow(
-    hint: ObjectHint | Schedule, settings: Settings, loader: Loader, budget: Budget, log: Log
+    hint: ObjectHint | Schedule, settings: Settings, loader: Loader, budget: Budget, log: Log, cause: str
 ) -> Outcome:
     if budget.left <= 0:
         log.warning("no time left for this hint", outcome="unfinished")
         return "unfinished"
     try:
         if isinstance(hint, ObjectHint):
-            return load_key(loader, hint.bucket, hint.key, budget, log)
+            return load_key(loader, hint.bucket, hint.key, budget, log, cause)
         if settings.landing is None:
             raise ServiceError(
                 "PENSTOCK_LANDING is not set, so that a schedule has no bucket to look at. Deploy again."

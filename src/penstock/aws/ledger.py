@@ -5,9 +5,10 @@ at work, and what it finds is the newest version there is: nothing older can ove
 claim sets ``pending`` and is done; the worker sees that when it ends its claim, and looks again. A claim ends by itself at its
 expiry, so that a worker that died holds nobody up; before that moment its requests have ended.
 
-Lambda calls again, with the same request id, where a call died without a word. Such a call can meet the claim that its
-own first attempt left behind; nobody is at work under it, so that call fails and comes back, rather than leave the key
-to a worker that is no more. (It does not take the claim over: Lambda may also deliver a call twice at once.)
+The claim also names its cause: the message or the event that it was made for. The same event can come a second time
+while its claim is live, because the first delivery died without a word, or because queues deliver twice. It is then not
+done but comes back: were it left to the worker, as another event is, its success would delete what brings the worker's
+own failure back. (It does not take the claim over either: the first delivery may be at work.)
 
 An item of an object is ``pk`` = ``OBJECT#<bucket>/<key>``, ``sk`` = ``STATE``; it has no expiry of its own (the table's
 time to live is ``expires_at``, which only runs have).
@@ -35,8 +36,8 @@ class LostClaimError(ServiceError):
     """The claim ran out and another worker has taken over."""
 
 
-class AbandonedClaimError(ServiceError):
-    """The claim met is that of an earlier attempt of this very call."""
+class OwnClaimError(ServiceError):
+    """The claim met is that of an earlier delivery of the same event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +107,35 @@ class Ledger:
         return _state(from_item(answer.get("Item", {})))
 
     def claim(
-        self, feed: str, bucket: str, key: str, run: str, expires_at: float, request: str = ""
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, cause: str = ""
     ) -> Claim | None:
         """Claim an object for a run. None where another's claim is live; then the object is marked as pending.
 
-        ``request`` is the id of the call that the run is made for. Raises :class:`AbandonedClaimError` where an earlier
-        attempt of that call left a live claim.
+        ``cause`` tells the event that the run is made for. Raises :class:`OwnClaimError` where the live claim is of
+        the same one.
         """
         for _ in range(_ROUNDS):
-            claim = self._try_claim(feed, bucket, key, run, expires_at, request)
-            if claim is not None or self._mark_pending(bucket, key, request):
+            claim = self._try_claim(feed, bucket, key, run, expires_at, cause)
+            if claim is not None or self._mark_pending(bucket, key, cause):
                 return claim
         raise ServiceError(
             f"s3://{bucket}/{key} was claimed and let go again too often to be claimed. Try again."
         )
 
     def _try_claim(
-        self, feed: str, bucket: str, key: str, run: str, expires_at: float, request: str
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, cause: str
     ) -> Claim | None:
         # A request whose answer was lost is sent again by botocore, and finds its own claim.
         old = self._update(
             bucket,
             key,
-            "SET feed = :feed, claim_run = :run, claim_request = :request, claim_expires_at = :end, "
+            "SET feed = :feed, claim_run = :run, claim_cause = :cause, claim_expires_at = :end, "
             "attempt = if_not_exists(attempt, :zero) + :one REMOVE pending",
             "attribute_not_exists(claim_run) OR claim_expires_at <= :now OR claim_run = :run",
             {
                 ":feed": feed,
                 ":run": run,
-                ":request": request,
+                ":cause": cause,
                 ":end": expires_at,
                 ":now": self.clock(),
                 ":zero": 0,
@@ -147,14 +148,14 @@ class Ledger:
         interrupted = state.claim_run if state.claim_run != run else None
         return Claim(bucket, key, run, expires_at, state.attempts + 1, interrupted, state)
 
-    def _mark_pending(self, bucket: str, key: str, request: str) -> bool:
+    def _mark_pending(self, bucket: str, key: str, cause: str) -> bool:
         condition = "attribute_exists(claim_run) AND claim_expires_at > :now"
         values = {":now": self.clock(), ":yes": True}
         old = self._update(bucket, key, "SET pending = :yes", condition, values)
-        if old is not None and request and old.get("claim_request") == request:
-            raise AbandonedClaimError(
-                f"An earlier attempt of this call began to load s3://{bucket}/{key}, and ended without a word. It is begun "
-                "again when that attempt's claim has run out; the log of the function says why it ended."
+        if old is not None and cause and old.get("claim_cause") == cause:
+            raise OwnClaimError(
+                f"An earlier delivery of this event began to load s3://{bucket}/{key}, and has not ended, or ended without a "
+                "word. This one comes back, to see what became of it."
             )
         return old is not None
 
@@ -167,7 +168,7 @@ class Ledger:
         note = {} if applied is None else {":applied": asdict(applied)}
         update = (
             "SET applied = :applied " if note else ""
-        ) + "REMOVE claim_run, claim_request, claim_expires_at, attempt, pending"
+        ) + "REMOVE claim_run, claim_cause, claim_expires_at, attempt, pending"
         old = self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
         if old is not None:
             return bool(old.get("pending", False))
@@ -186,7 +187,7 @@ class Ledger:
         self._update(
             claim.bucket,
             claim.key,
-            "REMOVE claim_run, claim_request, claim_expires_at",
+            "REMOVE claim_run, claim_cause, claim_expires_at",
             "claim_run = :run",
             {":run": claim.run},
         )

@@ -95,10 +95,10 @@ class Loader:
         return plan_hash(self.plan)
 
 
-def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) -> Outcome:
+def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log, cause: str) -> Outcome:
     """Load the current version of a key, and again for as long as events come in meanwhile and there is time.
 
-    Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
+    ``cause`` tells the event that brought this about, the same whenever it is delivered. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
     """
     log = log.bind(bucket=bucket, key=key)
     if not loader.takes(key):
@@ -107,7 +107,7 @@ def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) ->
         )
         return "ignored"
     while True:
-        outcome, again = _load_once(loader, bucket, key, budget, log)
+        outcome, again = _load_once(loader, bucket, key, budget, log, cause)
         if not again:
             return outcome
         if budget.left < FINISH_SECONDS:
@@ -115,7 +115,9 @@ def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) ->
             return "unfinished"
 
 
-def _load_once(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) -> tuple[Outcome, bool]:
+def _load_once(
+    loader: Loader, bucket: str, key: str, budget: Budget, log: Log, cause: str
+) -> tuple[Outcome, bool]:
     found = find_current(loader.s3, bucket, key)
     if found is None:
         log.info("object is gone", outcome="gone")
@@ -124,7 +126,7 @@ def _load_once(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) 
         log.info("version is applied already", outcome="duplicate", version=found.version)
         return "duplicate", False
     run_id = new_run_id(budget.clock())
-    claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end, _request(log))
+    claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end, cause)
     if claim is None:
         log.info("another worker has the key and will look again", outcome="pending", version=found.version)
         return "pending", False
@@ -178,7 +180,7 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         version=found.version,
         started_at=format_time(budget.clock()),
         attempt=claim.attempt,
-        request_id=_request(log) or None,
+        request_id=str(log.bound.get("request_id", "")) or None,
         plan=loader.plan_hash,
         ends_by=format_time(budget.claim_end),
     )
@@ -203,11 +205,6 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         resent=report.resent,
     )
     return run
-
-
-def _request(log: Log) -> str:
-    """Give the id of the call that all this is done for; empty where there is none."""
-    return str(log.bound.get("request_id", ""))
 
 
 def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> tuple[Report, str | None]:
