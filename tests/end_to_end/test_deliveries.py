@@ -115,6 +115,26 @@ def test_of_versions_dropped_in_a_row_the_last_stands(world: World, orders: Orde
     assert world.item("orders", id="O-4000") == {"id": "O-4000", "amount": 5, "note": "v5"}
 
 
+@pytest.mark.parametrize(("feed", "attempts"), [("doomed-direct", 3), ("doomed-queue", 5)])
+def test_a_file_that_can_not_be_loaded_is_tried_a_few_times_and_its_event_is_kept(
+    world: World, feed: str, attempts: int
+) -> None:
+    names, sqs = world.running.names.feed(feed), world.client("sqs")
+    if feed == "doomed-queue":  # a message that failed is seen again after this, and not after minutes
+        queue = sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    landed = world.land(feed, "a file.csv", b"id\na\n")
+    dead_letters = sqs.get_queue_url(QueueName=names.dead_letters)["QueueUrl"]
+    deadline = time.monotonic() + 60
+    while not (kept := sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages")):
+        assert time.monotonic() < deadline
+    assert urllib.parse.quote_plus(landed.key, safe="/") in kept[0]["Body"]
+    runs = list_runs(world.running.ledger, feed)
+    assert {run.status for run in runs} == {"failed"}
+    assert "There is no table there-is-no-such-table" in str(runs[0].reason)
+    assert runs[0].attempt <= attempts
+
+
 def test_a_file_outside_the_feeds_is_left_alone(world: World, orders: Orders) -> None:
     bucket = world.running.names.landing_bucket
     for key in ("incoming/orders/data.json", "elsewhere/data.csv"):
