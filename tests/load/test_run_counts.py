@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from penstock.errors import ContractError
+
 SIZE = {"name": "size", "type": "integer", "constraints": {"minimum": 1}}
 
 
@@ -208,3 +210,14 @@ def test_a_row_whose_items_share_a_key_repeats_it(load: Any) -> None:
     loaded = load(["a", "b"], data, load={"items": items})
     assert counts(loaded) == {"read": 2, "loaded": 2}
     assert loaded.report.items.put == 3
+
+
+def test_a_contract_of_more_fields_than_memory_is_kept_for_is_refused(load: Any) -> None:
+    with pytest.raises(ContractError, match="1001 fields, and 1000 are the most"):
+        load([f"f{number}" for number in range(1_001)], "", load={"partition_key": "f0"})
+
+
+def test_thousands_of_undeclared_columns_are_read_over(load: Any) -> None:
+    header, row = ",".join(f"c{n}" for n in range(4_999)), ",1" * 4_999
+    loaded = load(["id"], f"id,{header}\na{row}\n{',' * 4_999}\n", schema={"fieldsMatch": "subset"})
+    assert counts(loaded) == {"read": 2, "loaded": 1, "blank": 1}

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FIELDS = [
+FIELDS: list[dict[str, Any]] = [
     {"name": "id", "type": "string"},
     {"name": "n", "type": "integer", "constraints": {"minimum": -5, "enum": ["-7", "-5", "0", "1", "2", "7"]}},
     {"name": "p", "type": "number", "decimal": [18, 2], "constraints": {"required": True}},

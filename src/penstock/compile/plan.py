@@ -16,6 +16,7 @@ from penstock.compile.rows import (
 from penstock.compile.table import design_table, read_dialect, read_quality
 from penstock.contract.check import effective_on_duplicate
 from penstock.contract.model import Contract
+from penstock.errors import ContractError
 from penstock.plan.codec import PLAN_VERSION
 from penstock.plan.model import Field, Plan, Statements
 
@@ -23,11 +24,16 @@ STEPS = (read_cells, read_values, filter_rows, derive_values, check_rules)
 """What happens to a row, in order; then its items are built."""
 
 
+MOST_FIELDS = 1_000
+"""DuckDB judges 2,048 rows at a time, in several layers at some 16 bytes a cell each."""
+
+
 def compile_contract(contract: Contract) -> Plan:
     """Compile a contract into the plan that every engine executes.
 
     Raises :class:`~penstock.errors.ContractError` for what only typing an expression or a key can show.
     """
+    _refuse_too_wide(contract)
     row = RowSql(contract=contract, cells=Layers(_raw(contract)), judged=Layers("SELECT * FROM decided"))
     for step in STEPS:
         step(row)
@@ -53,6 +59,16 @@ def compile_contract(contract: Contract) -> Plan:
         on_duplicate=effective_on_duplicate(contract),
         quality=read_quality(contract.quality),
     )
+
+
+def _refuse_too_wide(contract: Contract) -> None:
+    count = len(contract.schema_.fields)
+    if count > MOST_FIELDS:
+        raise ContractError(
+            [
+                f"schema.fields: {count} fields, and {MOST_FIELDS} are the most that are judged within bounded memory"
+            ]
+        )
 
 
 def _raw(contract: Contract) -> str:

@@ -12,6 +12,9 @@ from penstock import verdicts
 from penstock.errors import DataError
 from penstock.plan.model import Plan
 
+MOST_COLUMNS = 5_000
+"""Columns that a file can have. DuckDB reads 2,048 rows at a time, at some 100 bytes a cell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -37,8 +40,14 @@ def bind_header(plan: Plan, labels: Sequence[str]) -> Binding:
         raise DataError(
             verdicts.BLANK_HEADER, "the header is an empty line: the first line must name the columns"
         )
+    if len(labels) > MOST_COLUMNS:
+        raise DataError(
+            verdicts.EXTRA_LABEL,
+            f"the header has {len(labels)} columns, and {MOST_COLUMNS} are the most that memory is kept for",
+        )
     names = [_fold(plan, field.name) for field in plan.fields]
     found = [_fold(plan, label) for label in labels]
+    _refuse_strangers(plan, names, found)
     _refuse_unusable(labels, found)
     if plan.fields_match == "exact":
         return _bind_exactly(plan, labels, names, found)
@@ -64,6 +73,21 @@ def _fold(plan: Plan, label: str) -> str:
 def _list(labels: Sequence[str]) -> str:
     shown = ", ".join(f'"{label[:80]}"' for label in labels[:5])
     return shown if len(labels) <= 5 else f"{shown} and {len(labels) - 5} more"
+
+
+def _refuse_strangers(plan: Plan, names: Sequence[str], found: Sequence[str]) -> None:
+    """Refuse a header without a single name of the contract, and don't quote it: it may well be the first row."""
+    if all(found) and set(names).isdisjoint(found):
+        codes = {
+            "exact": verdicts.INCORRECT_LABEL,
+            "equal": verdicts.EXTRA_LABEL,
+            "superset": verdicts.EXTRA_LABEL,
+        }
+        raise DataError(
+            codes.get(plan.fields_match, verdicts.MISSING_LABEL),
+            "the header has none of the contract's fields: does the file have a header, and is the delimiter right? "
+            "A file without one needs `dialect: {header: false}`",
+        )
 
 
 def _refuse_unusable(labels: Sequence[str], found: Sequence[str]) -> None:
@@ -100,8 +124,6 @@ def _bind_exactly(plan: Plan, labels: Sequence[str], names: Sequence[str], found
 def _refuse_missing(plan: Plan, missing: Sequence[str]) -> None:
     """A missing field refuses the file, except where ``fieldsMatch`` lets it be absent and it is not required."""
     if plan.fields_match in ("superset", "partial"):
-        if len(missing) == len(plan.fields):
-            raise DataError(verdicts.MISSING_LABEL, "the header has none of the contract's fields")
         required = {field.name for field in plan.fields if field.required}
         missing = [name for name in missing if name in required]
     if missing:

@@ -17,12 +17,14 @@ def raw_sql(
     ``lines`` are the breaks of :meth:`Batch.lines`, or None where no expression uses the line.
     """
     names = [f"f{i}" if i is not None else f"undeclared{c}" for c, i in enumerate(binding.columns)]
-    fields = [f"f{i}" if i in binding.columns else f"NULL::VARCHAR AS f{i}" for i in range(len(plan.fields))]
+    there = set(binding.columns)
+    fields = [f"f{i}" if i in there else f"NULL::VARCHAR AS f{i}" for i in range(len(plan.fields))]
     blank = " AND ".join(f"{name} = ''" for name in names)
     line = "" if lines is None else ", source_line"
     numbered = (
-        f"SELECT row_number() OVER () - 1 AS n, {blank} AS blank, {', '.join(fields)} "
-        f"FROM read_csv({_text(str(path))}, {_options(plan, batch, names)})"
+        # Inside out, so that columns that only tell whether the row is blank go no further.
+        f"SELECT row_number() OVER () - 1 AS n, * FROM (SELECT {blank} AS blank, {', '.join(fields)} "
+        f"FROM read_csv({_text(str(path))}, {_options(plan, batch, names)}))"
     )
     if lines is None:
         return numbered
