@@ -345,3 +345,31 @@ def test_what_an_item_sets_matters_only_where_the_row_has_that_item(load: Any) -
         load={"items": [large, {"name": "any", "partition_key": "id", "when": "size < 5"}]},
     )
     assert [item.get("less") for item in loaded.items] == [{"N": "5"}, None]
+
+
+def test_a_cell_that_prepare_fails_at_has_that_one_error(load: Any) -> None:
+    prepare = {"size": "cast(cast(size as integer) as varchar)"}
+    required = SIZE | {"constraints": {"required": True}}
+    loaded = load(
+        ["id", required],
+        "id,size\na,x\nc,5\n",
+        transform={"prepare": prepare},
+        load={"partition_key": {"name": "pk", "value": "{id}#{size}"}},
+    )
+    assert loaded.codes == {2: [("expression-error", "size")]}
+
+
+def test_a_time_that_is_too_fine_for_expressions_is_told_as_one(load: Any) -> None:
+    fields = ["id", {"name": "at", "type": "datetime"}]
+    loaded = load(fields, "id,at\na,2024-01-01T00:00:00.1234567\n", load={"partition_key": "id", "ttl": "at"})
+    assert loaded.codes == {2: [("expression-error", "at")]}
+    assert "microsecond" in loaded.rejects[0].errors[0].message
+
+
+def test_a_date_in_a_key_joined_by_what_every_date_holds_is_refused(load: Any) -> None:
+    fields = ["id", {"name": "day", "type": "date"}]
+    value = {"name": "pk", "value": "{day}-{id}"}
+    with pytest.raises(ContractError, match="every date holds"):
+        load(fields, "", load={"partition_key": value})
+    loaded = load(fields, "id,day\na,2024-01-02\n", load={"partition_key": value | {"allow_separator": True}})
+    assert loaded.items[0]["pk"] == {"S": "2024-01-02-a"}

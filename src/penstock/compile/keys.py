@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -131,6 +131,7 @@ def _part_problems(
         possible = [end for end in ends if attribute.type != "N" or end in _IN_NUMBERS]
         if possible and not key.allow_separator:
             text = _part_sql(part, attributes)
+            _refuse_certain(path, part.name, attribute, possible)
             problems.append(
                 (
                     f"the key {key.name} has a part {part.name} that holds the template's separator",
@@ -138,6 +139,18 @@ def _part_problems(
                 )
             )
     return problems
+
+
+def _refuse_certain(path: str, name: str, attribute: Attribute, ends: Sequence[str]) -> None:
+    """A date with a hyphen behind it would make every row a key-error."""
+    certain = {"DATE": ("date", "-"), "TIME": ("time", ":"), "TIMESTAMP": ("datetime", "-:T")}
+    kind, held = certain.get(attribute.sql_type, ("", ""))
+    for end in ends:
+        if end in held:
+            advice = "choose another separator, or set `allow_separator: true`"
+            raise ContractError(
+                [f"{path}.value: {name} is a {kind}, and every {kind} holds {end!r}: {advice}"]
+            )
 
 
 def _ends_of_parts(path: str, parts: tuple[Text | Placeholder, ...]) -> tuple[str, ...]:

@@ -178,6 +178,11 @@ def _value(i: int, compiled: FieldSql) -> str:
     return f"CASE WHEN NOT u{i} THEN {compiled.value} END" if compiled.fits else str(compiled.value)
 
 
+def _prepared(contract: Contract, i: int, f: FieldModel) -> list[str]:
+    """Give the condition that the cell is not one that ``prepare`` failed at, which is an error of its own."""
+    return [f"q{i} IS NOT NULL"] if f.name in contract.transform.prepare else []
+
+
 def _judge_cell(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     of_field = [f.name]
     kind = f.type if f.format == "default" else f"{f.type} of the format {f.format}"
@@ -187,7 +192,7 @@ def _judge_cell(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     if f.constraints.required:
         row.faults.cell(
             Check(verdicts.CONSTRAINT_ERROR, f.name, "the cell is missing, and the field is required"),
-            f"p{i} IS NULL",
+            all_of([f"p{i} IS NULL", *_prepared(row.contract, i, f)]),
             of_field,
         )
     for check in compiled.checks:
@@ -203,7 +208,7 @@ def _know_field(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     if compiled.value is not None:
         row.scope[f.name] = Column(f.name, f"x{i}", compiled.sql_type)
     row.reads[f.name] = frozenset([f.name])
-    typed = f"ok{i} IS NOT FALSE"
+    typed = " AND ".join([f"ok{i} IS NOT FALSE", *_prepared(contract, i, f)])
     row.sound[f.name] = f"{typed} AND u{i} IS NOT TRUE" if compiled.fits else typed
     if compiled.fits:
         row.may_not_fit.add(f.name)
@@ -225,7 +230,9 @@ def refuse_unfit(row: RowSql, names: frozenset[str], *, cells: bool) -> None:
     for i, f in enumerate(row.contract.schema_.fields):
         if f.name in names & row.may_not_fit:
             message = (
-                "the number has more digits than its decimal type in expressions: set `decimal` on the field"
+                "the time is finer than a microsecond, which expressions don't hold"
+                if f.type in {"time", "datetime"}
+                else "the number has more digits than its decimal type in expressions: set `decimal` on the field"
             )
             check = Check(verdicts.EXPRESSION_ERROR, f.name, message)
             if cells:
