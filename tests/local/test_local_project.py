@@ -80,10 +80,10 @@ def test_a_function_that_cannot_run_is_told_with_its_log(project: Path) -> None:
     running = up(project)
     feed = running.feeds[0]
     running.connection.client("lambda").update_function_configuration(
-        FunctionName=running.names.feed(feed.name).function, Handler="penstock.aws.nothing.handle"
+        FunctionName=running.names.feed(feed.name).function, Environment={"Variables": {}}
     )
     landed = drop(running, feed, project / "letters.csv")
-    with pytest.raises(ServiceError, match=r"No run began within 6 seconds(.|\n)*nothing"):
+    with pytest.raises(ServiceError, match=r"No run began within 6 seconds(.|\n)*PENSTOCK_FEED is not set"):
         follow_run(running, landed, patience=6)
 
 
