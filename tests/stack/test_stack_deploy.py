@@ -13,6 +13,7 @@ from stack_samples import feed, index, write_project
 
 from penstock.errors import ServiceError, UsageError
 from penstock.local.install import cache_folder
+from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.changes import ChangeLine
 from penstock.stack.connect import Connection
@@ -185,6 +186,24 @@ def test_a_destroy_keeps_the_data_and_a_deploy_adopts_it(desk: Desk) -> None:
     )
     assert again is not None
     assert again.changes == ()
+
+
+@pytest.mark.parametrize("meanwhile", ["another trigger", "a destroy"])
+def test_a_file_that_nobody_heard_of_is_loaded_by_the_next_deploy(desk: Desk, meanwhile: str) -> None:
+    desk.deploy(feed("orders"))
+    if meanwhile == "a destroy":
+        desk.destroy()
+    else:  # the message is in the queue that goes
+        calls = desk.connection.client("lambda")
+        (mapping,) = calls.list_event_source_mappings(FunctionName="shop_orders")["EventSourceMappings"]
+        calls.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    body = b"order_id,customer_id,quantity,status,expires\no1,c1,2,NEW,5\n"
+    bucket = desk.names.landing_bucket
+    desk.connection.client("s3").put_object(Bucket=bucket, Key="incoming/orders/1.csv", Body=body)
+    desk.deploy(feed("orders", trigger="direct"))
+    key = {"customer_id": {"S": "c1"}, "order_id": {"S": "o1"}}
+    found = desk.connection.client("dynamodb").get_item
+    assert wait_until(lambda: "Item" in found(TableName="orders-items", Key=key), 30, 0.2)
 
 
 def test_a_destroy_with_data_leaves_nothing_of_the_project_and_all_that_is_not_its_own(desk: Desk) -> None:

@@ -2,25 +2,29 @@
 
 The order: the foundation, then the function's package into its bucket, then the feeds side by side, then the landing
 bucket with its notifications, then the stacks of feeds that are no more are deleted (their tables are kept).
+
+A queue that goes takes its messages along, and while a feed changes from one trigger to the other, or is not deployed,
+nobody hears of a file that lands. Such a feed is called at the end as its schedule would call it, to look for them.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from penstock.compile.plan import compile_contract
 from penstock.contract.project import read_project
 from penstock.errors import PenstockError
 from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.emulate import finish_emulated
+from penstock.stack.feed_resources import SCHEDULED_EVENT
 from penstock.stack.follow import OnEvent, StackEvent, follow
 from penstock.stack.names import Names
 from penstock.stack.package import Progress
@@ -38,6 +42,14 @@ from penstock.stack.template import TIERS
 
 Confirm = Callable[[tuple[ChangeLine, ...]], bool]
 """Shows the changes to a person, or not, and tells whether to go on."""
+
+_MISSES_EVENTS: Final = {
+    ("remove", "AWS::SQS::QueuePolicy"),
+    ("remove", "AWS::Lambda::Permission"),
+    ("adopt", "AWS::DynamoDB::Table"),
+    ("adopt", "AWS::Logs::LogGroup"),
+}
+"""Changes of a feed's stack that tell of another trigger than before, and of an earlier deploy that was destroyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ def deploy(
     resource and the reason, where a stack fails: what was deployed before it stays, and a second deploy goes on.
     """
     project = read_project(folder)
-    plans = {contract.name: compile_contract(contract) for contract in project.feeds}
+    plans = compile_feeds(project)
     one_at_a_time = serialize(on_event)
     prepared = prepare_deploy(
         project,
@@ -111,8 +123,23 @@ def execute_deploy(
         lambda state: delete_stack(connection, state, prepared.target.poll_seconds, on_event),
         prepared.obsolete,
     )
+    _look_for_missed(connection, prepared, progress)
     if prepared.target.emulated:
         finish_emulated(connection, [stack.template for stack in prepared.stacks])
+
+
+def _look_for_missed(connection: Connection, prepared: PreparedDeploy, progress: Progress) -> None:
+    """Have the feeds that may have missed events compare what landed with what was loaded."""
+    for stack in prepared.stacks:
+        feed, lines = stack.template.feed, () if stack.change_set is None else stack.change_set.lines
+        if feed is not None and any((line.action, line.kind) in _MISSES_EVENTS for line in lines):
+            progress(f"Calling {feed} to look for files that it was not told of")
+            with explained(f"call the function of {feed} (lambda:InvokeFunction)"):
+                connection.client("lambda").invoke(
+                    FunctionName=prepared.names.feed(feed).function,
+                    InvocationType="Event",
+                    Payload=json.dumps(SCHEDULED_EVENT),
+                )
 
 
 def _execute_stack(connection: Connection, stack: PreparedStack, target: Target, on_event: OnEvent) -> None:
