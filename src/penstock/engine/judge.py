@@ -22,6 +22,7 @@ from penstock.plan.model import Codec, ItemPlan, Plan
 
 GOOD = "errors IS NULL AND NOT filtered"
 TOO_LARGE = Reason(verdicts.ITEM_ERROR, None, "the item is larger than the 400 KB that DynamoDB takes")
+_ROWS = 2_048
 REPEATED = Reason(verdicts.PRIMARY_KEY, None, "an earlier row of the file has this key")
 REPEATED_ITEM = Reason(
     verdicts.PRIMARY_KEY, None, "an earlier row of the file, or another item of this row, has one of its keys"
@@ -88,6 +89,10 @@ class Judge:
         writes, superseded = self._writes(first_row, reasons, decision)
         self._count_verdicts_of(reasons)
         self.tally.superseded += superseded
+        # The next batch makes them anew, and both would be in memory at once.
+        self.database.execute("DROP TABLE judged")
+        self.database.execute("DROP VIEW decided")
+        self.database.execute("DROP TABLE cells")
         return Resolved(writes, tuple(self._merge(batch, reasons)))
 
     def _count_records(self, batch: Batch) -> None:
@@ -215,11 +220,11 @@ class Judge:
         good: set[int] = set()
         lost = self._losers(first_row) if decision.losers else set()
         for k in range(len(self.plan.items)):
-            found: list[tuple[Any, ...]] = self.database.execute(
+            result = self.database.execute(
                 f"SELECT n + ?, deleted, partition{k}, key{k}, body{k} FROM judged WHERE {GOOD} AND has{k}",
                 [first_row],
-            ).fetchall()
-            for row, deleted, partition, key, body in found:
+            )
+            for row, deleted, partition, key, body in _fetch(result):
                 if reasons and row - first_row in reasons:
                     continue
                 good.add(row)
@@ -255,6 +260,12 @@ class Judge:
 
     def _one(self, sql: str) -> Any:
         return self._row(sql)[0]
+
+
+def _fetch(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of a result in pieces, so that they are not all there twice."""
+    while found := result.fetchmany(_ROWS):
+        yield from found
 
 
 def key_sql(item: ItemPlan) -> str:

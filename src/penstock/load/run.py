@@ -162,6 +162,7 @@ def _load(
             found = tuple(sorted((*found, *refused.values()), key=lambda reject: reject.offset))
         rejects.write(found)
         row += batch.rows
+        del batch, resolved, found, refused  # the next batch is not made while this one is still in memory
 
 
 def _write(
