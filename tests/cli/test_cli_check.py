@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from command_line import CLEAN, DIRTY, DIRTY_COUNTS, HEADER, contract, invoke, write
+import pytest
+from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, contract, invoke, write
 
 
 def test_a_contract_alone_is_summed_up_in_a_line(tmp_path: Path) -> None:
@@ -72,3 +73,12 @@ def test_json_holds_the_verdict_whole(tmp_path: Path) -> None:
     assert [reject["line"] for reject in file["first_rejects"]] == [3, 6, 8]
     assert file["sample_item"]["customer"] == {"S": "bob, jr"}
     assert {"code": "missing-cell", "field": None, "count": 1} in file["errors_by_field"]
+
+
+@pytest.mark.parametrize("command", ["check", "explain", "run"])
+def test_an_expression_that_can_not_be_used_is_told_with_its_line(tmp_path: Path, command: str) -> None:
+    path = contract(tmp_path, text=CONTRACT.replace("quantity * price", "read_text(customer)"))
+    files = [write(tmp_path / "o.csv", CLEAN), "--output", tmp_path / "out"] if command == "run" else []
+    done = invoke(command, path, *files)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"{path}:14: transform.set.total: the function `read_text` can't be used")

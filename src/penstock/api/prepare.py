@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.compile.plan import compile_contract
+from penstock.contract.locate import located
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
 from penstock.errors import UsageError
@@ -68,8 +69,11 @@ def prepare(
     if chunk_size is not None and chunk_size < 1:
         raise UsageError("A chunk has at least one byte.")
     if isinstance(contract, str | os.PathLike):
-        contract = load_contract(contract)
-    plan = compile_contract(contract)
+        path, contract = Path(contract), load_contract(contract)
+        with located(path):
+            plan = compile_contract(contract)
+    else:
+        plan = compile_contract(contract)
     sources = tuple(FileSource(path) for path in files)
     _refuse_same_names(sources)
     return Call(plan, sources, chunk_size or CHUNK_BYTES, progress)

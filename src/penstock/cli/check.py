@@ -39,9 +39,11 @@ def command(
     import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
     from penstock.compile.explain import find_sensitive  # noqa: PLC0415 -- as above
     from penstock.compile.plan import compile_contract  # noqa: PLC0415 -- as above
+    from penstock.contract.locate import located  # noqa: PLC0415 -- as above
 
     read = penstock.load_contract(contract)
-    table = compile_contract(read).table
+    with located(contract):
+        table = compile_contract(read).table
     with Meter() as meter:
         verdicts = penstock.check(read, files or [], chunk_size=chunk_size, progress=meter)
     sensitive = find_sensitive(read)

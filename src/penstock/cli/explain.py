@@ -19,11 +19,16 @@ def command(contract: ContractPath, json: Json = False) -> int:
     import penstock  # noqa: PLC0415 -- the compiler takes time to import, and `--help` does not need it
     from penstock.compile.explain import explain_contract  # noqa: PLC0415 -- as above
     from penstock.compile.plan import compile_contract  # noqa: PLC0415 -- as above
+    from penstock.contract.locate import located  # noqa: PLC0415 -- as above
 
     read = penstock.load_contract(contract)
     if json:
-        give_json(asdict(compile_contract(read)))
+        with located(contract):
+            plan = compile_contract(read)
+        give_json(asdict(plan))
         return 0
-    for line in explain_contract(read).splitlines():
+    with located(contract):
+        explained = explain_contract(read)
+    for line in explained.splitlines():
         say(visible(line), "bold" if line and not line.startswith(" ") else None)
     return 0

@@ -106,6 +106,7 @@ def _depth(tree: exp.Expr) -> int:
 def _explain(error: ParseError) -> str:
     found = error.errors[0] if error.errors else {}
     place = f" near `{found['highlight']}`" if found.get("highlight") else ""
-    return (
-        f"the expression can't be read{place}: {found.get('description') or 'it is not one SQL expression'}"
-    )
+    reason = found.get("description") or "it is not one SQL expression"
+    if "<class" in reason:  # the parser's own word for an operator that stands without its operand
+        reason = "something is missing before or after it"
+    return f"the expression can't be read{place}: {reason}"

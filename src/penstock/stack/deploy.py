@@ -28,6 +28,7 @@ from penstock.stack.feed_resources import SCHEDULED_EVENT
 from penstock.stack.follow import OnEvent, StackEvent, follow
 from penstock.stack.names import Names
 from penstock.stack.package import Progress
+from penstock.stack.plans import compile_feeds
 from penstock.stack.prepare import (
     PreparedDeploy,
     PreparedStack,

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Final
 
-from penstock.compile.plan import compile_contract
 from penstock.contract.project import read_project
 from penstock.errors import UsageError
 from penstock.stack.names import Names
+from penstock.stack.plans import compile_feeds
 from penstock.stack.prepare import package_code
 from penstock.stack.target import Target, aws_target
 from penstock.stack.template import StackOptions, build_templates
@@ -33,7 +33,7 @@ def synth(
     project names a region.
     """
     project = read_project(folder)
-    plans = {contract.name: compile_contract(contract) for contract in project.feeds}
+    plans = compile_feeds(project)
     region = region or project.region
     if region is None:
         raise UsageError("The templates name their region: say which, or write `region` into penstock.yaml.")
