@@ -55,6 +55,21 @@ def test_with_several_files_the_worst_decides() -> None:
     assert exit_code(["done", "failed", "rejected"]) == 3
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_an_output_to_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "penstock", "explain", str(contract(tmp_path))],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == "Error: The output: No space left on device. Mend that, and do it again.\n"
+
+
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
     described, file = contract(tmp_path), write(tmp_path / "o.csv", CLEAN)
     reader, writer = os.pipe()

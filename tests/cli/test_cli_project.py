@@ -113,6 +113,29 @@ def test_templates_are_written_and_their_paths_printed(tmp_path: Path) -> None:
     assert "--account" in done.stderr
 
 
+def test_a_project_tells_the_problems_of_all_its_contracts_with_their_files(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    wrong = CONTRACT.replace("quantity * price", "read_text(customer)")
+    write(folder / "contracts" / "orders.yaml", wrong)
+    write(folder / "contracts" / "other.yaml", wrong.replace("orders", "other"))
+    done = invoke("synth", "--project", folder, "--region", "eu-central-1")
+    assert done.exit_code == 2
+    told = done.stderr.splitlines()
+    assert [line.split(": ")[0].rpartition("/")[2] for line in told] == ["orders.yaml:14", "other.yaml:14"]
+
+
+@pytest.mark.parametrize("account", ["12", "1234-5678-9012", "twelve"])
+def test_an_account_that_is_no_number_of_twelve_digits_is_a_wrong_call(tmp_path: Path, account: str) -> None:
+    done = invoke("synth", "--project", make_project(tmp_path), "--account", account)
+    assert done.exit_code == 2
+    assert "twelve digits" in done.stderr
+
+
+def test_it_is_said_when_a_command_goes_to_aws_because_nothing_runs_here(tmp_path: Path) -> None:
+    done = invoke("runs", "--project", make_project(tmp_path), **NOWHERE)
+    assert "`penstock up` starts it" in done.stderr
+
+
 @pytest.mark.aws
 def test_up_says_where_things_are(project: Path) -> None:
     done = invoke("up", "--project", project)

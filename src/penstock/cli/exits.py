@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -35,6 +36,11 @@ MEANINGS: Final = {
 
 _OF_STATUS: Final = {"done": DONE, "rejected": CONTRACT_BROKEN, "failed": SERVICE_FAILED}
 
+_SURROUNDINGS: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}
+)
+"""What goes wrong with files and is no defect: rights, and disks that are full or broken."""
+
 P = ParamSpec("P")
 
 
@@ -60,6 +66,13 @@ def ending(command: Callable[P, int]) -> Callable[P, None]:
             tell(f"Error: {error}")
         except BrokenPipeError:
             code = PIPE_CLOSED
+            _be_quiet()
+        except OSError as error:
+            if error.errno not in _SURROUNDINGS:
+                raise
+            code = SERVICE_FAILED
+            place = "The output" if error.filename is None else error.filename
+            tell(f"Error: {place}: {error.strerror}. Mend that, and do it again.")
             _be_quiet()
         raise typer.Exit(code)
 

@@ -49,13 +49,16 @@ def find_place(named: Path | None, local: bool | None, region: str | None, profi
     folder = project_folder(named)
     if local and (region or profile):
         raise UsageError("The embedded AWS has no regions and profiles: leave out --region and --profile.")
-    if local is None:
-        local = not (region or profile) and status(folder).running
+    unsaid = local is None and not (region or profile)
+    if unsaid:
+        local = status(folder).running
     project = read_project(folder)
     if local:
         running = find_running(folder)
         tell(f"On the embedded AWS at {running.server.endpoint} (--aws for the project in AWS)")
         return Place(project, running.connection, running.names, running)
+    if unsaid:
+        tell("The project's embedded AWS does not run (`penstock up` starts it): this is about AWS itself")
     connection = connect(project, region, profile)
     names = Names(project.name, connection.account(), connection.region)
     tell(f"In AWS, account {names.account}, {names.region}")

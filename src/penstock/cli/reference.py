@@ -25,7 +25,8 @@ _INTRODUCTION = """\
 Results go to standard output, messages and questions to standard error. On a terminal a bar shows the progress of
 anything that takes longer than a second; in a pipe there are plain lines and no escape codes. Colours are left out
 where `NO_COLOR` is set. With `--json` a command prints JSON, and nothing else, on standard output. No message holds the
-value of a cell; `check` shows one item, and `rejects` what was rejected, both without sensitive fields.
+value of a cell; `check` shows one item, and `rejects` what was rejected, both without sensitive fields. `rejects --csv`
+and `rejects --json` leave nothing out.
 
 ## Exit codes
 """

@@ -34,7 +34,8 @@ def command(
 ) -> int:
     """Print what a run rejected, with the reasons.
 
-    Each record is shown with its line, its errors, and what it holds.
+    Each record is shown with its line and its errors, and with what it holds
+    unless its feed has sensitive fields; --csv and --json always have that.
 
     With --csv they go to a file with the columns line, offset, codes, reasons and
     raw. It is safe to open in a spreadsheet: a cell that begins with = + - @ or a

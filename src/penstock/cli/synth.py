@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from penstock.cli.options import Json, ProjectFolder
 from penstock.cli.output import give_json, say, tell, visible
-from penstock.errors import ServiceError
+from penstock.errors import ServiceError, UsageError
 
 EXAMPLE = "penstock synth --output templates --region eu-central-1"
 
@@ -41,6 +42,8 @@ def command(
     from penstock.cli.place import project_folder  # noqa: PLC0415 -- `--help` does not need it
     from penstock.stack.synth import ACCOUNT, synth  # noqa: PLC0415 -- as above
 
+    if account is not None and not re.fullmatch("[0-9]{12}", account):
+        raise UsageError("--account: the number of an AWS account has twelve digits.")
     folder = project_folder(project)
     templates = synth(folder, account=account or ACCOUNT, region=region)
     place = output or folder / ".penstock" / "templates"

@@ -104,7 +104,10 @@ def find_project(start: Path) -> Path:
     for candidate in (folder, *folder.parents):
         if (candidate / PROJECT_FILE).is_file():
             return candidate
-    raise UsageError(f"{start}: no {PROJECT_FILE} here or in a folder above; run this in a project's folder")
+    raise UsageError(
+        f"{start}: no {PROJECT_FILE} here or in a folder above; run this in a project's folder, or make this one a project: "
+        f"printf 'penstock: 1\\nname: shop\\n' > {PROJECT_FILE}"
+    )
 
 
 def read_project(folder: Path) -> Project:

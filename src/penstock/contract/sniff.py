@@ -92,7 +92,9 @@ def _decode(sample: Path, data: bytes, *, whole: bool) -> tuple[str, str, list[s
     if data.startswith(_OTHER_MARKS):
         raise UsageError(f"{sample}: is UTF-16, which is not a superset of ASCII; convert it to UTF-8")
     if b"\0" in data:
-        raise UsageError(f"{sample}: is not text, it holds NUL bytes")
+        raise UsageError(
+            f"{sample}: is not text, it holds NUL bytes; save a spreadsheet as CSV, and UTF-16 as UTF-8"
+        )
     try:
         return data.removeprefix(_UTF8_MARK).decode(), "utf-8", []
     except UnicodeDecodeError as error:
