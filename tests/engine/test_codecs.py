@@ -121,6 +121,17 @@ def test_json_that_is_nested_beyond_reading_is_refused_and_does_no_harm(levels: 
     assert CODECS["array"]("[" * levels + "]" * levels, {"attribute": "S"}) is None
 
 
+@pytest.mark.parametrize("frames", [0, 200])
+def test_how_deep_json_is_read_does_not_hang_on_the_stack(frames: int) -> None:
+    def decide(levels: int, frames: int) -> bool:
+        if frames:
+            return decide(levels, frames - 1)
+        return CODECS["array"]("[" * levels + "1" + "]" * levels, {"attribute": "S"}) is not None
+
+    assert decide(200, frames)
+    assert not decide(201, frames)
+
+
 GEOMETRIES = [
     {"type": "Point", "coordinates": [1, 2, 3]},
     {"type": "MultiPoint", "coordinates": []},

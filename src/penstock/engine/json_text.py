@@ -10,6 +10,8 @@ from penstock.engine.canonical import number_text
 
 MAX_DEPTH: Final = 32
 """Levels of nesting that a DynamoDB attribute can have."""
+MAX_READ_DEPTH: Final = 200
+"""Levels of nesting that are read at all, so that it does not hang on how deep Python's stack is already."""
 
 
 class JsonNumber(str):
@@ -51,17 +53,24 @@ def _unique_members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return members
 
 
-def canonical_json(value: Json) -> str:
-    """Write JSON without white space, members by name, and numbers in canonical form where DynamoDB can hold them."""
+def canonical_json(value: Json, depth: int = 0) -> str:
+    """Write JSON without white space, members by name, and numbers in canonical form where DynamoDB can hold them.
+
+    Raises ValueError where it is nested beyond :data:`MAX_READ_DEPTH`.
+    """
+    if depth > MAX_READ_DEPTH:
+        raise ValueError("nested too deeply")
     if isinstance(value, JsonNumber):
         return number_text(value) or str(value)
     if isinstance(value, Mapping):
-        members = (f"{_quoted(name)}:{canonical_json(member)}" for name, member in sorted(value.items()))
+        members = (
+            f"{_quoted(name)}:{canonical_json(member, depth + 1)}" for name, member in sorted(value.items())
+        )
         return "{" + ",".join(members) + "}"
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, Sequence):
-        return "[" + ",".join(map(canonical_json, value)) + "]"
+        return "[" + ",".join(canonical_json(member, depth + 1) for member in value) + "]"
     return json.dumps(value)
 
 
