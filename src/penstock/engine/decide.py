@@ -70,11 +70,13 @@ def decide(database: duckdb.DuckDBPyConnection, plan: Plan, tally: Tally) -> Dec
         "CREATE OR REPLACE TEMP TABLE rivals AS SELECT row, item, key FROM keys SEMI JOIN "
         "(SELECT key FROM keys GROUP BY key HAVING count(*) > 1) AS shared USING (key)"
     )
+    database.execute("DROP TABLE keys")
     direction = "DESC" if plan.on_duplicate == "last" else "ASC"
     database.execute(
         "CREATE OR REPLACE TEMP TABLE losers AS SELECT row, item FROM (SELECT row, item, row_number() OVER "
         f"(PARTITION BY key ORDER BY row {direction}, item {direction}) AS place FROM rivals) WHERE place > 1"
     )
+    database.execute("DROP TABLE rivals")
     database.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT DISTINCT row FROM losers")
     losers = _count(database, "losers")
     if plan.on_duplicate != "reject":
