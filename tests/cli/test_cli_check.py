@@ -82,3 +82,19 @@ def test_an_expression_that_can_not_be_used_is_told_with_its_line(tmp_path: Path
     done = invoke(command, path, *files)
     assert done.exit_code == 2
     assert done.stderr.startswith(f"{path}:14: transform.set.total: the function `read_text` can't be used")
+
+
+@pytest.mark.parametrize(
+    ("start", "advice"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00\xff", "save it as CSV"),
+        (b"\x1f\x8b\x08\x00\xff", "a name that ends in .gz"),
+        ("order_id\n".encode("utf-16"), "save it as UTF-8"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_by_its_first_bytes(tmp_path: Path, start: bytes, advice: str) -> None:
+    file = tmp_path / "o.csv"
+    file.write_bytes(start)
+    done = invoke("check", contract(tmp_path), file)
+    assert done.exit_code == 1
+    assert advice in done.stdout

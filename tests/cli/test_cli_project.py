@@ -120,6 +120,7 @@ def test_a_project_tells_the_problems_of_all_its_contracts_with_their_files(tmp_
     write(folder / "contracts" / "other.yaml", wrong.replace("orders", "other"))
     done = invoke("synth", "--project", folder, "--region", "eu-central-1")
     assert done.exit_code == 2
+    assert invoke("up", "--project", folder).stderr == done.stderr  # and nothing was started
     told = done.stderr.splitlines()
     assert [line.split(": ")[0].rpartition("/")[2] for line in told] == ["orders.yaml:14", "other.yaml:14"]
 

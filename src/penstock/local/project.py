@@ -19,6 +19,7 @@ from penstock.stack.connect import Connection
 from penstock.stack.deploy import deploy
 from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names
+from penstock.stack.plans import compile_feeds
 from penstock.stack.target import emulated_target
 
 
@@ -81,6 +82,7 @@ def up(folder: Path, progress: Progress = be_quiet, on_event: OnEvent = lambda _
     before anything is started, and :class:`ServiceError` where the server or the deploy fails.
     """
     project = read_project(folder)
+    compile_feeds(project)  # for its problems: the deploy would tell them only after the start
     with one_command_at_a_time(folder):
         server = _ensure_server(folder, progress)
         return deploy_project(folder, project, server, progress, on_event)
