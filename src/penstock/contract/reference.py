@@ -69,6 +69,9 @@ separator, is rejected with `key-error`; `allow_separator: true` lifts the last 
 fields make keys of type S, integer, number and year of type N, strings of format `binary` of type B; a boolean, list,
 array or object is no key.
 
+A row without a value for an index's key is loaded, and left out of that index; a value that is empty or too long is a
+`key-error`, as for the table's own key. A contract has at most 1,000 fields, and a file at most 5,000 columns.
+
 The value of `load.ttl` is an integer (Unix time in seconds), a date or a datetime: a name, or `{name, value}` with an
 expression as the value.
 
