@@ -1,5 +1,8 @@
+import fcntl
 import gzip
 import io
+import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -41,10 +44,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(small: Path) -> list[DemoEvent]:
-    events: list[DemoEvent] = []
-    run_demo(events.append, small)
-    return events
+def told(small: Path, tmp_path_factory: pytest.TempPathFactory) -> list[DemoEvent]:
+    """What the demo tells. It runs once, also where the tests are divided among several processes."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "demo.pickle"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            events: list[DemoEvent] = []
+            run_demo(events.append, small)
+            shared.write_bytes(pickle.dumps(events))
+    found: list[DemoEvent] = pickle.loads(shared.read_bytes())
+    return found
 
 
 def test_every_record_is_accounted_for(told: list[DemoEvent]) -> None:
