@@ -52,6 +52,7 @@ def _start() -> tuple[Settings, Loader, Log]:
         ledger=Ledger(connections.dynamodb, settings.ledger),
         artifacts=settings.artifacts,
         topic=settings.topic,
+        memory_mb=settings.memory_mb,
     )
     return settings, loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed})
 

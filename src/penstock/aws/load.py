@@ -22,7 +22,7 @@ from penstock.aws.scratch import make_scratch
 from penstock.aws.write import Pace, Sends, TableWriter
 from penstock.errors import ServiceError
 from penstock.load.report import Counts, ItemCounts, Report
-from penstock.load.run import run_object
+from penstock.load.run import MEMORY_MB, run_object
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
 
@@ -81,6 +81,7 @@ class Loader:
     ledger: Ledger
     artifacts: str
     topic: str | None = None
+    memory_mb: int = MEMORY_MB
 
     @property
     def s3(self) -> Client:
@@ -225,7 +226,16 @@ def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> 
     ):
         source = S3Source(loader.s3, found)
         try:
-            report = run_object(loader.plan, source, items, rejects, Path(scratch), run=run, progress=watch)
+            report = run_object(
+                loader.plan,
+                source,
+                items,
+                rejects,
+                Path(scratch),
+                run=run,
+                memory_mb=loader.memory_mb,
+                progress=watch,
+            )
         except OSError as error:
             if error.errno not in _NO_SPACE:
                 raise

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from penstock.aws.log import LEVELS, Level
 from penstock.errors import UsageError
+from penstock.load.run import MEMORY_MB
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the stack tells the function. ``landing`` is needed by schedules, ``topic`` (an ARN) to tell people."""
+    """What the stack tells the function. ``landing`` is needed by schedules, ``topic`` (an ARN) to tell people.
+
+    ``memory_mb`` is what the database may use of the function's memory; the rest is for reading and writing.
+    """
 
     feed: str
     ledger: str
@@ -21,6 +25,7 @@ class Settings:
     landing: str | None = None
     topic: str | None = None
     log_level: Level = "INFO"
+    memory_mb: int = MEMORY_MB
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -44,4 +49,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         landing=environment.get("PENSTOCK_LANDING") or None,
         topic=environment.get("PENSTOCK_TOPIC") or None,
         log_level=known[level.upper()],
+        memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 3 * MEMORY_MB) // 3,
     )

@@ -28,6 +28,9 @@ from penstock.plan.model import Plan
 CHUNK_BYTES = 8 * 2**20
 """How much of an object is judged at a time: enough that a statement's cost is small, little enough to stay in memory."""
 
+MEMORY_MB = 512
+"""What the database may use before it spills to the scratch folder."""
+
 Progress = Callable[[str, int], None]
 """Called with ``survey`` or ``load`` and the bytes read so far in that pass."""
 
@@ -51,17 +54,21 @@ def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its n
     scratch: Path,
     *,
     chunk_size: int = CHUNK_BYTES,
+    memory_mb: int = MEMORY_MB,
     run: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Load one object by a plan: decide over the whole of it, then write what wins and keep what is rejected.
 
     The report's status is ``done``, ``rejected`` (the data broke its contract) or ``failed`` (a service, or Penstock
-    itself); bad data and failing services never raise. ``scratch`` is a folder for what does not fit into memory.
+    itself); bad data and failing services never raise. ``scratch`` is a folder for what does not fit into the
+    ``memory_mb`` megabytes of the database; reading and writing take some 200 more.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=scratch, prefix="run-") as folder:
-        passes = _Passes(plan, source, Path(folder), chunk_size, progress or (lambda _name, _bytes: None))
+        passes = _Passes(
+            plan, source, Path(folder), chunk_size, memory_mb, progress or (lambda _name, _bytes: None)
+        )
         report = _attempt(passes, items, rejects)
     seconds = round(time.monotonic() - started, 3)
     return replace(report, run=run, seconds=seconds, plan=plan_hash(plan))
@@ -75,6 +82,7 @@ class _Passes:
     source: ObjectSource
     scratch: Path
     chunk_size: int
+    memory_mb: int
     progress: Progress
     tally: Tally = field(default_factory=Tally)
     outcome: Outcome = field(default_factory=Outcome)
@@ -112,7 +120,7 @@ class _Passes:
 def _attempt(passes: _Passes, items: ItemWriter, rejects: RejectWriter) -> Report:
     """Run both passes; turn what stops them into a report."""
     try:
-        with open_database(passes.scratch) as database:
+        with open_database(passes.scratch, memory_mb=passes.memory_mb) as database:
             prepare_tables(database, passes.source.key, passes.source.last_modified)
             decision = _survey(passes, database)
             surveyed, passes.tally = passes.tally, Tally()
