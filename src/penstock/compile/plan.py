@@ -31,15 +31,22 @@ MOST_FIELDS = 1_000
 def compile_contract(contract: Contract) -> Plan:
     """Compile a contract into the plan that every engine executes.
 
-    Raises :class:`~penstock.errors.ContractError` for what only typing an expression or a key can show.
+    Raises :class:`~penstock.errors.ContractError` for what only typing an expression or a key can show, with the
+    problems of all expressions at once.
     """
     _refuse_too_wide(contract)
     row = RowSql(contract=contract, cells=Layers(_raw(contract)), judged=Layers("SELECT * FROM decided"))
-    for step in STEPS:
-        step(row)
-    items = build_items(row)
-    refuse_unfit(row, row.read_by_expressions - row.needed_by_where, cells=False)
-    _conclude(row, items)
+    try:
+        for step in STEPS:
+            step(row)
+        items = build_items(row)
+        refuse_unfit(row, row.read_by_expressions - row.needed_by_where, cells=False)
+        _conclude(row, items)
+        table = design_table(contract.load, items)
+    except ContractError as error:
+        raise ContractError([*row.problems, *error.problems]) from error
+    if row.problems:
+        raise ContractError(row.problems)
     return Plan(
         version=PLAN_VERSION,
         name=contract.name,
@@ -55,7 +62,7 @@ def compile_contract(contract: Contract) -> Plan:
         statements=Statements(row.cells.sql, row.judged.sql, uses_line="source.line" in row.names_used),
         checks=tuple(row.faults.checks),
         items=tuple(item.plan for item in items),
-        table=design_table(contract.load, items),
+        table=table,
         on_duplicate=effective_on_duplicate(contract),
         quality=read_quality(contract.quality),
     )

@@ -8,6 +8,8 @@ value, ``g`` whether it could be computed.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from penstock import verdicts
@@ -17,7 +19,11 @@ from penstock.compile.layers import Faults, Layers, all_of
 from penstock.compile.sql import literal
 from penstock.compile.types import FieldSql, compile_field
 from penstock.contract.model import AttributeType, Contract, FieldModel, MissingValue
+from penstock.errors import ContractError
 from penstock.plan.model import Check, Codec
+
+UNUSABLE = "NULL"
+"""The SQL that stands for an expression with a problem; a contract's own may not be NULL."""
 
 SOURCE_COLUMNS = {
     "source.key": Column("source.key", "source_key", "VARCHAR"),
@@ -62,12 +68,26 @@ class RowSql:
     needed_by_where: frozenset[str] = frozenset()
     needed_by_delete: frozenset[str] = frozenset()
     guarded: int = 0
+    problems: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
 
-    def compile(self, text: str, path: str, want: str | None = None) -> Expression:
-        """Compile an expression over the names known so far."""
-        expression = compile_expression(text, self.scope, path, want=want)
+    def compile(
+        self, text: str, path: str, want: str | None = None, scope: Mapping[str, Column] | None = None
+    ) -> Expression:
+        """Compile an expression over the names known so far, or over a scope of its own.
+
+        One that can't be used is noted in :attr:`problems` and gives :data:`UNUSABLE`, so that the others are looked at
+        too; not where it speaks of a name that is broken itself, for then it only follows.
+        """
+        try:
+            expression = compile_expression(text, self.scope if scope is None else scope, path, want=want)
+        except ContractError as error:
+            if not any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in self.broken):
+                self.problems.extend(error.problems)
+            return Expression(UNUSABLE, want or "VARCHAR", frozenset())
         self.names_used |= expression.reads
-        self.read_by_expressions |= self.fields_of(expression.reads)
+        if scope is None:
+            self.read_by_expressions |= self.fields_of(expression.reads)
         return expression
 
     def fields_of(self, names: frozenset[str]) -> frozenset[str]:
@@ -123,8 +143,7 @@ def read_cells(row: RowSql) -> None:
     guards = []
     for name, text in contract.transform.prepare.items():
         path = f"transform.prepare.{name}"
-        expression = compile_expression(text, {**texts, **SOURCE_COLUMNS}, path, want="VARCHAR")
-        row.names_used |= expression.reads
+        expression = row.compile(text, path, "VARCHAR", {**texts, **SOURCE_COLUMNS})
         i = names.index(name)
         guards.append((f"q{i}", f"TRY(struct_pack(v := {expression.sql}))"))
         base[name] = f"q{i}.v"
@@ -263,6 +282,8 @@ def derive_values(row: RowSql) -> None:
     for name, text in contract.transform.set.items():
         path = f"transform.set.{name}"
         expression = row.compile(text, path)
+        if expression.sql == UNUSABLE:
+            row.broken.add(name)
         reads = row.fields_of(expression.reads)
         value, computed, failed = row.guard(expression)
         row.faults.row(Check(verdicts.EXPRESSION_ERROR, name, f"{path} failed"), f"kept AND {failed}", reads)
