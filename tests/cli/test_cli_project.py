@@ -330,3 +330,11 @@ def test_a_deploy_shows_its_changes_and_does_nothing_where_the_answer_is_no(proj
     assert said.endswith("Nothing was deployed.\n")
     client = find_running(project).server.connection("000000000009").client("cloudformation")
     assert client.list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
+
+
+def test_a_file_goes_to_aws_only_where_that_is_said(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    done = invoke("put", write(tmp_path / "orders.csv", CLEAN), "--project", folder, **NOWHERE)
+    assert done.exit_code == 2
+    assert "penstock up" in done.stderr
+    assert "--aws" in done.stderr

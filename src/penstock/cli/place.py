@@ -40,11 +40,14 @@ def project_folder(named: Path | None) -> Path:
     return find_project(Path.cwd() if named is None else named)
 
 
-def find_place(named: Path | None, local: bool | None, region: str | None, profile: str | None) -> Place:
+def find_place(
+    named: Path | None, local: bool | None, region: str | None, profile: str | None, *, changes: bool = False
+) -> Place:
     """Find where the project is deployed, and say it on standard error.
 
-    ``local`` None means the embedded AWS if it runs and neither region nor profile is named, else AWS. Raises
-    :class:`~penstock.errors.UsageError` where the embedded AWS is asked for and does not run.
+    ``local`` None means the embedded AWS if it runs and neither region nor profile is named, else AWS; but a command that
+    ``changes`` something goes to AWS only where that is said. Raises :class:`~penstock.errors.UsageError` where it is
+    not, and where the embedded AWS is asked for and does not run.
     """
     folder = project_folder(named)
     if local and (region or profile):
@@ -57,6 +60,10 @@ def find_place(named: Path | None, local: bool | None, region: str | None, profi
         running = find_running(folder)
         tell(f"On the embedded AWS at {running.server.endpoint} (--aws for the project in AWS)")
         return Place(project, running.connection, running.names, running)
+    if unsaid and changes:
+        raise UsageError(
+            "The project's embedded AWS does not run. Start it (`penstock up`), or say --aws to go to AWS itself."
+        )
     if unsaid:
         tell("The project's embedded AWS does not run (`penstock up` starts it): this is about AWS itself")
     connection = connect(project, region, profile)

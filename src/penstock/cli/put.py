@@ -40,7 +40,7 @@ def command(
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
 
-    run = _put(find_place(project, local, region, profile), file, feed)
+    run = _put(find_place(project, local, region, profile, changes=True), file, feed)
     if json:
         give_json(asdict(run))
     else:

@@ -194,8 +194,8 @@ class QualityModel(Part):
 class FunctionModel(Part):
     """The size of the feed's loader function (AWS Lambda's limits)."""
 
-    memory: int = Field(default=1769, ge=128, le=10_240)
-    """Memory in MB; 1769 is one processor."""
+    memory: int = Field(default=1769, ge=512, le=10_240)
+    """Memory in MB; 1769 is one processor. A run takes some 300, however large the file."""
     timeout: int = Field(default=300, ge=30, le=900)
     """Seconds that one invocation may take."""
     storage: int = Field(default=2048, ge=512, le=10_240)
