@@ -7,24 +7,11 @@ from typing import Final
 
 from penstock.compile.fields import FieldCheck
 from penstock.compile.sql import text_json, wrapped
+from penstock.compile.sql_types import INTEGERS
 from penstock.contract.model import AttributeType
 from penstock.engine.canonical import MAX_DIGITS
 from penstock.errors import ContractError
 
-_INTEGERS: Final = frozenset(
-    (
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-        "UHUGEINT",
-    )
-)
 _STAMPS: Final = frozenset(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"))
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 
@@ -37,7 +24,7 @@ def attribute_type_of(sql_type: str) -> AttributeType:
     if sql_type.endswith("[]"):
         attribute_type_of(sql_type.removesuffix("[]"))
         return "L"
-    if sql_type in _INTEGERS or _DECIMAL.fullmatch(sql_type):
+    if sql_type in INTEGERS or _DECIMAL.fullmatch(sql_type):
         return "N"
     if sql_type == "BOOLEAN":
         return "BOOL"
@@ -119,7 +106,7 @@ def item_checks(value: str, sql_type: str, attribute_type: AttributeType | None)
             FieldCheck("is an empty set", f"len({value}) = 0"),
             FieldCheck("has a member twice or one that is NULL, which a set can't hold", repeated),
         )
-    if chosen == "N" and sql_type in {"HUGEINT", "UHUGEINT"}:
+    if chosen == "N" and sql_type == "HUGEINT":
         long = f"({value} >= {10**MAX_DIGITS} OR {value} <= -{10**MAX_DIGITS}) AND {value} % 10 <> 0"
         return (FieldCheck("has more than the 38 digits that DynamoDB holds", long),)
     return ()

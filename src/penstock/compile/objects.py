@@ -10,21 +10,10 @@ from penstock import verdicts
 from penstock.compile.keys import KeySql
 from penstock.compile.rows import Attribute, RowSql
 from penstock.compile.sql import literal
+from penstock.compile.sql_types import INTEGERS
 from penstock.contract.model import Contract, ItemModel, NamedValue
 from penstock.errors import ContractError
 from penstock.plan.model import Check
-
-INTEGERS = {
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "HUGEINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-}
 
 
 @dataclass(frozen=True, slots=True)
