@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from penstock.compile.items import ItemSql, build_items
 from penstock.compile.layers import Fault, Layers, list_faults
-from penstock.compile.rows import (
-    RowSql,
+from penstock.compile.rows import RowSql
+from penstock.compile.steps import (
     check_rules,
     derive_values,
     filter_rows,
