@@ -20,6 +20,9 @@ from penstock.errors import ContractError
 from penstock.plan.codec import PLAN_VERSION
 from penstock.plan.model import Field, Plan, Statements
 
+_RAW = "SELECT raw.*, object.source_key, object.source_last_modified FROM raw CROSS JOIN object"
+"""What cells are read from. The object's own facts ride along; what no step uses is never computed."""
+
 STEPS = (read_cells, read_values, filter_rows, derive_values, check_rules)
 """What happens to a row, in order; then its items are built."""
 
@@ -35,7 +38,7 @@ def compile_contract(contract: Contract) -> Plan:
     problems of all expressions at once.
     """
     _refuse_too_wide(contract)
-    row = RowSql(contract=contract, cells=Layers(_raw(contract)), judged=Layers("SELECT * FROM decided"))
+    row = RowSql(contract=contract, cells=Layers(_RAW), judged=Layers("SELECT * FROM decided"))
     try:
         for step in STEPS:
             step(row)
@@ -76,12 +79,6 @@ def _refuse_too_wide(contract: Contract) -> None:
                 f"schema.fields: {count} fields, and {MOST_FIELDS} are the most that are judged within bounded memory"
             ]
         )
-
-
-def _raw(contract: Contract) -> str:
-    """The relation that cells are read from. The object's own facts ride along; what no step uses is never computed."""
-    del contract
-    return "SELECT raw.*, object.source_key, object.source_last_modified FROM raw CROSS JOIN object"
 
 
 def _conclude(row: RowSql, items: tuple[ItemSql, ...]) -> None:

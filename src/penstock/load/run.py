@@ -103,6 +103,11 @@ class _Passes:
         reader = RecordReader(watched(), self.plan.dialect)
         self.binding = self._bind(reader)
         yield from reader.batches(self.binding.width)
+        tally = reader.tally
+        if seen != tally.bom + tally.header + tally.comments + tally.records:
+            raise EngineError(
+                "not every byte of the object belongs to a record, a comment or the header: this is a defect, please report it"
+            )
         self.bytes = seen
 
     def _bind(self, reader: RecordReader) -> Binding:

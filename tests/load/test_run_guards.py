@@ -1,0 +1,46 @@
+"""What a run holds against itself: where a sum does not hold it fails, whatever else succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from penstock.engine.records import ByteTally, RecordReader
+from penstock.load import run
+from penstock.load.report import Counts
+
+
+def test_a_byte_that_belongs_to_nothing_fails_the_run(load: Any) -> None:
+    short = ByteTally(bom=0, header=3, comments=0, records=1)
+    with (
+        mock.patch.object(RecordReader, "tally", short),
+        pytest.raises(AssertionError, match="not every byte"),
+    ):
+        load(["id"], "id\na\n")
+
+
+def test_counts_that_do_not_add_up_fail_the_run(load: Any) -> None:
+    with (
+        mock.patch.object(run, "_counts", return_value=Counts(read=2, loaded=1)),
+        pytest.raises(AssertionError, match="do not add up"),
+    ):
+        load(["id"], "id\na\n")
+
+
+def test_an_object_that_reads_otherwise_the_second_time_fails_the_run(load: Any) -> None:
+    honest = RecordReader.batches
+    passes: list[RecordReader] = []
+
+    def forgetful(reader: RecordReader, width: int) -> Iterator[Any]:
+        passes.append(reader)
+        batches = list(honest(reader, width))
+        yield from batches[: len(batches) if len(passes) == 1 else -1]
+
+    with (
+        mock.patch.object(RecordReader, "batches", forgetful),
+        pytest.raises(AssertionError, match="counted other records"),
+    ):
+        load(["id"], "id\na\nb\n", chunk_size=4)
