@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from penstock.compile.functions import ALLOWED, DATE_PARTS, GROUPS, REFUSED, Parameter
+from penstock.compile.sql import literal
 from penstock.compile.sql_types import NAMES, Kind, ask_failure, function_kinds, scale_of
-from penstock.compile.terms import RefusedError, Term, align, apply, as_text, convert, quote
+from penstock.compile.terms import RefusedError, Term, align, apply, as_text, convert
 
 MAX_WIDTH: Final = 1000
 MAX_REPLACEMENT: Final = 100
@@ -156,7 +157,7 @@ def _exact(name: str, terms: list[Term]) -> Term:
         terms = align(terms, "`mod` mixes")
     if name in ("strptime", "try_strptime"):
         # These names are timestamps to DuckDB whatever the format says; an empty text follows no format.
-        never = quote(r"^\s*[+-]?(infinity|inf|epoch)\s*$")
+        never = literal(r"^\s*[+-]?(infinity|inf|epoch)\s*$")
         terms = [Term(f"regexp_replace({terms[0].sql}, {never}, '', 'i')", "VARCHAR"), terms[1]]
     return apply(lambda *arguments: f"{name}({', '.join(arguments)})", *terms)
 

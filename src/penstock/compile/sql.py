@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from penstock.engine.sql import literal
 
-def literal(text: str) -> str:
-    """Write text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
+__all__ = ["let", "literal", "literals", "matches", "text_json", "wrapped"]
 
 
 def literals(texts: Iterable[str]) -> str:

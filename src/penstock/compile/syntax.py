@@ -11,6 +11,7 @@ from sqlglot import exp
 from penstock.compile.calls import call, refusal
 from penstock.compile.casts import cast_term
 from penstock.compile.functions import ALLOWED
+from penstock.compile.sql import literal
 from penstock.compile.sql_types import NAMES
 from penstock.compile.terms import (
     NULL,
@@ -21,7 +22,6 @@ from penstock.compile.terms import (
     as_text,
     convert,
     integer_literal,
-    quote,
     text_literal,
 )
 from penstock.compile.translate import Handlers, Translator
@@ -59,7 +59,7 @@ def _literal(_: Translator, node: exp.Literal) -> Term:
     if value == value.to_integral_value() and exponent >= 0:
         return integer_literal(int(value))
     places = -exponent
-    return Term(f"CAST({quote(f'{value:f}')} AS DECIMAL(38,{places}))", f"DECIMAL(38,{places})")
+    return Term(f"CAST({literal(f'{value:f}')} AS DECIMAL(38,{places}))", f"DECIMAL(38,{places})")
 
 
 def _negative(t: Translator, node: exp.Neg) -> Term:
@@ -151,7 +151,7 @@ def _escape(t: Translator, node: exp.Escape) -> Term:
     mark = escape.name
     if len(mark) != 1 or pattern.name.replace(mark * 2, "").endswith(mark):
         raise RefusedError("ESCAPE takes one character, which can't end the pattern")
-    return _match(t, like, f" ESCAPE {quote(mark)}")
+    return _match(t, like, f" ESCAPE {literal(mark)}")
 
 
 def _match(t: Translator, node: exp.Like | exp.ILike, suffix: str) -> Term:

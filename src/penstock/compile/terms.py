@@ -14,6 +14,7 @@ from typing import Final
 
 import duckdb
 
+from penstock.compile.sql import literal
 from penstock.compile.sql_types import (
     FLOATS,
     INTEGERS,
@@ -64,16 +65,11 @@ _EXPECTED: Final = {
 }
 
 
-def quote(text: str) -> str:
-    """Write a text as a literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def text_literal(text: str) -> Term:
     """Make the term of a text."""
     if not text.isprintable() and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
         raise RefusedError("a text holds a character that is not text")
-    return Term(quote(text), "VARCHAR", text)
+    return Term(literal(text), "VARCHAR", text)
 
 
 def integer_literal(value: int) -> Term:
@@ -150,7 +146,7 @@ def from_text(term: Term, sql_type: str, cast: str = "CAST") -> Term:
     scale = scale_of(sql_type)
     form = _TEXT_FORMS.get(sql_type) if scale is None else rf"^[+-]?[0-9]+(\.[0-9]{{0,{scale}}}0*)?\z"
     assert form is not None, sql_type
-    sql = f"{cast}(regexp_extract({term.sql}, {quote(form)}) AS {sql_type})"
+    sql = f"{cast}(regexp_extract({term.sql}, {literal(form)}) AS {sql_type})"
     if term.literal is None or cast != "CAST":
         return widen(Term(sql, sql_type))
     if ask_failure(sql):

@@ -11,6 +11,8 @@ from typing import Final
 
 import duckdb
 
+from penstock.engine.sql import literal
+
 _CLOSED: Final[dict[str, bool]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -47,12 +49,8 @@ def open_database(
     )
     connection.execute("SET TimeZone = 'UTC'")
     if scratch is not None:
-        connection.execute(f"SET allowed_directories = [{_quote(str(scratch.resolve()))}]")
+        connection.execute(f"SET allowed_directories = [{literal(str(scratch.resolve()))}]")
     # The order matters: the folders can't be named once access is closed, and nothing can once all is locked.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
+from penstock.engine.sql import literal
 from penstock.plan.model import Plan
 
 
@@ -20,17 +21,16 @@ def raw_sql(
     there = set(binding.columns)
     fields = [f"f{i}" if i in there else f"NULL::VARCHAR AS f{i}" for i in range(len(plan.fields))]
     blank = " AND ".join(f"{name} = ''" for name in names)
-    line = "" if lines is None else ", source_line"
     numbered = (
         # Inside out, so that columns that only tell whether the row is blank go no further.
         f"SELECT row_number() OVER () - 1 AS n, * FROM (SELECT {blank} AS blank, {', '.join(fields)} "
-        f"FROM read_csv({_text(str(path))}, {_options(plan, batch, names)}))"
+        f"FROM read_csv({literal(str(path))}, {_options(plan, batch, names)}))"
     )
     if lines is None:
         return numbered
     breaks = ", ".join(f"({row}, {first})" for row, first in lines)
     return (
-        f"SELECT raw_rows.*, (breaks.line + n - breaks.row)::HUGEINT{line.replace(', ', ' AS ')} "
+        f"SELECT raw_rows.*, (breaks.line + n - breaks.row)::HUGEINT AS source_line "
         f"FROM ({numbered}) AS raw_rows ASOF JOIN (VALUES {breaks}) AS breaks(row, line) ON n >= breaks.row"
     )
 
@@ -39,20 +39,16 @@ def _options(plan: Plan, batch: Batch, names: list[str]) -> str:
     # A record that had to be written anew has all its cells quoted and its quotes doubled; a character of cp1252 can take
     # three bytes of UTF-8.
     longest = 3 * plan.dialect.max_record_bytes + 3 * len(names) + 16
-    quote = _text(batch.quote)
-    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
+    quote = literal(batch.quote)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     return ", ".join(
         (
             "auto_detect = false, header = false, strict_mode = true, parallel = false, null_padding = false",
-            f"delim = {_text(plan.dialect.delimiter)}, quote = {quote}, escape = {quote}",
+            f"delim = {literal(plan.dialect.delimiter)}, quote = {quote}, escape = {quote}",
             # DuckDB 2.0 loses and merges rows that end in CR LF; a batch has none.
             "new_line = '\\n'",
             f"max_line_size = {longest}, buffer_size = {max(2 * longest, len(batch.text) + 1024)}",
             f"columns = {{{columns}}}",
-            f"force_not_null = [{', '.join(_text(name) for name in names)}]",
+            f"force_not_null = [{', '.join(literal(name) for name in names)}]",
         )
     )
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,8 @@
+"""The one spelling of SQL that the engine and the compiler share."""
+
+from __future__ import annotations
+
+
+def literal(text: str) -> str:
+    """Write text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
