@@ -85,8 +85,9 @@ class Judge:
             columns += [f"({item.when}) AS has{k}", f"{item.partition} AS partition{k}"]
             columns += [f"{key_sql(item)} AS key{k}", f"{body} AS body{k}"]
         self._judge(columns)
-        reasons = self._row_reasons(first_row, decision)
-        writes, superseded = self._writes(first_row, reasons, decision)
+        rows = range(first_row, first_row + batch.rows)
+        reasons = self._row_reasons(rows, decision)
+        writes, superseded = self._writes(rows, reasons, decision)
         self._count_verdicts_of(reasons)
         self.tally.superseded += superseded
         # The next batch makes them anew, and both would be in memory at once.
@@ -189,7 +190,7 @@ class Judge:
             found.update(n for n, body in made if item_size(body) > ITEM_BYTES)
         return sorted(found)
 
-    def _row_reasons(self, first_row: int, decision: Decision) -> dict[int, tuple[Reason, ...]]:
+    def _row_reasons(self, rows: range, decision: Decision) -> dict[int, tuple[Reason, ...]]:
         """Give the reasons of every row of the batch that is rejected."""
         checks = self.plan.checks
         reasons = {
@@ -204,39 +205,37 @@ class Judge:
             ).fetchall()
             reasons.update({n: (TOO_LARGE,) for n, body in suspects if item_size(body) > ITEM_BYTES})
         if decision.repeated:
-            rows = self.database.execute(
-                "SELECT row - ? FROM repeated WHERE row >= ? AND row < ?",
-                [first_row, first_row, first_row + self._one("SELECT count(*) FROM cells")],
+            found = self.database.execute(
+                "SELECT row - ? FROM repeated WHERE row >= ? AND row < ?", [rows.start, rows.start, rows.stop]
             ).fetchall()
             reason = REPEATED if len(self.plan.items) == 1 else REPEATED_ITEM
-            reasons.update({n: (reason,) for (n,) in rows})
+            reasons.update({n: (reason,) for (n,) in found})
         return reasons
 
     def _writes(
-        self, first_row: int, reasons: Mapping[int, tuple[Reason, ...]], decision: Decision
+        self, rows: range, reasons: Mapping[int, tuple[Reason, ...]], decision: Decision
     ) -> tuple[tuple[Write, ...], int]:
         """Give the writes of the rows that are good, and how many of those rows are superseded altogether."""
-        rows: list[Write] = []
+        writes: list[Write] = []
         good: set[int] = set()
-        lost = self._losers(first_row) if decision.losers else set()
+        lost = self._losers(rows) if decision.losers else set()
         for k in range(len(self.plan.items)):
             result = self.database.execute(
                 f"SELECT n + ?, deleted, partition{k}, key{k}, body{k} FROM judged WHERE {GOOD} AND has{k}",
-                [first_row],
+                [rows.start],
             )
             for row, deleted, partition, key, body in _fetch(result):
-                if reasons and row - first_row in reasons:
+                if reasons and row - rows.start in reasons:
                     continue
                 good.add(row)
                 if not lost or (row, k) not in lost:
-                    rows.append(Write(row, k, "delete" if deleted else "put", partition, key, body))
-        rows.sort(key=lambda write: (write.row, write.item))
-        return tuple(rows), len(good) - len({write.row for write in rows})
+                    writes.append(Write(row, k, "delete" if deleted else "put", partition, key, body))
+        writes.sort(key=lambda write: (write.row, write.item))
+        return tuple(writes), len(good) - len({write.row for write in writes})
 
-    def _losers(self, first_row: int) -> set[tuple[int, int]]:
-        last = first_row + self._one("SELECT count(*) FROM cells")
+    def _losers(self, rows: range) -> set[tuple[int, int]]:
         found = self.database.execute(
-            "SELECT row, item FROM losers WHERE row >= ? AND row < ?", [first_row, last]
+            "SELECT row, item FROM losers WHERE row >= ? AND row < ?", [rows.start, rows.stop]
         ).fetchall()
         return set(found)
 
