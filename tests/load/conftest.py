@@ -6,17 +6,37 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
-from penstock.engine.result import Reject, Write
+from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
 from penstock.load.protocols import Refused
 from penstock.load.report import Report
 from penstock.load.run import run_object
 from penstock.plan.codec import read_plan, write_plan
+
+
+class Write(NamedTuple):
+    """One request, taken out of its batch."""
+
+    row: int
+    operation: Literal["put", "delete"]
+    body: str
+
+
+def unpack(batch: WriteBatch) -> list[Write]:
+    """Take the requests out of a batch."""
+    found = []
+    for row, text in zip(batch.rows, batch.requests.split(SEPARATOR), strict=True):
+        put = text.startswith(PUT)
+        assert put or text.startswith(DELETE)
+        found.append(Write(row, "put" if put else "delete", text[len(PUT if put else DELETE) : -2]))
+    assert batch.deletes == sum(write.operation == "delete" for write in found)
+    assert 0 < len(found) <= 25
+    return found
 
 
 @dataclass
@@ -42,10 +62,11 @@ class Items:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
 
-    def write(self, writes: Sequence[Write]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+        writes = [write for batch in batches for write in unpack(batch)]
         refused = [w for w in writes if any(text in w.body for text in self.memory.refuse)]
         self.memory.writes.extend(w for w in writes if w not in refused)
-        return [Refused(w, "the service refuses it") for w in refused]
+        return [Refused(w.row, "the service refuses it") for w in refused]
 
 
 class Rejects:

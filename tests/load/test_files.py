@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.engine.result import Reason, Reject, Write
+from penstock.engine.result import Reason, Reject, WriteBatch
 from penstock.errors import DataError, ServiceError, UsageError
 from penstock.load.blocks import cut_blocks, unpack_gzip
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
 from penstock.load.rejects import reject_from_json, reject_to_json
 
-PUT = Write(0, 0, "put", "a", "a", '{"pk":{"S":"a"},"n":{"N":"1"}}')
-DELETE = Write(1, 0, "delete", "b", "b", '{"pk":{"S":"b"}}')
+PUT = WriteBatch('{"PutRequest":{"Item":{"pk":{"S":"a"},"n":{"N":"1"}}}}', [0], 0)
+DELETE = WriteBatch('{"DeleteRequest":{"Key":{"pk":{"S":"b"}}}}', [1], 1)
 REASON = Reason("type-error", "n", "it is not an integer")
 
 

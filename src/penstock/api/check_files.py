@@ -10,7 +10,7 @@ from typing import Any, Final
 from penstock.api.prepare import AnyPath, Progress, prepare
 from penstock.api.rejects import FirstRejects
 from penstock.contract.model import Contract
-from penstock.engine.result import Reject, Write
+from penstock.engine.result import PUT, SEPARATOR, Reject, WriteBatch
 from penstock.engine.size import item_size
 from penstock.load.protocols import Refused
 from penstock.load.report import Report
@@ -71,20 +71,18 @@ class _Scale:
         self.first: dict[str, Any] | None = None
         self.write_units = 0
 
-    def write(self, writes: Sequence[Write]) -> list[Refused]:
-        for write in writes:
-            if self.first is None and write.operation == "put":
-                self.first = json.loads(write.body)
-            self.write_units += _write_units(write)
+    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+        for batch in batches:
+            for request in batch.requests.split(SEPARATOR):
+                if self.first is None and request.startswith(PUT):
+                    self.first = json.loads(request)["PutRequest"]["Item"]
+                self.write_units += _write_units(request)
         return []
 
 
-def _write_units(write: Write) -> int:
+def _write_units(request: str) -> int:
     """Each put rounds up to the next kilobyte; a delete takes what is there, which is one unit at least."""
-    if write.operation == "delete":
+    # A character has at most four bytes, and JSON adds to the item.
+    if not request.startswith(PUT) or len(request) * 4 <= WRITE_UNIT_BYTES:
         return 1
-    if (
-        len(write.body) * 4 <= WRITE_UNIT_BYTES
-    ):  # a character has at most four bytes, and JSON adds to the item
-        return 1
-    return max(1, -(-item_size(write.body) // WRITE_UNIT_BYTES))
+    return max(1, -(-item_size(request[len(PUT) : -2]) // WRITE_UNIT_BYTES))

@@ -15,7 +15,7 @@ from penstock.engine.bind import Binding
 from penstock.engine.codecs import CODECS
 from penstock.engine.decide import Decision, Tally
 from penstock.engine.raw import raw_sql
-from penstock.engine.result import Reason, Reject, Write
+from penstock.engine.result import BATCH_REQUESTS, DELETE, PUT, SEPARATOR, Reason, Reject, WriteBatch
 from penstock.engine.size import ITEM_BYTES, item_size
 from penstock.errors import EngineError
 from penstock.plan.model import Codec, ItemPlan, Plan
@@ -31,10 +31,11 @@ REPEATED_ITEM = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a batch gives: the writes in file order, and the rejects in file order."""
+    """What a batch gives: its writes and its rejects, in file order, and how many rows have a write."""
 
-    writes: tuple[Write, ...]
+    batches: tuple[WriteBatch, ...]
     rejects: tuple[Reject, ...]
+    rows: int
 
 
 @dataclass(slots=True)
@@ -77,24 +78,23 @@ class Judge:
         """Judge a batch again, and make the writes and the rejects that the decision leaves."""
         self._count_records(batch)
         if not batch.rows:
-            return Resolved((), tuple(self._merge(batch, {})))
+            return Resolved((), tuple(self._merge(batch, {})), 0)
         self._read(batch)
         columns = ["n", "errors", "filtered", "deleted"]
         for k, item in enumerate(self.plan.items):
             body = f"CASE WHEN {GOOD} AND ({item.when}) THEN CASE WHEN deleted THEN {item.key} ELSE {item.put} END END"
-            columns += [f"({item.when}) AS has{k}", f"{item.partition} AS partition{k}"]
-            columns += [f"{key_sql(item)} AS key{k}", f"{body} AS body{k}"]
+            columns += [f"({item.when}) AS has{k}", f"{body} AS body{k}"]
         self._judge(columns)
         rows = range(first_row, first_row + batch.rows)
         reasons = self._row_reasons(rows, decision)
-        writes, superseded = self._writes(rows, reasons, decision)
+        batches, good, written = self._writes(rows, reasons, decision)
         self._count_verdicts_of(reasons)
-        self.tally.superseded += superseded
+        self.tally.superseded += good - written
         # The next batch makes them anew, and both would be in memory at once.
         self.database.execute("DROP TABLE judged")
         self.database.execute("DROP VIEW decided")
         self.database.execute("DROP TABLE cells")
-        return Resolved(writes, tuple(self._merge(batch, reasons)))
+        return Resolved(batches, tuple(self._merge(batch, reasons)), written)
 
     def _count_records(self, batch: Batch) -> None:
         tally = self.tally
@@ -214,24 +214,25 @@ class Judge:
 
     def _writes(
         self, rows: range, reasons: Mapping[int, tuple[Reason, ...]], decision: Decision
-    ) -> tuple[tuple[Write, ...], int]:
-        """Give the writes of the rows that are good, and how many of those rows are superseded altogether."""
-        writes: list[Write] = []
+    ) -> tuple[tuple[WriteBatch, ...], int, int]:
+        """Give the writes of the rows that are good, how many rows are, and how many of them have a write."""
+        writes: list[tuple[int, int, bool, str]] = []
         good: set[int] = set()
         lost = self._losers(rows) if decision.losers else set()
         for k in range(len(self.plan.items)):
             result = self.database.execute(
-                f"SELECT n + ?, deleted, partition{k}, key{k}, body{k} FROM judged WHERE {GOOD} AND has{k}",
+                f"SELECT n + ?, deleted, body{k} FROM judged WHERE {GOOD} AND has{k}",
                 [rows.start],
             )
-            for row, deleted, partition, key, body in _fetch(result):
+            for row, deleted, body in _fetch(result):
                 if reasons and row - rows.start in reasons:
                     continue
                 good.add(row)
                 if not lost or (row, k) not in lost:
-                    writes.append(Write(row, k, "delete" if deleted else "put", partition, key, body))
-        writes.sort(key=lambda write: (write.row, write.item))
-        return tuple(writes), len(good) - len({write.row for write in writes})
+                    writes.append((row, k, deleted, body))
+        writes.sort()
+        parts = [writes[i : i + BATCH_REQUESTS] for i in range(0, len(writes), BATCH_REQUESTS)]
+        return tuple(map(_pack, parts)), len(good), len({row for row, *_ in writes})
 
     def _losers(self, rows: range) -> set[tuple[int, int]]:
         found = self.database.execute(
@@ -259,6 +260,11 @@ class Judge:
 
     def _one(self, sql: str) -> Any:
         return self._row(sql)[0]
+
+
+def _pack(writes: list[tuple[int, int, bool, str]]) -> WriteBatch:
+    requests = SEPARATOR.join(f"{DELETE if deleted else PUT}{body}}}}}" for _, _, deleted, body in writes)
+    return WriteBatch(requests, [row for row, *_ in writes], sum(deleted for _, _, deleted, _ in writes))
 
 
 def _fetch(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

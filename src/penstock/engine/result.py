@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final
+
+BATCH_REQUESTS: Final = 25
+"""The most puts and deletes that a BatchWriteItem takes."""
+
+SEPARATOR: Final = ",\n"
+"""What stands between the requests of a batch, and nowhere in one: JSON holds a newline in a text as an escape."""
+
+PUT: Final = '{"PutRequest":{"Item":'
+DELETE: Final = '{"DeleteRequest":{"Key":'
+"""How a request begins; its item or key, as DynamoDB JSON, and ``}}`` follow."""
 
 
-class Write(NamedTuple):
-    """One put or delete.
+@dataclass(frozen=True, slots=True)
+class WriteBatch:
+    """Some puts and deletes, up to :data:`BATCH_REQUESTS`, as the JSON in which BatchWriteItem takes them.
 
-    ``key`` is the item's key in canonical text, equal where DynamoDB's keys are equal; ``partition`` is its partition
-    key alone; ``body`` is DynamoDB JSON: the item of a put, the key of a delete. ``row`` counts the file's rows
-    (records that passed the grammar) from 0, ``item`` is the index of the item's plan in :attr:`Plan.items`.
+    ``requests`` are joined by :data:`SEPARATOR`. ``rows`` gives the row of each request, in order; rows (records that
+    passed the grammar) are counted from 0 in the file. ``deletes`` is how many of the requests are deletes. No two
+    requests of a file have one key.
     """
 
-    row: int
-    item: int
-    operation: Literal["put", "delete"]
-    partition: str
-    key: str
-    body: str
+    requests: str
+    rows: Sequence[int]
+    deletes: int
 
 
 @dataclass(frozen=True, slots=True)

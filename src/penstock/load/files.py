@@ -14,12 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from penstock.engine.result import Reject, Write
+from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
 from penstock.errors import PenstockError, ServiceError, UsageError
 from penstock.load.blocks import cut_blocks, unpack_gzip
 from penstock.load.protocols import Refused
 from penstock.load.rejects import reject_to_json
 
+_PUT, _DELETE = PUT.index('{"Item"'), DELETE.index('{"Key"')
 _READ_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 20
 
@@ -126,10 +127,13 @@ class JsonlItemWriter:
         self._puts = _LineFile(folder / "items.jsonl")
         self._deletes = _LineFile(folder / "deletes.jsonl")
 
-    def write(self, writes: Sequence[Write]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
         """Write all; a file refuses nothing."""
-        self._puts.write([f'{{"Item":{write.body}}}' for write in writes if write.operation == "put"])
-        self._deletes.write([f'{{"Key":{write.body}}}' for write in writes if write.operation == "delete"])
+        for batch in batches:
+            requests = batch.requests.split(SEPARATOR)
+            self._puts.write([text[_PUT:-1] for text in requests if text.startswith(PUT)])
+            if batch.deletes:
+                self._deletes.write([text[_DELETE:-1] for text in requests if text.startswith(DELETE)])
         return []
 
     def __enter__(self) -> Self:

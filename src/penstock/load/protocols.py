@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from penstock.engine.result import Reject, Write
+from penstock.engine.result import Reject, WriteBatch
 
 
 class Refused(NamedTuple):
-    """A write that the service refused for what it holds. The message names no value."""
+    """A request that the service refused for what it holds. The message names no value."""
 
-    write: Write
+    row: int
     message: str
 
 
@@ -40,8 +40,8 @@ class ObjectSource(Protocol):
 class ItemWriter(Protocol):
     """Where items go."""
 
-    def write(self, writes: Sequence[Write]) -> list[Refused]:
-        """Write all, and return when every one is acknowledged; give those refused for what they hold.
+    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+        """Write all, and return when every request is acknowledged; give those refused for what they hold.
 
         Raises :class:`~penstock.errors.ServiceError` where the service makes no progress.
         """

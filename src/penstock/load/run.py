@@ -16,9 +16,9 @@ from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding, bind_by_order, bind_header
 from penstock.engine.database import open_database
 from penstock.engine.decide import Decision, Tally, decide, prepare_tables
-from penstock.engine.judge import Judge
+from penstock.engine.judge import Judge, Resolved
 from penstock.engine.records import RecordReader
-from penstock.engine.result import Reason, Reject, Write
+from penstock.engine.result import Reason, Reject
 from penstock.errors import DataError, EngineError, ServiceError
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.report import Counts, ItemCounts, Report, Status
@@ -169,7 +169,7 @@ def _load(
         resolved = judge.resolve(batch, row, decision)
         refused: dict[int, Reject] = {}
         if decision.refused is None:
-            refused = _write(passes, items, batch, row, resolved.writes)
+            refused = _write(passes, items, batch, row, resolved)
         found = resolved.rejects
         if refused:
             found = tuple(sorted((*found, *refused.values()), key=lambda reject: reject.offset))
@@ -179,19 +179,20 @@ def _load(
 
 
 def _write(
-    passes: _Passes, items: ItemWriter, batch: Batch, first_row: int, writes: tuple[Write, ...]
+    passes: _Passes, items: ItemWriter, batch: Batch, first_row: int, resolved: Resolved
 ) -> dict[int, Reject]:
     """Write a batch's items; a row of which the service refuses one is rejected."""
-    refused = items.write(writes)
+    refused = items.write(resolved.batches)
     outcome = passes.outcome
     at_fault: dict[int, list[Reason]] = {}
-    for write, message in refused:
-        at_fault.setdefault(write.row, []).append(Reason(verdicts.ITEM_ERROR, None, message))
-    lost = {id(write) for write, _ in refused}
-    done = [write for write in writes if id(write) not in lost]
-    outcome.puts += sum(write.operation == "put" for write in done)
-    outcome.deletes += sum(write.operation == "delete" for write in done)
-    outcome.loaded += len({write.row for write in writes}) - len(at_fault)
+    for row, message in refused:
+        at_fault.setdefault(row, []).append(Reason(verdicts.ITEM_ERROR, None, message))
+    deletes = sum(found.deletes for found in resolved.batches)
+    requests = sum(len(found.rows) for found in resolved.batches)
+    # A delete has no more than a key, which was judged: what the service refuses for what it holds is a put.
+    outcome.puts += requests - deletes - len(refused)
+    outcome.deletes += deletes
+    outcome.loaded += resolved.rows - len(at_fault)
     outcome.refused += len(at_fault)
     outcome.errors[verdicts.ITEM_ERROR] += len(refused)
     rows = sorted(at_fault)
