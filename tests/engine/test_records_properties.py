@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.engine import assemble, records, runs
-from penstock.engine.batch import RAW_LIMIT, Batch, Location
+from penstock.engine.batch import RAW_LIMIT, Batch, Location, Position
 from penstock.engine.records import RecordReader
-from penstock.errors import DataError
+from penstock.errors import DataError, EngineError
 from penstock.plan.model import Dialect
 
 DIALECTS = st.builds(
@@ -117,15 +118,28 @@ def entry(place: Location, cells: tuple[str, ...] | None, code: str | None) -> r
     return reference_grammar.Found(cells, code, place.line, place.offset, place.raw)
 
 
-def read(blocks: list[bytes], dialect: Dialect, width: int) -> Reading:
-    reader, reading = RecordReader(blocks, dialect), Reading()
+def read(blocks: Iterable[bytes], dialect: Dialect, width: int) -> Reading:
+    return read_part(RecordReader(blocks, dialect), dialect, width, header=dialect.header)
+
+
+def read_part(
+    reader: RecordReader, dialect: Dialect, width: int, *, header: bool, ends: list[Position] | None = None
+) -> Reading:
+    """Read to the reader's end; note where each batch ends in ``ends``."""
+    reading = Reading()
     try:
-        header = reader.read_header() if dialect.header else None
+        names = reader.read_header() if header else None
     except DataError as error:
         reading.header = error.code
         return reading
-    reading.header = header.cells if header else None
+    reading.header = names.cells if names else None
+    reached: Position | None = None
     for batch in reader.batches(width):
+        assert (batch.first, batch.end) == (reached or batch.first, reader.position)
+        assert batch.end.row == batch.first.row + batch.rows
+        reached = batch.end
+        if ends is not None:
+            ends.append(batch.end)
         assert batch.rows or batch.errors or batch.blanks
         rows = cells_of(batch, dialect)
         assert len(rows) == batch.rows
@@ -141,6 +155,18 @@ def read(blocks: list[bytes], dialect: Dialect, width: int) -> Reading:
         reading.recovered += batch.recovered
     reading.tally, reading.kind = asdict(reader.tally), reader.newline
     return reading
+
+
+def together(parts: list[Reading]) -> Reading:
+    """Put the readings of a file's parts together."""
+    return Reading(
+        header=parts[0].header,
+        found=[found for part in parts for found in part.found],
+        blanks=sum(part.blanks for part in parts),
+        recovered=[line for part in parts for line in part.recovered],
+        tally={share: sum(part.tally[share] for part in parts) for share in parts[0].tally},
+        kind=parts[-1].kind,
+    )
 
 
 def check_lines(batch: Batch, lines: list[int]) -> None:
@@ -191,6 +217,51 @@ def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_recor
         mock.patch.object(assemble, "_MANY", many),
     ):
         assert read(cut(data, places), dialect, width) == expected(data, dialect, width)
+
+
+@settings(max_examples=400, deadline=None)
+@given(files(), st.lists(st.integers(0, 10_000), max_size=6), st.sets(st.integers(0, 20)), st.integers(1, 4))
+def test_parts_between_any_batches_give_what_one_pass_gives(
+    file: tuple[bytes, Dialect, int], places: list[int], chosen: set[int], many: int
+) -> None:
+    data, dialect, width = file
+    whole, ends = RecordReader(cut(data, places), dialect), list[Position]()
+    with mock.patch.object(assemble, "_MANY", many):
+        wanted = read_part(whole, dialect, width, header=dialect.header, ends=ends)
+    if isinstance(wanted.header, str):
+        return
+    starts = [None, *(end for index, end in enumerate(ends) if index in chosen)]
+    parts = []
+    for start, end in pairwise([*starts, None]):
+        blocks = cut(data[start.offset if start else 0 :], places)
+        reader = RecordReader(blocks, dialect, start=start, stop=end.offset if end else None)
+        parts.append(read_part(reader, dialect, width, header=dialect.header and not start))
+        assert reader.position == (end or whole.position)
+    assert together(parts) == wanted == expected(data, dialect, width)
+
+
+def test_a_part_takes_no_more_blocks_than_it_needs() -> None:
+    taken: list[bytes] = []
+
+    def blocks(data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), 4):
+            taken.append(data[start : start + 4])
+            yield taken[-1]
+
+    plain = RecordReader(blocks(b"a,b\nc,d\ne,f\ng,h\n"), Dialect(header=False), stop=8)
+    assert sum(batch.rows for batch in plain.batches(2)) == 2
+    assert len(taken) == 2
+    taken.clear()
+    odd = RecordReader(blocks(b'a,b\nc,"\n' + b"e,f\n" * 2 + b'"g,h\n' * 9), Dialect(header=False), stop=8)
+    assert [error.code for batch in odd.batches(2) for error in batch.errors] == ["quote-error"]
+    assert len(taken) == 5
+
+
+def test_a_part_that_ends_where_no_record_begins_is_refused() -> None:
+    for stop in (2, 6, 13):
+        reader = RecordReader([b"a,b\nc,d\ne,f\n"], Dialect(header=False), stop=stop)
+        with pytest.raises(EngineError, match="no record begins at byte"):
+            list(reader.batches(2))
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumErro
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code, explain_error
 from penstock.errors import ServiceError
-from penstock.load.blocks import cut_blocks, unpack_gzip
+from penstock.load.blocks import cut_blocks, skip_bytes, unpack_gzip
 
 _READ_BYTES = 1 << 18
 _ATTEMPTS = 6
@@ -117,15 +117,14 @@ class S3Source:
     def last_modified(self) -> str:
         return self._found.last_modified
 
-    def blocks(self, size: int) -> Iterator[bytes]:
+    def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Give the uncompressed bytes in blocks of ``size``. Raises :class:`ObjectGoneError` where the version is gone."""
-        pieces = self._pieces()
         if self._found.packed:
-            pieces = unpack_gzip(pieces, f"s3://{self._found.bucket}/{self._found.key}")
-        return cut_blocks(pieces, size)
+            return cut_blocks(skip_bytes(unpack_gzip(self._pieces(0), self._name), start), size)
+        return cut_blocks(self._pieces(start), size)
 
-    def _pieces(self) -> Iterator[bytes]:
-        reached = 0
+    def _pieces(self, start: int) -> Iterator[bytes]:
+        reached = start
         failures = 0
         while reached < self._found.size:
             try:

@@ -7,8 +7,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from hashlib import sha256
 
-from penstock.engine.batch import RAW_LIMIT, Location, RecordError
-from penstock.engine.grammar import CR, LF, Grammar, Newline
+from penstock.engine.batch import RAW_LIMIT, Location, Position, RecordError
+from penstock.engine.grammar import CR, LF, Grammar
 from penstock.engine.runs import Run
 
 _BOM = "\ufeff".encode()
@@ -50,6 +50,8 @@ class RecordBatch:
     errors: tuple[RecordError, ...]
     blanks: int
     recovered: tuple[int, ...]
+    first: Position
+    end: Position
     _data: bytes
     _base: int
     _newline: bytes
@@ -111,6 +113,10 @@ class Assembly:
         return not (self._rows or self._errors or self._blanks)
 
     @property
+    def rows(self) -> int:
+        return self._rows
+
+    @property
     def full(self) -> bool:
         return len(self._pieces) + len(self._errors) >= _MANY
 
@@ -140,7 +146,7 @@ class Assembly:
     def add_recovered(self, lines: range) -> None:
         self._recovered.extend(lines)
 
-    def finish(self, newline: Newline | None) -> RecordBatch:
+    def finish(self, first: Position, end: Position) -> RecordBatch:
         return RecordBatch(
             text=self._guarded(b"".join(self._pieces)),
             rows=self._rows,
@@ -148,9 +154,11 @@ class Assembly:
             errors=tuple(self._errors),
             blanks=self._blanks,
             recovered=tuple(self._recovered),
+            first=first,
+            end=end,
             _data=self.data,
             _base=self._base,
-            _newline=CR if newline == "cr" else LF,
+            _newline=CR if end.newline == "cr" else LF,
             _parts=self._parts,
         )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from penstock.engine.grammar import Newline
+
 RAW_LIMIT = 65_536
 """Bytes of a rejected record that are kept; of a longer one the SHA-256 is kept too."""
 
@@ -22,6 +24,22 @@ class Location:
     length: int
     raw: bytes
     sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place between two records, and all that reading on from there must know of what came before.
+
+    The next record, or the comments before it, begins at ``offset`` on ``line``; ``row`` rows precede it in the file. ``newline``
+    is the file's kind, None while it has shown none. Rows that begin at or before ``broken_to`` may be the text of a
+    broken field; it is -1 where none can be.
+    """
+
+    offset: int
+    line: int
+    row: int
+    newline: Newline | None
+    broken_to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,16 @@ class Batch(Protocol):
     @property
     def recovered(self) -> tuple[int, ...]:
         """Lines of the rows that may be the text of a broken field before them."""
+        ...
+
+    @property
+    def first(self) -> Position:
+        """Where the batch begins: the ``end`` of the one before it."""
+        ...
+
+    @property
+    def end(self) -> Position:
+        """Where a reader that has taken this batch goes on."""
         ...
 
     def locate(self, rows: list[int]) -> list[Location]:

@@ -14,12 +14,13 @@ from typing import Literal
 
 from penstock import verdicts
 from penstock.engine.assemble import Assembly, LongLine, RecordBatch, place
-from penstock.engine.batch import Location
+from penstock.engine.batch import Location, Position
 from penstock.engine.grammar import CR, LF, Grammar, Newline, take_line
 from penstock.engine.header import Header, refuse_header
 from penstock.engine.runs import RunMatcher
 from penstock.engine.scan import Broken, Record, take_record
 from penstock.engine.window import Window
+from penstock.errors import EngineError
 from penstock.plan.model import Dialect
 
 __all__ = ["ByteTally", "Header", "RecordReader"]
@@ -42,24 +43,47 @@ class ByteTally:
 
 
 class RecordReader:
-    """Reads one file, once, from its first byte: :meth:`read_header` where it has a header, then :meth:`batches`."""
+    """Reads one file, or a part of it, once: :meth:`read_header` where it has a header, then :meth:`batches`.
 
-    def __init__(self, blocks: Iterable[bytes], dialect: Dialect) -> None:
-        self._window = Window(blocks)
+    ``start`` is where an earlier reader of the file was: the blocks begin at its offset, and neither a byte-order mark
+    nor a header is due there. ``stop`` is the offset of another such place: reading ends exactly there. A verdict
+    may need bytes beyond it, so the blocks go on to the file's end, and are taken only as they are needed.
+    """
+
+    def __init__(
+        self,
+        blocks: Iterable[bytes],
+        dialect: Dialect,
+        *,
+        start: Position | None = None,
+        stop: int | None = None,
+    ) -> None:
+        newline = None if dialect.line_terminator == "auto" else dialect.line_terminator
+        begin = start or Position(0, 1, 0, newline, -1)
+        self._window = Window(blocks, begin.offset)
         self._grammar = Grammar.of(dialect)
         self._encoding = dialect.encoding
-        self._newline: Newline | None = None if dialect.line_terminator == "auto" else dialect.line_terminator
-        self._line = 1
+        self._newline: Newline | None = begin.newline
+        self._line = begin.line
+        self._row = begin.row
+        self._stop = sys.maxsize if stop is None else stop
         self._shares: dict[Share, int] = {"bom": 0, "header": 0, "comments": 0, "records": 0}
-        self._begun = False
-        self._broken_to = -1  # rows that begin at or before this offset may be the text of a broken field
+        self._begun = start is not None
+        self._broken_to = begin.broken_to
         self._matcher: RunMatcher | None = None
         self._reach = sys.maxsize
 
     @property
     def tally(self) -> ByteTally:
-        """The bytes taken so far; those of the whole file once :meth:`batches` is exhausted."""
+        """The bytes taken so far; those of the whole file or part once :meth:`batches` is exhausted."""
         return ByteTally(**self._shares)
+
+    @property
+    def position(self) -> Position:
+        """The place reached: after the header, after the batch given last, or at the end."""
+        offset = self._window.offset
+        broken_to = self._broken_to if self._broken_to >= offset else -1
+        return Position(offset, self._line, self._row, self._newline, broken_to)
 
     @property
     def newline(self) -> Newline | None:
@@ -85,24 +109,35 @@ class RecordReader:
         return None
 
     def batches(self, width: int) -> Iterator[RecordBatch]:
-        """Take the rest of the file, a batch per block or so; ``width`` is the number of cells due.
+        """Take the rest of the file or part, a batch per block or so; ``width`` is the number of cells due.
 
-        Cutting the file differently cuts the batches differently, and nothing else.
+        Cutting the file differently cuts the batches differently, and nothing else. Each batch begins where the one
+        before it ended. Raises :class:`~penstock.errors.EngineError` where no record begins at ``stop``.
         """
         self._begin()
-        window = self._window
-        while window.left or window.fill():
+        window, first = self._window, self.position
+        while window.offset < self._stop and (window.left or window.fill()):
             assembly = Assembly(self._grammar, window.data, window.base)
             short = not self._assemble(assembly, width)
+            self._row += assembly.rows
             if not assembly.empty:
-                yield assembly.finish(self._newline)
+                batch = assembly.finish(first, self.position)
+                first = batch.end
+                yield batch
             if short:
                 window.fill()
+        if window.offset != self._stop < sys.maxsize:
+            raise EngineError(
+                f"no record begins at byte {self._stop}, where this part of the file was to end: the file, or the "
+                "contract's dialect, is not the one that was cut into parts. Load the file again from its beginning"
+            )
 
     def _assemble(self, assembly: Assembly, width: int) -> bool:
         """Take what is there into one batch; tell whether its end leaves the next record decidable."""
         window = self._window
-        while window.left and window.data is assembly.data and not assembly.full:
+        while (
+            window.left and window.data is assembly.data and not assembly.full and window.offset < self._stop
+        ):
             if self._take_plain(assembly, width) or self._take_comment():
                 continue
             found = self._scan()
@@ -134,7 +169,8 @@ class RecordReader:
             return False
         if self._matcher is None:
             self._matcher = RunMatcher(self._grammar, self._encoding, width, self._newline)
-        stop = min(len(window.data), window.pos + self._reach)
+        bound = min(len(window.data), self._stop - window.base)
+        stop = min(bound, window.pos + self._reach)
         if run := self._matcher.take(window.data, window.pos, stop):
             assembly.add_run(run, window.pos, line)
             self._note_recovered(assembly, run.rows)
@@ -142,7 +178,7 @@ class RecordReader:
             self._pass(run.end, "records")
             return True
         self._reach = _NEAR
-        blank, count = self._matcher.take_blanks(window.data, window.pos)
+        blank, count = self._matcher.take_blanks(window.data, window.pos, bound)
         if count:
             assembly.add_blanks(count)
             self._pass(blank, "records")

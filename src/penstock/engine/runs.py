@@ -83,9 +83,9 @@ class RunMatcher:
             assert text is not None
         return Run(end, data.count(self._newline, pos, end), self._with_lf(text))
 
-    def take_blanks(self, data: bytes, pos: int) -> tuple[int, int]:
-        """Take the empty lines at ``pos``: where they end, and how many they are."""
-        found = self._blanks.match(data, pos) if _GROUPS_ARE_SOUND else None
+    def take_blanks(self, data: bytes, pos: int, stop: int) -> tuple[int, int]:
+        """Take the empty lines at ``pos`` that end before ``stop``: where they end, and how many they are."""
+        found = self._blanks.match(data, pos, stop) if _GROUPS_ARE_SOUND else None
         end = found.end() if found else pos
         return end, data.count(self._newline, pos, end)
 

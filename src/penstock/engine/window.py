@@ -11,11 +11,11 @@ class Window:
     ``data`` is never changed in place: whoever keeps it keeps those bytes. ``pos`` is the first byte not yet taken.
     """
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
+    def __init__(self, blocks: Iterable[bytes], base: int = 0) -> None:
         self._blocks = iter(blocks)
         self.data = b""
         self.pos = 0
-        self.base = 0
+        self.base = base
         self.at_end = False
 
     @property

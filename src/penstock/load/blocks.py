@@ -27,6 +27,14 @@ def cut_blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield bytes(kept)
 
 
+def skip_bytes(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """Give the same bytes without the first ``count``."""
+    for piece in pieces:
+        if count < len(piece):
+            yield piece[count:]
+        count = max(0, count - len(piece))
+
+
 def unpack_gzip(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
     """Unpack a gzip file of any number of members, in bounded memory.
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 
 from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
 from penstock.errors import PenstockError, ServiceError, UsageError
-from penstock.load.blocks import cut_blocks, unpack_gzip
+from penstock.load.blocks import cut_blocks, skip_bytes, unpack_gzip
 from penstock.load.protocols import Refused
 from penstock.load.rejects import reject_to_json
 
@@ -45,17 +45,17 @@ class FileSource:
         """ISO 8601 in UTC, to the second as S3 has it."""
         return f"{datetime.fromtimestamp(self._seen.st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
-    def blocks(self, size: int) -> Iterator[bytes]:
+    def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Give the file's uncompressed bytes in blocks of ``size``; see :class:`~penstock.load.protocols.ObjectSource`."""
-        pieces = self._pieces()
         if self._path.suffix.lower() == ".gz":
-            pieces = unpack_gzip(pieces, self.key)
-        return cut_blocks(pieces, size)
+            return cut_blocks(skip_bytes(unpack_gzip(self._pieces(0), self.key), start), size)
+        return cut_blocks(self._pieces(start), size)
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _pieces(self, start: int) -> Iterator[bytes]:
         try:
             with self._path.open("rb", buffering=0) as file:
                 self._check_unchanged(os.fstat(file.fileno()))
+                file.seek(start)
                 while piece := file.read(_READ_BYTES):
                     yield piece
                 self._check_unchanged(os.fstat(file.fileno()))

@@ -28,9 +28,10 @@ class ObjectSource(Protocol):
         """ISO 8601, UTC."""
         ...
 
-    def blocks(self, size: int) -> Iterator[bytes]:
-        """Give the object's uncompressed bytes from the start, in blocks of ``size`` bytes (the last is shorter).
+    def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
+        """Give the object's uncompressed bytes from ``start`` on, in blocks of ``size`` bytes (the last is shorter).
 
+        There are none where ``start`` is the object's end or beyond. Closing the iterator early ends the reading.
         Raises :class:`~penstock.errors.DataError` where the object can't be unpacked, and
         :class:`~penstock.errors.ServiceError` where it can't be read.
         """
