@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ from small_contract import changed, problems
 
 from penstock.contract.check import effective_on_duplicate
 from penstock.contract.model import Contract
+from penstock.contract.read import read_contract
+from penstock.errors import ContractError
 
 DIALECT = "source.dialect"
 
@@ -217,3 +221,50 @@ def test_a_unique_key_and_a_choice_between_duplicates_contradict_each_other() ->
 def test_a_unique_key_is_refused_where_the_keys_value_is_computed() -> None:
     found = problems({"schema.primaryKey": ["id"], "transform.set": {"id": "id + 1"}})
     assert found[0].endswith("and the load's key is made by set")
+
+
+@pytest.mark.parametrize("units", [0, -1])
+def test_a_write_budget_is_at_least_one_unit_a_second(units: int) -> None:
+    assert problems({"load.max_write_units_per_second": units}) == [
+        "load.max_write_units_per_second: must be at least 1"
+    ]
+
+
+@pytest.mark.parametrize("units", [1.5, "100"])
+def test_a_write_budget_is_a_whole_number(units: Any) -> None:
+    assert problems({"load.max_write_units_per_second": units}) == [
+        "load.max_write_units_per_second: must be a whole number"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("over", 0, "must be 0.001 to 50000000 MB"),
+        ("over", 60_000_000, "must be 0.001 to 50000000 MB"),
+        ("chunk", "64 MB", "must be a number of MB, such as 64 or 0.5"),
+        ("chunk", True, "must be a number of MB, such as 64 or 0.5"),
+        ("chunk", None, "must be a number of MB, such as 64 or 0.5"),
+        ("chunk", 0.0001, "must be 0.001 to 50000000 MB"),
+        ("concurrency", 0, "must be at least 1"),
+        ("concurrency", 1001, "must be at most 1000"),
+        ("tolerated_failures", -1, "can't be negative"),
+        ("tolerated_failures", "101%", "can't be more than 100%"),
+        ("size", 1, "unknown key; known here: over, chunk, concurrency, tolerated_failures"),
+    ],
+)
+def test_a_wrong_setting_of_large_objects_is_refused(key: str, value: Any, message: str) -> None:
+    assert problems({"large_objects": {key: value}}) == [f"large_objects.{key}: {message}"]
+
+
+def test_an_infinite_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "orders.yaml"
+    path.write_text(
+        json.dumps({**changed({}), "large_objects": {"over": 1}}).replace('"over": 1', '"over": .inf')
+    )
+    with pytest.raises(ContractError, match=r"large_objects\.over: must be 0\.001 to 50000000 MB"):
+        read_contract(path)
+
+
+def test_sizes_may_be_fractions_of_a_megabyte() -> None:
+    assert problems({"large_objects": {"over": 0.001, "chunk": 0.5, "tolerated_failures": "5%"}}) == []

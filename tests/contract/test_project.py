@@ -113,6 +113,32 @@ def test_defaults_lie_under_what_a_contract_says_itself(tmp_path: Path) -> None:
     assert contract.function.memory == 512
 
 
+LARGE = """\
+penstock: 1
+name: shop
+large_objects: {over: 0.5, concurrency: 3}
+defaults: {large_objects: {concurrency: 4}}
+"""
+
+
+def test_the_projects_large_objects_lie_under_the_defaults_and_these_under_a_contract(tmp_path: Path) -> None:
+    feeds = feed("orders", large_objects={"chunk": 1}), feed("customers")
+    folder = write(tmp_path, *feeds, text=LARGE)
+    customers, orders = (contract.large_objects for contract in read_project(folder).feeds)
+    assert (customers.over, customers.chunk, customers.concurrency) == (0.5, 64, 4)
+    assert (orders.over, orders.chunk, orders.concurrency) == (0.5, 1, 4)
+    assert read_contract(folder / "contracts" / "orders.yaml").large_objects == orders
+
+
+def test_a_wrong_setting_of_the_projects_large_objects_is_told_once(tmp_path: Path) -> None:
+    text = "penstock: 1\nname: shop\nlarge_objects:\n  over: 1\n  chunk: none\n"
+    assert refused(write(tmp_path, feed("orders"), feed("customers"), text=text)) == [
+        "penstock.yaml:5: large_objects.chunk: must be a number of MB, such as 64 or 0.5"
+    ]
+    (tmp_path / "penstock.yaml").write_text("penstock: 1\nname: shop\nlarge_objects: 5\n")
+    assert refused(tmp_path) == ["penstock.yaml:3: large_objects: must be a mapping of keys to values"]
+
+
 def test_a_contract_read_alone_has_its_projects_defaults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ PLAN = model.Plan(
     ),
     on_duplicate="last",
     quality=model.Quality(max_reject_share=0.05),
+    max_write_units=1000,
 )
 
 

@@ -68,6 +68,7 @@ def compile_contract(contract: Contract) -> Plan:
         table=table,
         on_duplicate=effective_on_duplicate(contract),
         quality=read_quality(contract.quality),
+        max_write_units=contract.load.max_write_units_per_second,
     )
 
 

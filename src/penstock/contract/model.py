@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from penstock.contract.scalars import FeedName, Many, Name, RejectLimit, Schedule, TableName
+from penstock.contract.scalars import FeedName, Many, Megabytes, Name, RejectLimit, Schedule, TableName
 from penstock.contract.standard import (
     Category,
     ConstraintsModel,
@@ -39,6 +39,7 @@ __all__ = [
     "ItemModel",
     "ItemType",
     "KeyModel",
+    "LargeObjectsModel",
     "LoadModel",
     "MissingValue",
     "Name",
@@ -178,6 +179,8 @@ class LoadModel(Part):
     """Read units a second of a provisioned table."""
     write_capacity: int | None = Field(default=None, ge=1)
     """Write units a second of a provisioned table."""
+    max_write_units_per_second: int | None = Field(default=None, ge=1)
+    """The write units a second that all workers of the feed together may take; no limit unless said."""
     items: Annotated[Many[ItemModel], Field(min_length=1)] | None = None
     """The items that a row becomes, where it is not just one."""
 
@@ -204,6 +207,19 @@ class FunctionModel(Part):
     """How many objects are loaded at once, at most; the queue takes no less than 2."""
 
 
+class LargeObjectsModel(Part):
+    """How objects are loaded that are too large for one invocation; the project's, unless the contract says otherwise."""
+
+    over: Megabytes = 256
+    """MB (of 1,048,576 bytes) as it lies in S3 past which an object is cut into chunks; `0.5` is half of one."""
+    chunk: Megabytes = 64
+    """MB of a chunk, give or take a record: what one worker loads."""
+    concurrency: int = Field(default=10, ge=1, le=1000)
+    """How many workers load chunks of one object at once."""
+    tolerated_failures: RejectLimit = 0
+    """A count of chunks, or a share such as `5%`, past which a failure stops the others; the object has failed either way."""
+
+
 class Contract(Part):
     """What a feed promises: one YAML file."""
 
@@ -225,6 +241,8 @@ class Contract(Part):
     """When a file is refused as a whole."""
     function: FunctionModel = FunctionModel()
     """The size of the loader function."""
+    large_objects: LargeObjectsModel = LargeObjectsModel()
+    """How objects are loaded that are too large for one invocation."""
     trigger: Literal["queue", "direct"] = "queue"
     """Whether S3's events reach the function through a queue or directly."""
     schedule: Schedule | None = None

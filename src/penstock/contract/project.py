@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from penstock.contract.document import Node, read_document
-from penstock.contract.model import Contract
+from penstock.contract.model import Contract, LargeObjectsModel
 from penstock.contract.problem import Place, Placed, suggest
-from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, examine, in_order
+from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, defaults_of, examine, in_order
 from penstock.contract.scalars import EmailAddress, Many, ProjectName, RegionName, RetentionDays
 from penstock.contract.standard import Part
 from penstock.contract.wording import keys_of
@@ -65,6 +65,8 @@ class ProjectModel(Part):
     """What the functions write and how long it is kept."""
     architecture: Literal["arm64", "x86_64"] = "arm64"
     """The processor that the functions run on."""
+    large_objects: LargeObjectsModel = LargeObjectsModel()
+    """How objects are loaded that are too large for one invocation; it lies under `defaults`."""
     tags: Annotated[dict[str, str], AfterValidator(_check_tags)] = Field(default_factory=dict)
     """Tags of everything in the stack."""
     defaults: dict[str, Any] = Field(default_factory=dict)
@@ -119,8 +121,8 @@ def read_project(folder: Path) -> Project:
     if document.root is not None:
         settings, shape, _ = build(ProjectModel, document.root)
         found += shape
-        defaults = document.root.child("defaults")
-        found += _check_defaults(defaults)
+        found += _check_defaults(document.root.child("defaults"))
+        defaults = defaults_of(document.root)
     feeds = list(_read_feeds(folder, defaults, found))
     found += _check_feeds(feeds)
     if found or settings is None:
@@ -156,11 +158,9 @@ def _read_feeds(folder: Path, defaults: Node | None, found: list[Placed]) -> Ite
         found.append(
             Placed(Place(str(folder / PROJECT_FILE), 1), (), f"there are no contracts in {contracts}/*.yaml")
         )
-    if defaults is not None and isinstance(defaults.value, dict):
+    if defaults is not None:
         known = set(keys_of(Contract)) - {"name", "penstock"}
         defaults = Node(defaults.place, {key: node for key, node in defaults.value.items() if key in known})
-    else:
-        defaults = None
     for path in paths:
         if path.suffix == ".yml":
             message = f"a contract's file ends in .yaml; rename it to {path.stem}.yaml"

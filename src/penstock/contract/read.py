@@ -74,10 +74,18 @@ def read_defaults(path: Path) -> tuple[Node | None, tuple[Placed, ...]]:
     if folder.name != CONTRACTS_FOLDER or not project.is_file():
         return None, ()
     document = read_document(project)
-    defaults = document.root.child("defaults") if document.root else None
+    return defaults_of(document.root) if document.root else None, document.problems
+
+
+def defaults_of(project: Node) -> Node | None:
+    """What lies under every contract of a project, if anything: its ``defaults``, and under them its ``large_objects``."""
+    defaults, large = project.child("defaults"), project.child("large_objects")
     if defaults is not None and not isinstance(defaults.value, dict):
         defaults = None
-    return defaults, document.problems
+    if large is None:
+        return defaults
+    under = Node(large.place, {"large_objects": large})
+    return under if defaults is None else merge(under, defaults)
 
 
 def in_order(problems: Iterable[Placed]) -> list[str]:

@@ -27,6 +27,7 @@ _SECTIONS = {
     "Item": "load.items[]",
     "Quality": "quality",
     "Function": "function",
+    "LargeObjects": "large_objects",
 }
 """The parts in the order of reading, and where each stands in the file."""
 
@@ -118,9 +119,17 @@ _PROJECT = """\
     logs: {retention_days: 30, level: INFO}
     architecture: arm64            # or x86_64
     tags: {team: data}
+    large_objects: {over: 256, chunk: 64, concurrency: 10, tolerated_failures: 0}    # for every contract
     defaults:                      # a part of a contract that lies under every contract
       quality: {max_rejects: 5%}
       function: {memory: 1769}
+
+`large_objects` can be said for the project, as here, and for a single feed in its contract, key by key. Sizes are in MB of
+1,048,576 bytes, fractions allowed: `over: 0.001`, about a kilobyte, is there to try it with a small file.
+
+`load.max_write_units_per_second` is a feed's own and is shared out: each of the `function.concurrency` loaders takes its part
+of the whole, and so does each of the `large_objects.concurrency` workers of a large object. A single busy worker does not
+take the others' parts.
 
 Where a default and a contract both have a value, the contract's goes before; mappings are merged key by key, lists
 are not. A contract in the folder `contracts` of a project has the project's defaults also where it is read alone. Two

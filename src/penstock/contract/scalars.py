@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -96,6 +97,19 @@ def _reject_limit(value: Any) -> Any:
     return value
 
 
+def _megabytes(value: Any) -> Any:
+    """A number of the document keeps its digits as text; here its value counts."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number of MB, such as 64 or 0.5")  # noqa: TRY004 - pydantic's way
+    try:
+        size = float(getattr(value, "written", value)) if isinstance(value, float) else value
+    except ValueError:
+        size = math.nan  # `.inf` and `.nan`, as YAML writes them
+    if not 0.001 <= size <= 50_000_000:
+        raise ValueError("must be 0.001 to 50000000 MB")
+    return size
+
+
 @dataclass(frozen=True, slots=True)
 class _Matching:
     """Marks a text that a pattern must match as a whole, with a message for people where it does not."""
@@ -166,6 +180,9 @@ Encoding = Annotated[Literal["utf-8", "latin-1", "cp1252"], BeforeValidator(_can
 RejectLimit = Annotated[str | int, BeforeValidator(_reject_limit),
                         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0},
                                                   {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"}]})]  # fmt: skip
+Megabytes = Annotated[float, BeforeValidator(_megabytes),
+                      WithJsonSchema({"type": "number", "minimum": 0.001, "maximum": 50_000_000})]  # fmt: skip
+"""A size in MB of 2**20 bytes, from about a kilobyte, which trying it needs, to the largest object of S3 (50 TB)."""
 Schedule = Annotated[str, AfterValidator(_schedule)]
 FeedName = Annotated[
     str,

@@ -161,3 +161,4 @@ class Plan:
     table: Table
     on_duplicate: Literal["last", "first", "reject"]
     quality: Quality
+    max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
