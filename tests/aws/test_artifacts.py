@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from embedded_aws import World, make_world, run_server
 
-from penstock.aws.artifacts import S3RejectWriter, put_report, read_rejects
+from penstock.aws.artifacts import S3RejectWriter, put_parts, put_report, read_rejects
 from penstock.engine.result import Reason, Reject
 from penstock.errors import ServiceError
 from penstock.load.report import Counts, ItemCounts, Report
@@ -49,14 +49,30 @@ def test_rejects_read_back_in_order_from_parts_of_bounded_size(world: World) -> 
     assert keys[:2] == ["rejects/orders/run-1/part-00000.jsonl", "rejects/orders/run-1/part-00001.jsonl"]
     sizes = [world.s3.head_object(Bucket=world.artifacts, Key=key)["ContentLength"] for key in keys]
     assert max(sizes) < 1200
-    assert writer.location == f"s3://{world.artifacts}/rejects/orders/run-1/"
+    where = put_parts(world.s3, world.artifacts, "orders", "run-1", writer.parts)
+    assert where == f"s3://{world.artifacts}/rejects/orders/run-1/"
+    assert list(read_rejects(world.s3, world.artifacts, "orders", "run-1")) == rejects
+
+
+def test_of_a_run_that_ended_those_parts_count_that_it_names_in_that_order(world: World) -> None:
+    parts: list[str] = []
+    for name, line in (("b", 1), ("doubled", 7), ("a", 2)):
+        writer = S3RejectWriter(world.s3, world.artifacts, "orders", "run-1", name=name)
+        writer.write([reject(line)])
+        writer.close()
+        parts.extend(writer.parts if name != "doubled" else ())
+    assert len(list(read_rejects(world.s3, world.artifacts, "orders", "run-1"))) == 3, "it has not ended"
+    put_parts(world.s3, world.artifacts, "orders", "run-2", parts)
+    put_parts(world.s3, world.artifacts, "orders", "run-1", parts)
+    for run in ("run-1", "run-2"):  # an attempt names the parts of those before it, too
+        assert list(read_rejects(world.s3, world.artifacts, "orders", run)) == [reject(1), reject(2)]
 
 
 def test_a_run_without_rejects_leaves_none(world: World) -> None:
     writer = S3RejectWriter(world.s3, world.artifacts, "orders", "run-1")
     writer.write([])
     writer.close()
-    assert writer.location is None
+    assert put_parts(world.s3, world.artifacts, "orders", "run-1", writer.parts) is None
     assert world.keys() == []
     assert list(read_rejects(world.s3, world.artifacts, "orders", "run-1")) == []
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.aws.events import EventError, ObjectHint, Schedule, Unreadable, decode_event
+from penstock.aws.events import EventError, ObjectHint, Schedule, Step, Unreadable, decode_event, decode_step
 from penstock.errors import PenstockError
 
 EVENTS = sorted((Path(__file__).parent / "events").glob("*.json"))
@@ -77,3 +77,39 @@ def test_an_unknown_shape_is_told_by_its_names_and_not_by_its_values() -> None:
 def test_any_key_survives_the_encoding_of_s3_events(key: str) -> None:
     record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(key)}}}
     assert decode_event({"Records": [record]}).hints == (ObjectHint("b", key),)
+
+
+STEP = {"run": "run-1", "bucket": "landing", "key": "incoming/a.csv", "version": "v1"}
+
+
+def test_a_step_of_the_state_machine_is_decoded() -> None:
+    found = decode_step({"penstock": {"step": "load", **STEP, "chunk": 3}})
+    assert found == Step("load", "run-1", "landing", "incoming/a.csv", "v1", chunk=3)
+    found = decode_step({"penstock": {"step": "decide", **STEP, "partition": 0}})
+    assert found == Step("decide", "run-1", "landing", "incoming/a.csv", "v1", partition=0)
+    failed = {"step": "fail", **STEP, "error": {"Error": "ServiceError", "Cause": "it broke"}}
+    found = decode_step({"penstock": failed})
+    assert found is not None
+    assert found.error == "ServiceError: it broke"
+
+
+def test_what_is_no_step_is_left_to_the_other_shapes() -> None:
+    assert decode_step({"Records": []}) is None
+    assert decode_step([]) is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        None,
+        {},
+        {"step": "dance", **STEP},
+        {"step": "cut", **STEP, "run": ""},
+        {"step": "load", **STEP},
+        {"step": "survey", **STEP, "chunk": -1},
+        {"step": "load", **STEP, "chunk": "3"},
+    ],
+)
+def test_a_step_that_is_not_complete_is_an_error(asked: object) -> None:
+    with pytest.raises(EventError, match="not complete"):
+        decode_step({"penstock": asked})

@@ -10,7 +10,7 @@ from embedded_aws import World, make_world, run_server
 from fake_aws import connect
 
 from penstock.aws.attributes import from_attribute, from_item, to_attribute, to_item
-from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, State
+from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, Saved, State
 from penstock.aws.runs import (
     Run,
     conclude_run,
@@ -19,6 +19,7 @@ from penstock.aws.runs import (
     list_runs,
     mark_interrupted,
     new_run_id,
+    put_off_end,
     put_run,
 )
 from penstock.errors import ServiceError
@@ -139,6 +140,64 @@ def test_a_released_claim_is_free_and_counts_as_an_attempt(world: World) -> None
     assert third.attempt == 1
 
 
+def test_a_claim_is_extended_for_as_long_as_it_is_the_runs_even_after_its_end(world: World) -> None:
+    assert claim(world, "run-1", seconds=10)
+    world.ledger.extend(*KEY, "run-1", world.now + 100)
+    world.ledger.extend(*KEY, "run-1", world.now + 50)  # of another worker: nothing is shortened
+    world.now += 99
+    assert claim(world, "run-2") is None
+    world.now += 20
+    world.ledger.extend(*KEY, "run-1", world.now + 100)
+    assert claim(world, "run-3") is None
+
+
+def test_a_claim_that_another_has_or_that_ended_is_not_extended(world: World) -> None:
+    assert claim(world, "run-1", seconds=10)
+    world.now += 11
+    second = claim(world, "run-2")
+    assert second is not None
+    with pytest.raises(LostClaimError, match="run-1 has no claim"):
+        world.ledger.extend(*KEY, "run-1", world.now + 100)
+    world.ledger.settle(second, V1)
+    with pytest.raises(LostClaimError):
+        world.ledger.extend(*KEY, "run-2", world.now + 100)
+
+
+def test_what_a_run_has_done_is_known_to_the_next_attempt_until_the_object_is_settled(world: World) -> None:
+    saved = Saved("run-1", "v1", "plan-1")
+    first = claim(world, "run-1")
+    assert first is not None
+    world.ledger.save(first, saved)
+    world.ledger.release(first)
+    second = claim(world, "run-2")
+    assert second is not None
+    assert second.state.saved == saved
+    world.ledger.settle(second, V1)
+    assert world.ledger.read_state(*KEY).saved is None
+    third = claim(world, "run-3")
+    assert third is not None
+    world.ledger.save(third, saved)
+    world.ledger.save(third, None)
+    assert world.ledger.read_state(*KEY).saved is None
+
+
+def test_an_event_whose_run_was_handed_over_is_done_when_it_comes_again(world: World) -> None:
+    first = world.ledger.claim("orders", *KEY, "run-1", world.now + 60, "m1")
+    assert first is not None
+    world.ledger.save(first, Saved("run-1", "v1", "plan-1"))
+    assert world.ledger.claim("orders", *KEY, "run-2", world.now + 60, "m1") is None
+    assert world.ledger.read_state(*KEY).pending
+
+
+def test_who_lost_the_claim_can_not_save_for_the_next(world: World) -> None:
+    first = claim(world, "run-1", seconds=10)
+    assert first is not None
+    world.now += 11
+    assert claim(world, "run-2")
+    with pytest.raises(LostClaimError):
+        world.ledger.save(first, Saved("run-1", "v1", "plan-1"))
+
+
 def test_a_claim_whose_answer_was_lost_finds_itself(world: World) -> None:
     first, again = claim(world, "run-1"), claim(world, "run-1")
     assert first is not None
@@ -248,6 +307,24 @@ def test_a_run_whose_worker_must_be_gone_is_read_as_failed(world: World) -> None
         assert (listed.status, listed) == (status, get_run(world.ledger, RUN.id))
     assert "worker ended" in str(listed.reason)
     assert listed.ended_at == listed.ends_by
+
+
+def test_a_run_that_goes_on_puts_its_end_off_and_one_that_ended_does_not(world: World) -> None:
+    ledger = world.ledger
+    for status in ("handed over", "done"):
+        put_run(ledger, replace(RUN, id=status, status=status, ends_by=format_time(world.now + 10)))
+        put_off_end(ledger, status, format_time(world.now + 100))
+        put_off_end(ledger, status, format_time(world.now + 50))
+    world.now += 99
+    over, done = get_run(ledger, "handed over"), get_run(ledger, "done")
+    assert over is not None
+    assert done is not None
+    assert (over.status, over.ended, done.ended) == ("handed over", False, True)
+    assert done.ends_by == format_time(world.now - 89)
+    world.now += 2
+    over = get_run(ledger, "handed over")
+    assert over is not None
+    assert (over.status, over.ended) == ("failed", True)
 
 
 def test_only_runs_expire(world: World) -> None:

@@ -19,3 +19,22 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         read_settings({"PENSTOCK_FEED": "orders"})
     assert all(name in str(caught.value) for name in SET if name != "PENSTOCK_FEED")
+
+
+def test_what_hands_large_objects_over_is_told_in_numbers() -> None:
+    told = {
+        "PENSTOCK_STATE_MACHINE": "arn:aws:states:us-east-1:000000000000:stateMachine:shop_orders",
+        "PENSTOCK_LARGE_BYTES": "1000",
+        "PENSTOCK_CHUNK_BYTES": "100",
+        "PENSTOCK_CHUNK_CONCURRENCY": "7",
+        "PENSTOCK_CONCURRENCY": "5",
+    }
+    found = read_settings({**SET, **told})
+    assert found.state_machine == told["PENSTOCK_STATE_MACHINE"]
+    assert (found.large_bytes, found.chunk_bytes) == (1000, 100)
+    assert (found.chunk_concurrency, found.concurrency) == (7, 5)
+    assert read_settings(SET).state_machine is None
+    with pytest.raises(
+        UsageError, match=r"PENSTOCK_LARGE_BYTES is no number.*PENSTOCK_CONCURRENCY is no number"
+    ):
+        read_settings({**SET, "PENSTOCK_LARGE_BYTES": "many", "PENSTOCK_CONCURRENCY": "0"})

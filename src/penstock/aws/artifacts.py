@@ -1,17 +1,21 @@
 """What a run leaves in the artifacts bucket: its rejects and its report.
 
-Rejects are numbered parts, ``rejects/<feed>/<run>/part-00000.jsonl`` and on, each written when it is full: they can be
-read while the run goes on, memory holds one part, and a run that dies leaves no unfinished upload. The report is
-``reports/<feed>/<run>.json``.
+Rejects are parts, ``rejects/<feed>/<run>/<name>-00000.jsonl`` and on, each written when it is full: they can be read while
+the run goes on, memory holds one part, and a run that dies leaves no unfinished upload. A run that has ended says in
+``parts.json`` beside them which parts count, and their order: those of a large file come from many workers, and of a
+worker that died or was doubled none counts twice. The report is ``reports/<feed>/<run>.json``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from botocore.exceptions import ClientError
 
 from penstock.aws.connect import Client
-from penstock.aws.explain import AwsError, explain_error
+from penstock.aws.explain import AwsError, error_code, explain_error
 from penstock.engine.result import Reject
 from penstock.load.rejects import reject_from_json, reject_to_json
 from penstock.load.report import Report
@@ -30,24 +34,37 @@ def report_key(feed: str, run: str) -> str:
     return f"reports/{feed}/{run}.json"
 
 
-class S3RejectWriter:
-    """Writes a run's rejects, see :class:`~penstock.load.protocols.RejectWriter`; :meth:`close` writes what is left.
+def _parts_key(feed: str, run: str) -> str:
+    return f"{rejects_prefix(feed, run)}parts.json"
 
-    Needs s3:PutObject on ``rejects/<feed>/*``. Raises :class:`~penstock.errors.ServiceError`.
+
+class S3RejectWriter:
+    """Writes rejects of a run, see :class:`~penstock.load.protocols.RejectWriter`; :meth:`close` writes what is left.
+
+    ``name`` is that of its parts, of which each writer of a run has its own. Needs s3:PutObject on ``rejects/<feed>/*``. Raises :class:`~penstock.errors.ServiceError`.
     """
 
-    def __init__(self, s3: Client, bucket: str, feed: str, run: str, *, part_bytes: int = PART_BYTES) -> None:
+    def __init__(
+        self,
+        s3: Client,
+        bucket: str,
+        feed: str,
+        run: str,
+        *,
+        name: str = "part",
+        part_bytes: int = PART_BYTES,
+    ) -> None:
         self._s3 = s3
         self._bucket = bucket
-        self._prefix = rejects_prefix(feed, run)
+        self._stem = f"{rejects_prefix(feed, run)}{name}"
         self._part_bytes = part_bytes
         self._part = bytearray()
-        self._parts = 0
+        self._parts: list[str] = []
 
     @property
-    def location(self) -> str | None:
-        """Where the rejects lie, or None where there are none."""
-        return f"s3://{self._bucket}/{self._prefix}" if self._parts or self._part else None
+    def parts(self) -> tuple[str, ...]:
+        """The keys of the parts that are written."""
+        return tuple(self._parts)
 
     def write(self, rejects: Sequence[Reject]) -> None:
         for reject in rejects:
@@ -61,10 +78,18 @@ class S3RejectWriter:
             self._flush()
 
     def _flush(self) -> None:
-        key = f"{self._prefix}part-{self._parts:05d}.jsonl"
+        key = f"{self._stem}-{len(self._parts):05d}.jsonl"
         _put(self._s3, self._bucket, key, bytes(self._part), "application/jsonl")
-        self._parts += 1
+        self._parts.append(key)
         self._part.clear()
+
+
+def put_parts(s3: Client, bucket: str, feed: str, run: str, parts: Sequence[str]) -> str | None:
+    """Say which parts hold a run's rejects, in order, and give where they lie; None where there are none."""
+    if not parts:
+        return None
+    _put(s3, bucket, _parts_key(feed, run), json.dumps(parts).encode(), "application/json")
+    return f"s3://{bucket}/{rejects_prefix(feed, run)}"
 
 
 def put_report(s3: Client, bucket: str, report: Report, run: str) -> str:
@@ -78,16 +103,27 @@ def put_report(s3: Client, bucket: str, report: Report, run: str) -> str:
 def read_rejects(s3: Client, bucket: str, feed: str, run: str) -> Iterator[Reject]:
     """Give a run's rejects in file order, in bounded memory. Needs s3:ListBucket and s3:GetObject."""
     try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=rejects_prefix(feed, run))
-        for page in pages:
-            for found in page.get("Contents", ()):
-                body = s3.get_object(Bucket=bucket, Key=found["Key"])["Body"]
+        for key in _find_parts(s3, bucket, feed, run):
+            with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
                 for line in body.iter_lines(chunk_size=_READ_BYTES):
                     yield reject_from_json(line)
     except AwsError as error:
         raise explain_error(
             error, f"read the rejects in s3://{bucket}", "s3:ListBucket and s3:GetObject"
         ) from error
+
+
+def _find_parts(s3: Client, bucket: str, feed: str, run: str) -> Iterator[str]:
+    try:
+        with closing(s3.get_object(Bucket=bucket, Key=_parts_key(feed, run))["Body"]) as body:
+            yield from json.loads(body.read())
+            return
+    except ClientError as error:
+        if error_code(error) != "NoSuchKey":
+            raise
+    # The run goes on, or died: what it has kept so far.
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=rejects_prefix(feed, run)):
+        yield from (found["Key"] for found in page.get("Contents", ()) if found["Key"].endswith(".jsonl"))
 
 
 def _put(s3: Client, bucket: str, key: str, body: bytes, kind: str) -> None:

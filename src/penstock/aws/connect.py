@@ -57,6 +57,10 @@ class Connections:
     def sns(self) -> Client:
         return self._client("sns")
 
+    @cached_property
+    def stepfunctions(self) -> Client:
+        return self._client("stepfunctions")
+
     def _client(self, service: str) -> Client:
         from botocore.config import Config  # noqa: PLC0415  (as above)
 

@@ -1,7 +1,7 @@
 """Events, of every shape in which AWS says that a key may have changed, made into hints.
 
 A hint is all an event is good for: deliveries repeat, overtake one another and come late, so the loader looks at the
-key itself. Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge counterpart), the
+key itself. The one event that is an order is a step of the state machine, see :func:`decode_step`. Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge counterpart), the
 Lambda guide ("Using Lambda with Amazon SQS", "... Amazon SNS"), the EventBridge Scheduler guide ("Templated targets").
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import unquote_plus
 
 from penstock.errors import ServiceError
@@ -44,6 +44,27 @@ class Unreadable:
     error: EventError
 
 
+StepName = Literal["cut", "survey", "decide", "load", "finish", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the state machine asks for: a step of a run, of a version of an object.
+
+    ``chunk`` is the one to survey or to load; ``partition`` that of the keys to decide on, None to decide on the file.
+    ``error`` is why the execution failed, in the state machine's words (``Error`` and ``Cause``).
+    """
+
+    name: StepName
+    run: str
+    bucket: str
+    key: str
+    version: str
+    chunk: int | None = None
+    partition: int | None = None
+    error: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one invocation was told. ``queued`` tells whether it came from SQS, whose messages fail one by one."""
@@ -66,6 +87,30 @@ def decode_event(event: object) -> Batch:
     if isinstance(records, list) and any(_field(record, "eventSource") == "aws:sqs" for record in records):
         return Batch(tuple(hint for record in records for hint in _decode_message(record)), queued=True)
     return Batch(tuple(_decode(event, None)), queued=False)
+
+
+def decode_step(event: object) -> Step | None:
+    """Give the step that the state machine asks for, or None for an event that is none of its. Raises :class:`EventError`."""
+    if not isinstance(event, Mapping) or "penstock" not in event:
+        return None
+    asked = event["penstock"]
+    texts = {name: _field(asked, name) for name in ("run", "bucket", "key", "version")}
+    numbers = {name: _field(asked, name) for name in ("chunk", "partition")}
+    name = _field(asked, "step")
+    due = "chunk" if name in ("survey", "load") else None
+    if (
+        name not in get_args(StepName)
+        or not all(isinstance(value, str) and value for value in texts.values())
+        or not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers.values())
+        or (due and numbers[due] is None)
+    ):
+        raise EventError(
+            "A step of the state machine is not complete: it has to name its run, bucket, key and version, and its chunk "
+            "where it has one. Deploy the project again, so that the state machine and the function agree."
+        )
+    error = _field(asked, "error")
+    reason = ": ".join(str(_field(error, part)) for part in ("Error", "Cause") if _field(error, part))
+    return Step(name, **texts, **numbers, error=reason or None)
 
 
 def _decode_message(record: Any) -> Iterator[ObjectHint | Schedule | Unreadable]:

@@ -10,6 +10,10 @@ while its claim is live, because the first delivery died without a word, or beca
 done but comes back: were it left to the worker, as another event is, its success would delete what brings the worker's
 own failure back. (It does not take the claim over either: the first delivery may be at work.)
 
+A run that is handed to the state machine keeps its claim, which each of its steps extends, and loses the cause: it is no
+longer an event's failure that brings it back. What it has done so far is in a folder of the artifacts bucket. ``saved``
+names that folder and the version and plan it is good for, so that the next attempt does only what is left.
+
 An item of an object is ``pk`` = ``OBJECT#<bucket>/<key>``, ``sk`` = ``STATE``; it has no expiry of its own (the table's
 time to live is ``expires_at``, which only runs have).
 """
@@ -52,6 +56,15 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """What an unfinished run has done of a version by a plan: it lies in the folder of that name."""
+
+    folder: str
+    version: str
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What the ledger says of an object. ``attempts`` counts the claims since the object was last settled."""
 
@@ -60,6 +73,7 @@ class State:
     claim_expires_at: float = 0.0
     pending: bool = False
     attempts: int = 0
+    saved: Saved | None = None
 
     def settles(self, plan: str, *, version: str | None = None, etag: str | None = None) -> bool:
         """Tell whether the version, or the content of that ETag, needs nothing more.
@@ -168,7 +182,7 @@ class Ledger:
         note = {} if applied is None else {":applied": asdict(applied)}
         update = (
             "SET applied = :applied " if note else ""
-        ) + "REMOVE claim_run, claim_cause, claim_expires_at, attempt, pending"
+        ) + "REMOVE claim_run, claim_cause, claim_expires_at, attempt, pending, saved"
         old = self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
         if old is not None:
             return bool(old.get("pending", False))
@@ -181,6 +195,34 @@ class Ledger:
             f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
             "taken over. Give the function more time."
         )
+
+    def extend(self, bucket: str, key: str, run: str, expires_at: float) -> None:
+        """Make the claim of a run last until ``expires_at`` at least. Raises :class:`LostClaimError`."""
+        values = {":run": run, ":end": expires_at}
+        condition = "claim_run = :run AND claim_expires_at < :end"
+        if self._update(bucket, key, "SET claim_expires_at = :end", condition, values) is not None:
+            return
+        if self.read_state(bucket, key).claim_run != run:
+            raise LostClaimError(
+                f"The run {run} has no claim on s3://{bucket}/{key} any more: it came to an end, or stood still for so long "
+                "that another run began. What that one does counts."
+            )
+
+    def save(self, claim: Claim, saved: Saved | None) -> None:
+        """Note where the claim's run keeps what it has done, for the steps after it; None: nothing of it is of use.
+
+        The claim's cause is forgotten: the event is answered. Raises :class:`LostClaimError`.
+        """
+        note = {} if saved is None else {":saved": asdict(saved)}
+        update = "SET saved = :saved REMOVE claim_cause" if note else "REMOVE claim_cause, saved"
+        if (
+            self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
+            is None
+        ):
+            raise LostClaimError(
+                f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
+                "taken over. Give the function more time."
+            )
 
     def release(self, claim: Claim) -> None:
         """Give a claim up; the object is as it was before, and whoever is told of it next may claim it."""
@@ -227,11 +269,12 @@ def _key(bucket: str, key: str) -> dict[str, Any]:
 
 
 def _state(item: dict[str, Any]) -> State:
-    applied = item.get("applied")
+    applied, saved = item.get("applied"), item.get("saved")
     return State(
         applied=Applied(**applied) if applied else None,
         claim_run=item.get("claim_run"),
         claim_expires_at=float(item.get("claim_expires_at", 0.0)),
         pending=bool(item.get("pending", False)),
         attempts=item.get("attempt", 0),
+        saved=Saved(**saved) if saved else None,
     )

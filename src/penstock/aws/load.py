@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
 
-from penstock.aws.artifacts import S3RejectWriter, put_report
+from penstock.aws.artifacts import S3RejectWriter, put_parts, put_report
 from penstock.aws.connect import REQUEST_SECONDS, Client, Connections
 from penstock.aws.ledger import Applied, Claim, Ledger
 from penstock.aws.log import Log
@@ -253,9 +253,10 @@ def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> 
     )
     try:
         rejects.close()
+        where = put_parts(loader.s3, loader.artifacts, loader.plan.name, run, rejects.parts)
     except ServiceError as error:
-        report = replace(report, status="failed", reason=str(error))
-    return report, rejects.location
+        return replace(report, status="failed", reason=str(error)), None
+    return report, where
 
 
 def _keep_report(loader: Loader, report: Report, run: str, log: Log) -> str | None:

@@ -3,8 +3,8 @@
 A run's item is ``pk`` = ``RUN#<id>``, ``sk`` = ``RUN``. Only runs have ``started_at``, so the index ``by_feed``
 (``feed``, ``started_at``) holds runs alone. They go by the table's time to live, ``expires_at``, after 400 days.
 
-Who dies can't say so. A run that is still noted as running after its ``ends_by`` is read as failed, whether or not
-somebody has taken its object over by then.
+Who dies can't say so. A run that has not ended after its ``ends_by`` is read as failed, whether or not somebody has taken
+its object over by then. The steps of a run that was handed to the state machine put its ``ends_by`` off.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ from penstock.load.report import Report
 
 _KEPT_SECONDS = 400 * 86_400
 _TOP_ERRORS = 10
+_NOT_ENDED = "#status IN (:running, :handed_over)"
+_STATES = {":running": "running", ":handed_over": "handed over"}
+_AT_WORK = ("running", "handed over")
 _DIED = "The worker ended before the run did: it ran out of time or memory. Its log says more."
 
-RunStatus = Literal["running", "done", "rejected", "failed"]
+RunStatus = Literal["running", "handed over", "done", "rejected", "failed"]
+"""``handed over``: the state machine is at work on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class Run:
     """The loading of one version of an object. Times are ISO 8601 in UTC; ``counts`` and ``items`` are a report's.
 
     ``errors`` holds the ten most frequent codes. ``rejects`` and ``report`` are where those lie (``s3://...``), or None.
-    ``ends_by`` is when its worker is gone for certain.
+    ``ends_by`` is when its worker is gone for certain. Of a run that was handed over, ``offset`` is the byte that the
+    loader had reached, and ``saved`` the folder of the artifacts bucket that keeps what was done.
     """
 
     id: str
@@ -62,6 +67,13 @@ class Run:
     rejects: str | None = None
     report: str | None = None
     ends_by: str | None = None
+    offset: int | None = None
+    saved: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of this run will change any more."""
+        return self.status not in _AT_WORK
 
 
 def format_time(moment: float) -> str:
@@ -109,16 +121,28 @@ def put_run(ledger: Ledger, run: Run) -> None:
 
 def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> None:
     """Say of a run that its worker died. Nothing is changed where the run came to an end after all."""
+    values = {":failed": "failed", ":reason": _DIED, ":ended_at": ended_at}
+    update = "SET #status = :failed, reason = :reason, ended_at = :ended_at"
+    _update_unended(ledger, run_id, update, _NOT_ENDED, values)
+
+
+def put_off_end(ledger: Ledger, run_id: str, ends_by: str) -> None:
+    """Say of a run that it goes on, until ``ends_by`` at the most. Nothing is changed where it has ended."""
+    condition = f"{_NOT_ENDED} AND ends_by < :ends_by"
+    _update_unended(ledger, run_id, "SET ends_by = :ends_by", condition, {":ends_by": ends_by})
+
+
+def _update_unended(
+    ledger: Ledger, run_id: str, update: str, condition: str, values: Mapping[str, object]
+) -> None:
     try:
         ledger.dynamodb.update_item(
             TableName=ledger.table,
             Key=_key(run_id),
-            UpdateExpression="SET #status = :failed, reason = :reason, ended_at = :ended_at",
-            ConditionExpression="#status = :running",
+            UpdateExpression=update,
+            ConditionExpression=condition,
             ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=to_item(
-                {":failed": "failed", ":running": "running", ":reason": _DIED, ":ended_at": ended_at}
-            ),
+            ExpressionAttributeValues=to_item({**_STATES, **values}),
         )
     except ClientError as error:
         if error_code(error) != "ConditionalCheckFailedException":
@@ -181,5 +205,5 @@ def _run(ledger: Ledger, item: Mapping[str, Any]) -> Run:
         id=values["pk"].removeprefix("RUN#"),
         **{name: value for name, value in values.items() if name in known},
     )
-    died = run.status == "running" and run.ends_by is not None and run.ends_by < format_time(ledger.clock())
+    died = not run.ended and run.ends_by is not None and run.ends_by < format_time(ledger.clock())
     return replace(run, status="failed", reason=_DIED, ended_at=run.ends_by) if died else run

@@ -10,12 +10,22 @@ from penstock.aws.log import LEVELS, Level
 from penstock.errors import UsageError
 from penstock.load.run import MEMORY_MB
 
+_NUMBERS = {
+    "PENSTOCK_LARGE_BYTES": "large_bytes",
+    "PENSTOCK_CHUNK_BYTES": "chunk_bytes",
+    "PENSTOCK_CHUNK_CONCURRENCY": "chunk_concurrency",
+    "PENSTOCK_CONCURRENCY": "concurrency",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the stack tells the function. ``landing`` is needed by schedules, ``topic`` (an ARN) to tell people.
 
     ``memory_mb`` is what the database may use of the function's memory; the rest is for reading and writing.
+    ``state_machine`` (an ARN) is what takes over from the loader, if there is one: objects of more than ``large_bytes``
+    as they are stored, and those that take longer than an invocation, are cut into chunks of ``chunk_bytes``, of which
+    ``chunk_concurrency`` are loaded at once. ``concurrency`` is how many loaders of the feed may run at once.
     """
 
     feed: str
@@ -26,6 +36,11 @@ class Settings:
     topic: str | None = None
     log_level: Level = "INFO"
     memory_mb: int = MEMORY_MB
+    state_machine: str | None = None
+    large_bytes: int = 256 << 20
+    chunk_bytes: int = 64 << 20
+    chunk_concurrency: int = 10
+    concurrency: int = 1
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -36,6 +51,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     known: dict[str, Level] = {found: found for found in LEVELS}
     if level.upper() not in known:
         problems.append(f"PENSTOCK_LOG_LEVEL is none of {', '.join(LEVELS)}")
+    numbers = {field: environment[name] for name, field in _NUMBERS.items() if environment.get(name)}
+    problems += [
+        f"{name} is no number above 0"
+        for name, field in _NUMBERS.items()
+        if field in numbers and not (numbers[field].isdecimal() and int(numbers[field]))
+    ]
     if problems:
         raise UsageError(
             f"The function's environment is incomplete: {'; '.join(problems)}. Deploy the project again."
@@ -50,4 +71,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         topic=environment.get("PENSTOCK_TOPIC") or None,
         log_level=known[level.upper()],
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 3 * MEMORY_MB) // 3,
+        state_machine=environment.get("PENSTOCK_STATE_MACHINE") or None,
+        **{field: int(number) for field, number in numbers.items()},
     )

@@ -44,7 +44,7 @@ def put_in_aws(place: Place, file: Path, named: str | None, on_begun: Callable[[
     tell(f"Uploaded to s3://{bucket}/{key}")
     run = _await_run(place, feed.name, (bucket, key, version))
     on_begun(run)
-    while run.status == "running":
+    while not run.ended:
         time.sleep(POLL_SECONDS)
         run = require_run(place, run.id)
     return run

@@ -52,7 +52,7 @@ def _put(place: Place, file: Path, feed: str | None) -> Run:
     from penstock.local.follow import put  # noqa: PLC0415 -- as above
 
     def say_begun(run: Run) -> None:
-        if run.status == "running":
+        if not run.ended:
             tell(f"Run {run.id} has begun")
 
     if place.running is not None:

@@ -40,7 +40,7 @@ def say_run(run: Run) -> None:
     say(f"{visible(run.key)}: {run.status}{took}", style=_STYLES.get(run.status))
     if run.reason:
         say(f"  {run.reason}")
-    if run.status != "running":
+    if run.ended:
         _say_counts({name: run.counts.get(name, 0) for name in _COUNTS})
         say_error_counts(run.errors.items())
         say_writes(run)

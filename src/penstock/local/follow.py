@@ -105,7 +105,7 @@ def follow_run(
         run = _find(running, landed) if seen is None else get_run(running.ledger, seen.id)
         if run is not None and (seen is None or run.status != seen.status):
             on_run(run)
-        if run is not None and run.status != "running":
+        if run is not None and run.ended:
             return run
         seen = run
         if seen is None and time.monotonic() - begun > patience:
