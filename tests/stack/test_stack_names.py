@@ -23,10 +23,12 @@ def test_every_name_fits_its_service(project: str, feed: str, region: str) -> No
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", own.function)
     assert re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", own.schedule)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", own.state_machine)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", own.queue)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", own.dead_letters)
     assert re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", names.ledger)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", names.topic)
+    assert re.fullmatch(r"[A-Za-z0-9_/-]{1,512}", names.machines_log_group)
     for stack in (names.foundation_stack, names.landing_stack, own.stack):
         assert re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", stack)
 
@@ -41,6 +43,7 @@ def test_two_feeds_share_no_name(project: str, feed: str, other_project: str, ot
     one = Names(project, "123456789012", "eu-central-1").feed(feed)
     other = Names(other_project, "123456789012", "eu-central-1").feed(other_feed)
     assert one.function != other.function
+    assert one.state_machine != other.state_machine
     assert not {one.queue, one.dead_letters} & {other.queue, other.dead_letters}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,23 @@ def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
         for resource in _many(statement.get("Resource", [])):
             beginning, _, rest = resource.partition("*")
             assert rest == "", resource
-            if beginning != resource:  # objects under a folder, and the streams of a log group
+            if resource == "*":  # deliveries of logs have no ARNs
+                assert all(action.startswith("logs:") for action in statement["Action"])
+            elif ":execution:" in resource:  # of one state machine, and of its maps
+                assert re.fullmatch(r"arn:aws:states:[^:]+:[0-9]{12}:execution:[a-z_-]+[:/]", beginning)
+            elif beginning != resource:  # objects under a folder, and the streams of a log group
                 assert resource.startswith("arn:aws:s3:::") or ":log-group:/aws/lambda/" in resource
                 assert beginning.endswith(("/", ":"))
                 assert beginning.count("/") > 1 or beginning.endswith(":")
+
+
+def test_only_the_state_machine_may_do_something_to_all_resources(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    for of, many in statements.items():
+        for statement in many:
+            if statement["Effect"] == "Allow" and "*" in _many(statement.get("Resource", [])):
+                assert of.endswith("/StateMachineRole")
 
 
 def test_services_are_held_to_this_account(statements: dict[str, list[dict[str, Any]]]) -> None:

@@ -47,6 +47,7 @@ def describe_kept(connection: Connection, body: Body, adopted: Iterable[str]) ->
             resource["Properties"] = {key: value for key, value in properties.items() if value is not None}
         else:
             properties.pop("NotificationConfiguration", None)
+            properties.pop("LifecycleConfiguration", None)
     return kept
 
 

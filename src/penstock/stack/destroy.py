@@ -104,11 +104,21 @@ def _tables_of(connection: Connection, state: StackState) -> Iterator[str]:
 
 
 def _find_log_groups(connection: Connection, names: Names) -> tuple[str, ...]:
-    """Give the log groups of the project's functions: no other's name can begin like theirs."""
+    """Give the log groups of the project: those of its functions, whose names no other's can begin like, and of its
+    state machines.
+    """
     with explained("list the log groups"):
         pages = connection.client("logs").get_paginator("describe_log_groups")
-        found = pages.paginate(logGroupNamePrefix=names.log_group_prefix)
-        return tuple(sorted(group["logGroupName"] for page in found for group in page["logGroups"]))
+        found = [
+            group["logGroupName"]
+            for prefix in (names.log_group_prefix, names.machines_log_group)
+            for page in pages.paginate(logGroupNamePrefix=prefix)
+            for group in page["logGroups"]
+        ]
+    own = (
+        name for name in found if name.startswith(names.log_group_prefix) or name == names.machines_log_group
+    )
+    return tuple(sorted(own))
 
 
 def _has_bucket(connection: Connection, bucket: str) -> bool:

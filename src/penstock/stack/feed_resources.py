@@ -1,4 +1,4 @@
-"""What one feed has: a queue, dead letters, the loader with its role and log group, a table, perhaps a schedule."""
+"""What one feed has: a queue, dead letters, the loader with its role and log group, a state machine, a table, perhaps a schedule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.roles import loader_role, queue_policy, schedule_role
+from penstock.stack.roles import loader_role, queue_policy, schedule_role, state_machine_role
+from penstock.stack.state_machine import chunk_concurrency, write_definition
 from penstock.stack.table_resource import KEPT, build_table
 
 Resource = dict[str, Any]
@@ -55,6 +56,7 @@ def feed_resources(
             "Properties": {"LogGroupName": own.log_group, "RetentionInDays": logs.retention_days},
         },
         "Function": _function(names, contract, code, logs),
+        **_state_machine(names, contract),
         **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
     }
     if contract.schedule is not None:
@@ -90,6 +92,12 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
         "PENSTOCK_ARTIFACTS": names.artifacts_bucket,
         "PENSTOCK_TOPIC": names.topic_arn,
         "PENSTOCK_LOG_LEVEL": logs.level,
+        "PENSTOCK_STATE_MACHINE": own.state_machine_arn,
+        "PENSTOCK_LARGE_BYTES": _bytes(contract.large_objects.over),
+        "PENSTOCK_CHUNK_BYTES": _bytes(contract.large_objects.chunk),
+        # How many share a write budget: the loaders that a queue calls at once, the workers of a large object.
+        "PENSTOCK_CONCURRENCY": str(contract.function.concurrency),
+        "PENSTOCK_CHUNK_CONCURRENCY": str(chunk_concurrency(contract)),
     }
     # S3 calls a function as often as it has objects; a queue is where a limit costs nothing.
     limit = (
@@ -114,6 +122,35 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             "Environment": {"Variables": variables},
             "LoggingConfig": {"LogGroup": own.log_group},
             **limit,
+        },
+    }
+
+
+def _bytes(megabytes: float) -> str:
+    return str(round(megabytes * 2**20))
+
+
+def _state_machine(names: Names, contract: Contract) -> dict[str, Resource]:
+    return {
+        "StateMachineRole": state_machine_role(names, contract.name),
+        "StateMachine": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            # A machine that is deleted ends its executions at their next step; until then there is what they call.
+            "DependsOn": ["Function"],
+            "Properties": {
+                "StateMachineName": names.feed(contract.name).state_machine,
+                "StateMachineType": "STANDARD",
+                "RoleArn": {"Fn::GetAtt": ["StateMachineRole", "Arn"]},
+                # As text, for CloudFormation makes texts of the numbers in an object.
+                "DefinitionString": write_definition(names, contract),
+                "LoggingConfiguration": {
+                    "Level": "ERROR",
+                    "IncludeExecutionData": False,
+                    "Destinations": [
+                        {"CloudWatchLogsLogGroup": {"LogGroupArn": names.machines_log_group_arn}}
+                    ],
+                },
+            },
         },
     }
 

@@ -41,9 +41,11 @@ class FeedNames:
     function: str
     log_group: str
     schedule: str
+    state_machine: str
     queue_arn: str
     dead_letters_arn: str
     function_arn: str
+    state_machine_arn: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,20 @@ class Names:
         return self.arn("sns", self.topic)
 
     @property
+    def machines_log_group(self) -> str:
+        """The log group of the project's state machines.
+
+        CloudWatch Logs keeps one policy that lets services write to all groups whose names begin so; for each other
+        group it would add to one that holds 5,120 characters.
+        """
+        return f"/aws/vendedlogs/states/{self.project}_penstock"
+
+    @property
+    def machines_log_group_arn(self) -> str:
+        """The ARN of the state machines' log group, as Step Functions wants it: with its streams."""
+        return self.arn("logs", f"log-group:{self.machines_log_group}:*")
+
+    @property
     def log_group_prefix(self) -> str:
         """How the names of the log groups of the project's functions begin."""
         return f"/aws/lambda/{self.project}_"
@@ -117,6 +133,7 @@ class Names:
         function = shorten(f"{self.project}_{name}", 64)
         queue = shorten(f"{self.project}_{name}", 80)
         dead_letters = shorten(f"{self.project}_{name}_dead-letters", 80)
+        machine = shorten(f"{self.project}_{name}", 80)
         return FeedNames(
             stack=shorten(f"penstock-{self.project}-feed-{name}", 128),
             queue=queue,
@@ -124,9 +141,11 @@ class Names:
             function=function,
             log_group=f"/aws/lambda/{function}",
             schedule=shorten(f"{self.project}_{name}", 64),
+            state_machine=machine,
             queue_arn=self.arn("sqs", queue),
             dead_letters_arn=self.arn("sqs", dead_letters),
             function_arn=self.arn("lambda", f"function:{function}"),
+            state_machine_arn=self.arn("states", f"stateMachine:{machine}"),
         )
 
     def _bucket(self, purpose: str) -> str:

@@ -21,15 +21,34 @@ _KEY = (KeyAttribute("pk", "S"), KeyAttribute("sk", "S"))
 _BY_FEED = (KeyAttribute("feed", "S"), KeyAttribute("started_at", "S"))
 
 
-def foundation_resources(names: Names, emails: Sequence[str]) -> dict[str, Resource]:
+_FORGET_RUNS = {
+    "Id": "forget-what-runs-left",
+    "Status": "Enabled",
+    "Prefix": "runs/",
+    # Time enough to find out why a run failed, and to start it again; then what it left for that goes, with every
+    # version of it. The delete markers go by themselves after as many days more.
+    "ExpirationInDays": 30,
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+}
+
+
+def foundation_resources(names: Names, emails: Sequence[str], retention_days: int) -> dict[str, Resource]:
     """Give the resources of the foundation: all that must be there before any feed."""
     return {
-        "ArtifactsBucket": _bucket(names.artifacts_bucket, {}),
+        "ArtifactsBucket": _bucket(names.artifacts_bucket, {}, _FORGET_RUNS),
         "ArtifactsBucketPolicy": _bucket_policy(names, names.artifacts_bucket, "ArtifactsBucket"),
         "Ledger": _ledger(names),
         "Alerts": {
             "Type": "AWS::SNS::Topic",
             "Properties": {"TopicName": names.topic, "DisplayName": f"Penstock {names.project}"},
+        },
+        "MachinesLogGroup": {
+            "Type": "AWS::Logs::LogGroup",
+            **KEPT,
+            "Properties": {
+                "LogGroupName": names.machines_log_group,
+                "RetentionInDays": retention_days,
+            },
         },
         **{_email_id(email): _subscription(email) for email in emails},
     }
@@ -44,7 +63,7 @@ def landing_resources(names: Names, notifications: dict[str, Any]) -> dict[str, 
     }
 
 
-def _bucket(name: str, more: dict[str, Any]) -> Resource:
+def _bucket(name: str, more: dict[str, Any], *rules: dict[str, Any]) -> Resource:
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     unfinished = {
@@ -58,7 +77,7 @@ def _bucket(name: str, more: dict[str, Any]) -> Resource:
         "Properties": {
             "BucketName": name,
             "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
-            "LifecycleConfiguration": {"Rules": [unfinished]},
+            "LifecycleConfiguration": {"Rules": [unfinished, *rules]},
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
             "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
             "VersioningConfiguration": {"Status": "Enabled"},

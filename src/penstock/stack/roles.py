@@ -44,6 +44,11 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direc
             names.ledger_arn,
         ),
         _allow("WriteRejectsAndReports", ["s3:PutObject"], written),
+        # What the steps of a large object leave for one another; listing tells what is missing (404) from what is
+        # forbidden, as above.
+        _allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*"),
+        _allow("ListRuns", ["s3:ListBucket"], artifacts, {"StringLike": {"s3:prefix": f"runs/{feed}/*"}}),
+        _allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         _allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_events(own, direct=direct),
         _allow(
@@ -80,6 +85,53 @@ def schedule_role(names: Names, feed: str) -> Resource:
             _allow("KeepFailedCalls", ["sqs:SendMessage"], own.dead_letters_arn),
         ],
     )
+
+
+def state_machine_role(names: Names, feed: str) -> Resource:
+    """Give the role of a feed's state machine.
+
+    It starts its maps as executions of itself, and looks after them (Step Functions guide, "IAM policies for using
+    Distributed Map states"). The condition is the one of its "Cross-service confused deputy prevention".
+    """
+    condition = {
+        "StringEquals": {"aws:SourceAccount": names.account},
+        "ArnLike": {"aws:SourceArn": names.arn("states", "stateMachine:*")},
+    }
+    return _role(_trust("states.amazonaws.com", condition), state_machine_statements(names, feed))
+
+
+def state_machine_statements(names: Names, feed: str) -> list[Statement]:
+    """Give what a feed's state machine may do: call the loader, map over lists of its runs, say what failed."""
+    own = names.feed(feed)
+    runs = f"{names.bucket_arn(names.artifacts_bucket)}/runs/{feed}/*"
+    executions = names.arn("states", f"execution:{own.state_machine}")
+    results = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    return [
+        _allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
+        # To read the lists, and what the ResultWriter of a distributed map needs (the same guide, "ResultWriter").
+        _allow("ReadListsAndWriteResults", results, runs),
+        _allow("StartMaps", ["states:StartExecution"], own.state_machine_arn),
+        _allow(
+            "LookAfterMaps",
+            ["states:DescribeExecution", "states:StopExecution"],
+            [f"{executions}:*", f"{executions}/*"],
+        ),
+        _allow("DeliverLogs", _LOG_DELIVERY, "*"),
+    ]
+
+
+_LOG_DELIVERY = [
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+]
+"""What Step Functions needs to log, on all resources: deliveries have none of their own that a policy could name
+(Step Functions guide, "Using CloudWatch Logs to log execution history")."""
 
 
 def queue_policy(names: Names, feed: str) -> Mapping[str, Any]:

@@ -4,8 +4,8 @@ A project is several stacks, for three reasons. The function's package must lie 
 of it. A bucket takes notifications only to queues and functions that are there and let it in. And a stack holds 500
 resources, which a hundred feeds would pass; with a stack each, a feed is also added, changed and rolled back alone.
 
-1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic.
-2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, role, logs, table.
+1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs.
+2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, role, logs, state machine, table.
 3. ``penstock-<project>-landing``: the landing bucket with its notifications.
 
 They refer to one another by names alone, which are literal (:mod:`penstock.stack.names`).
@@ -77,7 +77,7 @@ def build_templates(
             None,
             _template(
                 f"Penstock {project.name}: what its feeds share",
-                foundation_resources(names, project.alerts.email),
+                foundation_resources(names, project.alerts.email, logs.retention_days),
                 {
                     "ArtifactsBucket": names.artifacts_bucket,
                     "Ledger": names.ledger,

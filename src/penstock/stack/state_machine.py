@@ -1,0 +1,201 @@
+"""The state machine that loads a large object: its definition in the Amazon States Language, with JSONPath.
+
+::
+
+    Cut ⟲ ─► SurveyChunks ─► DecidePartitions ─► Decide ⟲ ─► LoadChunks ─► Finish ⟲ ─► Done
+     └──────────┴──────────────────┴───────────────┴─────────────┴───────────┴──► Release ─► NotLoaded
+
+Every box but the last of each line is a step of the feed's own function, called with
+``{"penstock": {"step", "run", "bucket", "key", "version"}}`` and what the step is about: ``chunk``, ``partition`` or ``error``.
+
+==================  =============  ====================================================================================
+state               step           called with, beside the run
+==================  =============  ====================================================================================
+Cut                 ``cut``
+SurveyChunks        ``survey``     ``chunk``, for each entry ``{"chunk": n}`` of the list ``chunks``
+DecidePartitions    ``decide``     ``partition``, for each entry ``{"partition": n}`` of the list ``partitions``
+Decide              ``decide``
+LoadChunks          ``load``       ``chunk``, as above
+Finish              ``finish``
+Release             ``fail``       ``error``: ``{"Error", "Cause"}`` of what failed
+==================  =============  ====================================================================================
+
+An execution's input names the run, the object's version, and the keys of the two lists, JSON arrays in the artifacts
+bucket that are read when a map begins: ``{"run", "bucket", "key", "version", "chunks", "partitions"}``.
+
+A step answers ``{"finished": true}``, or ``false`` where its time ran out and it is to be called again. ``cut`` and ``decide``
+may answer ``"conclude": true`` where nothing is left but to finish. What a step did is in its run's folder, not in its
+answer, so that nothing here grows with the object.
+
+The maps are distributed: each chunk has an execution of its own, which is a standard one, for express ones end after
+five minutes. Each gives ``{}``, and what the service itself keeps of it goes to the artifacts bucket: the results of a map
+together may have 256 KiB, which failed executions alone could fill (Step Functions, "ResultWriter" and "Quotas").
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from penstock.contract.model import Contract, LargeObjectsModel
+from penstock.errors import ContractError, DataError, EngineError, UsageError
+from penstock.stack.names import Names
+
+State = dict[str, Any]
+
+WORD: Final = "penstock"
+"""The key of the payload by which the function knows that the state machine calls."""
+MARGIN_SECONDS: Final = 60
+"""How much longer than the function may take the state machine waits for its answer."""
+LONGEST_SECONDS: Final = 14 * 24 * 3600
+"""How long an execution may go on: a bound on what a step that never finishes could cost."""
+
+_RUN: Final = {f"{name}.$": f"$.{name}" for name in ("run", "bucket", "key", "version")}
+_ANSWER: Final = "$.answer.said"
+
+_FOR_GOOD: Final = [error.__name__ for error in (ContractError, DataError, EngineError, UsageError)]
+_BACKOFF: Final = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
+_RETRY: Final = [
+    {"ErrorEquals": _FOR_GOOD, "MaxAttempts": 0},
+    # Others of the account may have all of its concurrency for a while, and a feed's loaders all of the feed's.
+    {"ErrorEquals": ["Lambda.TooManyRequestsException"], **_BACKOFF, "MaxAttempts": 60},
+    {
+        "ErrorEquals": [
+            "Lambda.AWSLambdaException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.SdkClientException",
+            "Lambda.ServiceException",
+        ],
+        **_BACKOFF,
+        "MaxAttempts": 8,
+    },
+    # What a service refused the function, and a worker that died or ran out of time: steps can be done again.
+    {"ErrorEquals": ["States.ALL"], **_BACKOFF, "IntervalSeconds": 5, "MaxAttempts": 3},
+]
+_RETRY_MAP: Final = [
+    {"ErrorEquals": ["States.ItemReaderFailed", "States.ResultWriterFailed"], **_BACKOFF, "MaxAttempts": 3}
+]
+_RELEASE: Final = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Release"}]
+
+
+def write_definition(names: Names, contract: Contract) -> str:
+    """Write the definition of a feed's state machine as JSON."""
+    return json.dumps(build_definition(names, contract), sort_keys=True, separators=(",", ":"))
+
+
+def build_definition(names: Names, contract: Contract) -> State:
+    """Give the definition of a feed's state machine."""
+
+    def step(name: str, following: str) -> State:
+        return {**_call(names, contract, {"step": name, **_RUN}), "Catch": _RELEASE, "Next": following}
+
+    def each(entry: str, name: str, label: str, following: str) -> State:
+        return {**_map(names, contract, entry, name, label), "Catch": _RELEASE, "Next": following}
+
+    return {
+        "Comment": f"Penstock: loads a large object of the feed {contract.name} of {names.project}",
+        "QueryLanguage": "JSONPath",
+        "TimeoutSeconds": LONGEST_SECONDS,
+        "StartAt": "Cut",
+        "States": {
+            "Cut": step("cut", "IsCut"),
+            "IsCut": _again("Cut", "SurveyChunks", conclude="Finish"),
+            "SurveyChunks": each("chunk", "survey", "Survey", "DecidePartitions"),
+            "DecidePartitions": each("partition", "decide", "Decide", "Decide"),
+            "Decide": step("decide", "IsDecided"),
+            "IsDecided": _again("Decide", "LoadChunks", conclude="Finish"),
+            "LoadChunks": each("chunk", "load", "Load", "Finish"),
+            "Finish": step("finish", "IsFinished"),
+            "IsFinished": _again("Finish", "Done"),
+            "Done": {"Type": "Succeed"},
+            "Release": _release(names, contract),
+            "NotLoaded": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        },
+    }
+
+
+def chunk_concurrency(contract: Contract) -> int:
+    """Give how many workers load chunks of one object at once.
+
+    A feed that S3 calls directly has no queue to hold its loaders back: its function's concurrency is reserved, and more
+    workers than that would only be refused.
+    """
+    wanted = contract.large_objects.concurrency
+    return min(wanted, contract.function.concurrency) if contract.trigger == "direct" else wanted
+
+
+def _call(names: Names, contract: Contract, payload: dict[str, Any]) -> State:
+    """Give a task that calls the feed's function; what it said is at :data:`_ANSWER`."""
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{names.partition}:states:::lambda:invoke",
+        "Parameters": {
+            "FunctionName": names.feed(contract.name).function_arn,
+            "Payload": {WORD: payload},
+        },
+        "TimeoutSeconds": contract.function.timeout + MARGIN_SECONDS,
+        "ResultSelector": {"said.$": "$.Payload"},
+        "ResultPath": "$.answer",
+        "Retry": _RETRY,
+    }
+
+
+def _again(step: str, following: str, conclude: str | None = None) -> State:
+    """Give the choice after a step: it is called again until it has finished."""
+    concluded = [
+        {"Variable": f"{_ANSWER}.conclude", "IsPresent": True},
+        {"Variable": f"{_ANSWER}.conclude", "BooleanEquals": True},
+    ]
+    choices: list[State] = [] if conclude is None else [{"And": concluded, "Next": conclude}]
+    choices.append({"Variable": f"{_ANSWER}.finished", "BooleanEquals": True, "Next": following})
+    return {"Type": "Choice", "Choices": choices, "Default": step}
+
+
+def _map(names: Names, contract: Contract, entry: str, step: str, label: str) -> State:
+    """Give a map over one of the lists. ``label`` is the name of its map runs, unique in the definition."""
+    payload = {"step": step, **_RUN, f"{entry}.$": f"$.{entry}"}
+    task, choice, end = f"{label}One", f"Is{label}Finished", f"{label}Done"
+    return {
+        "Type": "Map",
+        "Label": label,
+        "MaxConcurrency": chunk_concurrency(contract),
+        **_tolerated(contract.large_objects),
+        "ItemReader": {
+            "Resource": f"arn:{names.partition}:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": names.artifacts_bucket, "Key.$": f"$.{entry}s"},
+        },
+        "ItemSelector": {**_RUN, f"{entry}.$": f"$$.Map.Item.Value.{entry}"},
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": task,
+            "States": {
+                task: {**_call(names, contract, payload), "Next": choice},
+                choice: _again(task, end),
+                end: {"Type": "Pass", "Result": {}, "End": True},
+            },
+        },
+        "ResultWriter": {
+            "Resource": f"arn:{names.partition}:states:::s3:putObject",
+            "Parameters": {
+                "Bucket": names.artifacts_bucket,
+                "Prefix.$": f"States.Format('runs/{contract.name}/{{}}/executions', $.run)",
+            },
+        },
+        "ResultPath": None,
+        "Retry": _RETRY_MAP,
+    }
+
+
+def _tolerated(large: LargeObjectsModel) -> State:
+    limit = large.tolerated_failures
+    if isinstance(limit, int):
+        return {"ToleratedFailureCount": limit}
+    return {"ToleratedFailurePercentage": float(limit.removesuffix("%"))}
+
+
+def _release(names: Names, contract: Contract) -> State:
+    """Give the task that tells of the failure and gives the object free; where it fails too, its claim runs out."""
+    failed = {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "NotLoaded"}
+    called = _call(names, contract, {"step": "fail", **_RUN, "error.$": "$.error"})
+    return {**called, "ResultPath": None, "Catch": [failed], "Next": "NotLoaded"}
