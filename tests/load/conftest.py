@@ -53,9 +53,9 @@ class Memory:
     key = "incoming/things/today.csv"
     last_modified = "2026-01-02T03:04:05Z"
 
-    def blocks(self, size: int) -> Iterator[bytes]:
-        for start in range(0, len(self.data), size):
-            yield self.data[start : start + size]
+    def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
+        for place in range(start, len(self.data), size):
+            yield self.data[place : place + size]
 
 
 class Items:
@@ -129,7 +129,7 @@ def load(tmp_path: Path) -> Load:
         path.write_text(json.dumps(contract, ensure_ascii=False))
         plan = read_plan(write_plan(compile_contract(read_contract(path))))
         memory = Memory(data.encode() if isinstance(data, str) else data, refuse)
-        report = run_object(plan, memory, Items(memory), Rejects(memory), tmp_path, chunk_size=chunk_size)
+        report = run_object(plan, memory, Items(memory), Rejects(memory), tmp_path, batch_bytes=chunk_size)
         assert report.status != "failed", report.reason
         assert report.counts.conserved
         return Loaded(report, tuple(memory.writes), tuple(memory.found))

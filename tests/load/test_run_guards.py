@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from penstock.engine.records import ByteTally, RecordReader
-from penstock.load import run
+from penstock.load import conclude
 from penstock.load.report import Counts
 
 
@@ -24,7 +24,7 @@ def test_a_byte_that_belongs_to_nothing_fails_the_run(load: Any) -> None:
 
 def test_counts_that_do_not_add_up_fail_the_run(load: Any) -> None:
     with (
-        mock.patch.object(run, "_counts", return_value=Counts(read=2, loaded=1)),
+        mock.patch.object(conclude, "count_records", return_value=Counts(read=2, loaded=1)),
         pytest.raises(AssertionError, match="do not add up"),
     ):
         load(["id"], "id\na\n")

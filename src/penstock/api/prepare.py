@@ -16,7 +16,7 @@ from penstock.errors import UsageError
 from penstock.load.files import FileSource
 from penstock.load.protocols import ItemWriter, RejectWriter
 from penstock.load.report import Report
-from penstock.load.run import CHUNK_BYTES, run_object
+from penstock.load.run import BATCH_BYTES, run_object
 from penstock.plan.model import Plan
 
 AnyPath = str | os.PathLike[str]
@@ -30,22 +30,24 @@ class Call:
 
     plan: Plan
     sources: tuple[FileSource, ...]
-    chunk_size: int
+    batch_bytes: int
     progress: Progress | None
 
     def run(self, source: FileSource, items: ItemWriter, rejects: RejectWriter) -> Report:
         """Run one of the files; see :func:`~penstock.load.run.run_object`."""
         progress = self.progress
         with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-            return run_object(
+            report = run_object(
                 self.plan,
                 source,
                 items,
                 rejects,
                 Path(scratch),
-                chunk_size=self.chunk_size,
+                batch_bytes=self.batch_bytes,
                 progress=None if progress is None else lambda name, seen: progress(source.key, name, seen),
             )
+        assert isinstance(report, Report)  # nothing stops it before its end
+        return report
 
 
 def load_contract(path: AnyPath) -> Contract:
@@ -76,7 +78,7 @@ def prepare(
         plan = compile_contract(contract)
     sources = tuple(FileSource(path) for path in files)
     _refuse_same_names(sources)
-    return Call(plan, sources, chunk_size or CHUNK_BYTES, progress)
+    return Call(plan, sources, chunk_size or BATCH_BYTES, progress)
 
 
 def _refuse_same_names(sources: Iterable[FileSource]) -> None:

@@ -47,7 +47,7 @@ def open_database(
             "disabled_optimizers": "common_subexpressions",
         },
     )
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for its cursors too
     if scratch is not None:
         connection.execute(f"SET allowed_directories = [{literal(str(scratch.resolve()))}]")
     # The order matters: the folders can't be named once access is closed, and nothing can once all is locked.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 
 from penstock import verdicts
+from penstock.engine.sql import literal
 from penstock.plan.model import Plan, Quality
 
 RECOVERED_SHOWN = 1_000
@@ -51,38 +54,88 @@ class Decision:
     refused: tuple[str, str] | None
 
 
+def prepare_keys(database: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of keys, empty. It is not temporary: every connection to the database notes keys there."""
+    database.execute("CREATE OR REPLACE TABLE keys (row BIGINT, item INTEGER, key VARCHAR)")
+
+
 def prepare_tables(database: duckdb.DuckDBPyConnection, key: str, last_modified: str) -> None:
     """Make the tables that a file's survey fills, and the one row of facts about the object."""
-    database.execute("CREATE OR REPLACE TEMP TABLE keys (row BIGINT, item INTEGER, key VARCHAR)")
+    prepare_keys(database)
     database.execute(
-        "CREATE OR REPLACE TEMP TABLE object AS "
+        "CREATE OR REPLACE TABLE object AS "
         "SELECT ?::VARCHAR AS source_key, ?::TIMESTAMPTZ AT TIME ZONE 'UTC' AS source_last_modified",
         [key, last_modified],
     )
 
 
-def decide(database: duckdb.DuckDBPyConnection, plan: Plan, tally: Tally) -> Decision:
-    """Decide which of the rows with one key wins, in the tables ``losers`` and ``repeated``, and whether to refuse.
+def decide_losers(database: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[int, int]:
+    """Decide which of the rows with one key wins; what loses is in the tables ``losers`` and ``repeated``.
 
-    The keys are grouped by the database, which spills to its scratch folder: memory does not grow with the file.
+    Gives how many items lose, and how many rows have one that does. The keys are dropped. They are grouped by the
+    database, which spills to its scratch folder: memory does not grow with the file.
     """
     database.execute(
-        "CREATE OR REPLACE TEMP TABLE rivals AS SELECT row, item, key FROM keys SEMI JOIN "
+        "CREATE OR REPLACE TABLE rivals AS SELECT row, item, key FROM keys SEMI JOIN "
         "(SELECT key FROM keys GROUP BY key HAVING count(*) > 1) AS shared USING (key)"
     )
     database.execute("DROP TABLE keys")
     direction = "DESC" if plan.on_duplicate == "last" else "ASC"
     database.execute(
-        "CREATE OR REPLACE TEMP TABLE losers AS SELECT row, item FROM (SELECT row, item, row_number() OVER "
+        "CREATE OR REPLACE TABLE losers AS SELECT row, item FROM (SELECT row, item, row_number() OVER "
         f"(PARTITION BY key ORDER BY row {direction}, item {direction}) AS place FROM rivals) WHERE place > 1"
     )
     database.execute("DROP TABLE rivals")
-    database.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT DISTINCT row FROM losers")
-    losers = _count(database, "losers")
-    if plan.on_duplicate != "reject":
-        return Decision(losers > 0, repeated=False, refused=refuse(plan.quality, tally, 0))
-    repeated = _count(database, "repeated")
-    return Decision(losers=False, repeated=repeated > 0, refused=refuse(plan.quality, tally, repeated))
+    _find_repeated(database)
+    return _count(database, "losers"), _count(database, "repeated")
+
+
+def export_keys(database: duckdb.DuckDBPyConnection, folder: Path, partitions: int) -> list[Path]:
+    """Move the keys into files below ``folder``, one for each hash partition; equal keys are of one partition."""
+    folder.mkdir(exist_ok=True)
+    files = [folder / f"{partition}.parquet" for partition in range(partitions)]
+    for partition, file in enumerate(files):
+        database.execute(
+            f"COPY (SELECT * FROM keys WHERE hash(key) % {partitions} = {partition}) TO {literal(str(file))} "
+            "(FORMAT parquet)"
+        )
+    prepare_keys(database)
+    return files
+
+
+def import_keys(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Take back keys that :func:`export_keys` wrote, beside those that are there."""
+    for file in files:
+        database.execute(f"INSERT INTO keys SELECT * FROM read_parquet({literal(str(file))})")
+
+
+def export_losers(database: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Copy what loses into a file."""
+    file.parent.mkdir(exist_ok=True)
+    database.execute(f"COPY losers TO {literal(str(file))} (FORMAT parquet)")
+
+
+def import_losers(
+    database: duckdb.DuckDBPyConnection, files: Sequence[Path], first_row: int, stop_row: int | None
+) -> None:
+    """Take back what loses of the rows from ``first_row`` to before ``stop_row``, or to the file's end."""
+    database.execute("CREATE OR REPLACE TABLE losers (row BIGINT, item INTEGER)")
+    bound = "" if stop_row is None else f" AND row < {stop_row}"
+    for file in files:
+        database.execute(
+            f"INSERT INTO losers SELECT * FROM read_parquet({literal(str(file))}) WHERE row >= {first_row}{bound}"
+        )
+    _find_repeated(database)
+
+
+def count_repeated(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
+    """Count the rows of which an item loses, in files that :func:`export_losers` wrote."""
+    import_losers(database, files, 0, None)
+    return _count(database, "repeated")
+
+
+def _find_repeated(database: duckdb.DuckDBPyConnection) -> None:
+    database.execute("CREATE OR REPLACE TABLE repeated AS SELECT DISTINCT row FROM losers")
 
 
 def _exactly(share: float) -> Decimal:

@@ -1,49 +1,79 @@
-"""One run: an object is read twice, once to decide and once to load, and every record of it ends in one count."""
+"""One run in one process: an object is surveyed and then loaded, and every record of it ends in one count.
+
+Which row of a key wins, and whether the object is refused, is known only at its end: so it is read twice. Where neither
+can matter, because there is no limit and a narrow scan meets no key twice, the first reading is that scan.
+"""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final, Literal
 
-import duckdb
-
-from penstock import verdicts
-from penstock.engine.batch import Batch
-from penstock.engine.bind import Binding, bind_by_order, bind_header
-from penstock.engine.database import open_database
-from penstock.engine.decide import Decision, Tally, decide, prepare_tables
-from penstock.engine.judge import Judge, Resolved
-from penstock.engine.records import RecordReader
-from penstock.engine.result import Reason, Reject
+from penstock.engine.batch import Position
+from penstock.engine.bind import Binding
+from penstock.engine.decide import (
+    Decision,
+    decide_losers,
+    export_losers,
+    import_keys,
+    import_losers,
+)
 from penstock.errors import DataError, EngineError, ServiceError
+from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Stop, begin_object, never
+from penstock.load.conclude import conclude, report_failure, report_refusal
+from penstock.load.decide import make_decision
+from penstock.load.judges import MEMORY_MB, Judges, open_judges
+from penstock.load.load import Loaded, Sink, load_leg
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
-from penstock.load.report import Counts, ItemCounts, Report, Status
+from penstock.load.report import Report
+from penstock.load.survey import Surveyed, keep_keys, survey_leg
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
 
-CHUNK_BYTES = 8 * 2**20
-"""How much of an object is judged at a time: enough that a statement's cost is small, little enough to stay in memory."""
+__all__ = ["BATCH_BYTES", "MEMORY_MB", "Checkpoint", "Keep", "Progress", "run_object"]
 
-MEMORY_MB = 512
-"""What the database may use before it spills to the scratch folder."""
+KEEP_SECONDS: Final = 5.0
+_LOSERS: Final = "losers/0.parquet"
 
 Progress = Callable[[str, int], None]
 """Called with ``survey`` or ``load`` and the bytes read so far in that pass."""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What a run has written so far."""
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a run is: all that another process needs to go on, besides the object, the plan and the files it names.
 
-    puts: int = 0
-    deletes: int = 0
-    loaded: int = 0
-    refused: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
+    ``surveyed`` is where the first pass is. ``decision`` is None until that is done, and ``losers`` are then the files
+    of what loses. ``loaded`` is where the second pass is. ``seconds`` is
+    how long the run was at work, and ``workers`` how many have been at it.
+    """
+
+    binding: Binding
+    start: Position
+    surveyed: Surveyed
+    loaded: Loaded
+    decision: Decision | None = None
+    losers: tuple[str, ...] = ()
+    seconds: float = 0.0
+    workers: int = 1
+
+    @property
+    def phase(self) -> Literal["survey", "load"]:
+        """The pass that it is in."""
+        return "survey" if self.decision is None else "load"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that whoever goes on needs, by their names in the scratch folder. A file never changes."""
+        return self.surveyed.keys if self.decision is None else self.losers
+
+
+Keep = Callable[[Checkpoint], None]
+"""Called now and then while nothing is in flight: items, rejects and the checkpoint's files are then to be made durable."""
 
 
 def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its name
@@ -53,205 +83,163 @@ def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its n
     rejects: RejectWriter,
     scratch: Path,
     *,
-    chunk_size: int = CHUNK_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     memory_mb: int = MEMORY_MB,
     run: str | None = None,
     progress: Progress | None = None,
-) -> Report:
+    resume: Checkpoint | None = None,
+    stop: Stop = never,
+    keep: Keep | None = None,
+    keep_seconds: float = KEEP_SECONDS,
+) -> Report | Checkpoint:
     """Load one object by a plan: decide over the whole of it, then write what wins and keep what is rejected.
 
     The report's status is ``done``, ``rejected`` (the data broke its contract) or ``failed`` (a service, or Penstock
     itself); bad data and failing services never raise. ``scratch`` is a folder for what does not fit into the
     ``memory_mb`` megabytes of the database; reading and writing take some 200 more.
+
+    Where ``stop`` says so between two batches, everything judged is written, and a checkpoint is given in the place of
+    a report. With ``resume`` a run goes on from a checkpoint, of whose files copies must lie below ``scratch``. ``keep``
+    is called with one every ``keep_seconds``. Only a run with neither ``stop`` nor ``keep`` leaves no files in ``scratch``.
     """
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="run-") as folder:
-        passes = _Passes(
-            plan, source, Path(folder), chunk_size, memory_mb, progress or (lambda _name, _bytes: None)
-        )
-        report = _attempt(passes, items, rejects)
-    seconds = round(time.monotonic() - started, 3)
-    return replace(report, run=run, seconds=seconds, plan=plan_hash(plan))
+    work = _Run(
+        plan=plan,
+        source=source,
+        items=items,
+        rejects=rejects,
+        scratch=scratch,
+        batch_bytes=batch_bytes,
+        memory_mb=memory_mb,
+        progress=progress or (lambda _name, _bytes: None),
+        stop=stop,
+        keep=keep,
+        keep_seconds=keep_seconds,
+        state=None if resume is None else replace(resume, workers=resume.workers + 1),
+    )
+    found = work.attempt()
+    if isinstance(found, Checkpoint):
+        return found
+    workers = 1 if work.state is None else work.state.workers
+    return replace(found, run=run, seconds=round(work.seconds, 3), plan=plan_hash(plan), invocations=workers)
 
 
 @dataclass(slots=True)
-class _Passes:
-    """The two passes over one object, and what they have counted so far."""
+class _Run:
+    """A run at work. ``state`` is where nothing was in flight last."""
 
     plan: Plan
     source: ObjectSource
+    items: ItemWriter
+    rejects: RejectWriter
     scratch: Path
-    chunk_size: int
+    batch_bytes: int
     memory_mb: int
     progress: Progress
-    tally: Tally = field(default_factory=Tally)
-    outcome: Outcome = field(default_factory=Outcome)
-    binding: Binding = field(default_factory=lambda: Binding(()))
-    bytes: int = 0
+    stop: Stop
+    keep: Keep | None
+    keep_seconds: float
+    state: Checkpoint | None
+    sink: Sink | None = None
+    stopping: bool = False
+    began: float = field(default_factory=time.monotonic)
+    kept: float = field(default_factory=time.monotonic)
 
-    def batches(self, name: str) -> Iterator[Batch]:
-        """Read the object's records from the start; sets :attr:`binding` and, at the end, :attr:`bytes`."""
-        seen = 0
+    @property
+    def seconds(self) -> float:
+        """Seconds at work, those of earlier workers counted."""
+        before = 0.0 if self.state is None else self.state.seconds
+        return before + time.monotonic() - self.began
 
-        def watched() -> Iterator[bytes]:
-            nonlocal seen
-            for block in self.source.blocks(self.chunk_size):
-                seen += len(block)
-                self.progress(name, seen)
-                yield block
+    def attempt(self) -> Report | Checkpoint:
+        """Run to the end, or to where it is to stop; turn what goes wrong into a report."""
+        plan, key = self.plan, self.source.key
+        try:
+            state = self.state = self.state or self._begin()
+            with open_judges(plan, self.source, state.binding, self.scratch, self.memory_mb) as judges:
+                state = self._pass(judges, state)
+        except DataError as error:
+            return report_refusal(plan, key, error)
+        except (ServiceError, EngineError) as error:
+            return report_failure(plan, key, str(error), self._done)
+        if state.decision is None or not state.loaded.finished:
+            return replace(state, seconds=self.seconds)
+        return conclude(plan, key, state.binding, state.decision, state.surveyed.tally, state.loaded)
 
-        reader = RecordReader(watched(), self.plan.dialect)
-        self.binding = self._bind(reader)
-        yield from reader.batches(self.binding.width)
-        tally = reader.tally
-        if seen != tally.bom + tally.header + tally.comments + tally.records:
-            raise EngineError(
-                "not every byte of the object belongs to a record, a comment or the header: this is a defect, please report it"
-            )
-        self.bytes = seen
+    def _begin(self) -> Checkpoint:
+        found = begin_object(self.plan, self.source)
+        return Checkpoint(found.binding, found.position, Surveyed(found.position), Loaded(found.position))
 
-    def _bind(self, reader: RecordReader) -> Binding:
-        if not self.plan.dialect.header:
-            return bind_by_order(self.plan)
-        header = reader.read_header()
-        if header is None:
-            raise DataError(
-                verdicts.SOURCE_ERROR,
-                "the file is empty where a header is due: send it again, with its header",
-            )
-        return bind_header(self.plan, header.cells)
+    def _pass(self, judges: Judges, state: Checkpoint) -> Checkpoint:
+        """Do both passes, or what is left of them."""
+        if state.decision is None:
+            state = self._survey(judges, state)
+            if self.stopping:
+                return state
+            return self._load(judges, *self._decide(judges, state))
+        files = [self.scratch / name for name in state.losers]
+        import_losers(judges.database, files, state.loaded.position.row, None)
+        return self._load(judges, state, state.decision)
 
+    def _survey(self, judges: Judges, state: Checkpoint) -> Checkpoint:
+        with closing(self._read("survey", state.surveyed.position, state)) as reader:
+            while not state.surveyed.finished:
+                begun = state.surveyed
+                surveyed = survey_leg(judges, reader, begun, self._is_due)
+                if self.stopping or not surveyed.finished:
+                    surveyed = keep_keys(judges, begun, surveyed, 1)
+                state = self._reach(replace(state, surveyed=surveyed))
+                if self.stopping:
+                    break
+        return state
 
-def _attempt(passes: _Passes, items: ItemWriter, rejects: RejectWriter) -> Report:
-    """Run both passes; turn what stops them into a report."""
-    try:
-        with open_database(passes.scratch, memory_mb=passes.memory_mb) as database:
-            prepare_tables(database, passes.source.key, passes.source.last_modified)
-            decision = _survey(passes, database)
-            surveyed, passes.tally = passes.tally, Tally()
-            _load(passes, database, decision, items, rejects)
-        if not _agree(surveyed, passes.tally, decision):
-            raise EngineError(
-                "the second pass over the object counted other records than the first: run it again"
-            )
-        return _conclude(passes, decision)
-    except DataError as error:
-        return _report(passes, "rejected", Counts(), error.code, str(error))
-    except (ServiceError, EngineError) as error:
-        return _report(passes, "failed", _counts(passes, None), None, str(error))
-    except duckdb.Error as error:
-        # Its message can quote a cell, and a cell's value never leaves the rejects.
-        reason = f"the database stopped with {type(error).__name__}: give the function more memory or /tmp, or report it"
-        return _report(passes, "failed", _counts(passes, None), None, reason)
+    def _decide(self, judges: Judges, state: Checkpoint) -> tuple[Checkpoint, Decision]:
+        files = [self.scratch / name for name in state.surveyed.keys]
+        import_keys(judges.database, files)
+        items, rows = decide_losers(judges.database, self.plan)
+        losers: tuple[str, ...] = ()
+        if items and (self.keep is not None or self.stop is not never):
+            losers = (_LOSERS,)
+            export_losers(judges.database, self.scratch / _LOSERS)
+        for file in files:
+            file.unlink()
+        decision = make_decision(self.plan, state.surveyed.tally, items, rows)
+        return self._reach(replace(state, decision=decision, losers=losers)), decision
 
+    def _load(self, judges: Judges, state: Checkpoint, decision: Decision) -> Checkpoint:
+        self.sink = Sink(self.items, self.rejects, decision, state.loaded)
+        with closing(self._read("load", state.loaded.position, state)) as reader:
+            while not state.loaded.finished and not self.stopping:
+                load_leg(judges, reader, self.sink, self._is_due)
+                state = self._reach(replace(state, loaded=self.sink.loaded(reader)))
+        return state
 
-def _survey(passes: _Passes, database: duckdb.DuckDBPyConnection) -> Decision:
-    judge: Judge | None = None
-    row = 0
-    for batch in passes.batches("survey"):
-        judge = judge or Judge(database, passes.plan, passes.binding, passes.scratch, passes.tally)
-        judge.survey(batch, row)
-        row += batch.rows
-    return decide(database, passes.plan, passes.tally)
-
-
-def _load(
-    passes: _Passes,
-    database: duckdb.DuckDBPyConnection,
-    decision: Decision,
-    items: ItemWriter,
-    rejects: RejectWriter,
-) -> None:
-    judge: Judge | None = None
-    row = 0
-    for batch in passes.batches("load"):
-        judge = judge or Judge(database, passes.plan, passes.binding, passes.scratch, passes.tally)
-        resolved = judge.resolve(batch, row, decision)
-        refused: dict[int, Reject] = {}
-        if decision.refused is None:
-            refused = _write(passes, items, batch, row, resolved)
-        found = resolved.rejects
-        if refused:
-            found = tuple(sorted((*found, *refused.values()), key=lambda reject: reject.offset))
-        rejects.write(found)
-        row += batch.rows
-        del batch, resolved, found, refused  # the next batch is not made while this one is still in memory
-
-
-def _write(
-    passes: _Passes, items: ItemWriter, batch: Batch, first_row: int, resolved: Resolved
-) -> dict[int, Reject]:
-    """Write a batch's items; a row of which the service refuses one is rejected."""
-    refused = items.write(resolved.batches)
-    outcome = passes.outcome
-    at_fault: dict[int, list[Reason]] = {}
-    for row, message in refused:
-        at_fault.setdefault(row, []).append(Reason(verdicts.ITEM_ERROR, None, message))
-    deletes = sum(found.deletes for found in resolved.batches)
-    requests = sum(len(found.rows) for found in resolved.batches)
-    # A delete has no more than a key, which was judged: what the service refuses for what it holds is a put.
-    outcome.puts += requests - deletes - len(refused)
-    outcome.deletes += deletes
-    outcome.loaded += resolved.rows - len(at_fault)
-    outcome.refused += len(at_fault)
-    outcome.errors[verdicts.ITEM_ERROR] += len(refused)
-    rows = sorted(at_fault)
-    places = batch.locate([row - first_row for row in rows])
-    return {
-        row: Reject(p.line, p.offset, p.length, p.raw, p.sha256, tuple(at_fault[row]))
-        for row, p in zip(rows, places, strict=True)
-    }
-
-
-def _agree(first: Tally, second: Tally, decision: Decision) -> bool:
-    if decision.repeated:  # the rows that repeat a key are known only after the first pass
-        return first.read == second.read and first.good >= second.good
-    return (first.read, first.rejected, first.filtered) == (second.read, second.rejected, second.filtered)
-
-
-def _counts(passes: _Passes, decision: Decision | None) -> Counts:
-    tally, outcome = passes.tally, passes.outcome
-    refused = decision is not None and decision.refused is not None
-    return Counts(
-        read=tally.read,
-        loaded=outcome.loaded,
-        rejected=tally.rejected + outcome.refused,
-        filtered=tally.filtered,
-        superseded=0 if refused else tally.superseded,
-        withheld=tally.good if refused else 0,
-        blank=tally.blank,
-    )
-
-
-def _conclude(passes: _Passes, decision: Decision) -> Report:
-    counts = _counts(passes, decision)
-    if not counts.conserved:
-        return _report(
-            passes, "failed", counts, None, "the counts do not add up: this is a defect, please report it"
+    def _read(self, name: str, position: Position, state: Checkpoint) -> ChunkReader:
+        return ChunkReader(
+            self.plan,
+            self.source,
+            state.binding,
+            Chunk(0, state.start),
+            resume=position,
+            batch_bytes=self.batch_bytes,
+            seen=lambda seen: self.progress(name, seen),
         )
-    if decision.refused is not None:
-        return _report(passes, "rejected", counts, *decision.refused)
-    if counts.loaded == 0 and counts.rejected > 0:
-        reason = f"nothing was loaded, and {counts.rejected} records were rejected"
-        return _report(passes, "rejected", counts, verdicts.NOTHING_LOADED, reason)
-    return _report(passes, "done", counts, None, None)
 
+    def _is_due(self) -> bool:
+        """Tell whether this leg is to end here: because the run is to stop, or to keep a checkpoint."""
+        self.stopping = self.stop()
+        return self.stopping or (self.keep is not None and time.monotonic() - self.kept >= self.keep_seconds)
 
-def _report(passes: _Passes, status: Status, counts: Counts, code: str | None, reason: str | None) -> Report:
-    errors = passes.tally.errors + passes.outcome.errors
-    if status == "rejected" and code is not None and not counts.read:
-        errors = Counter({code: 1})
-    return Report(
-        feed=passes.plan.name,
-        key=passes.source.key,
-        status=status,
-        counts=counts,
-        items=ItemCounts(put=passes.outcome.puts, deleted=passes.outcome.deletes),
-        errors=dict(sorted(errors.items())),
-        recovered=tuple(passes.tally.recovered),
-        recovered_count=passes.tally.recovered_count,
-        undeclared=passes.binding.undeclared,
-        code=code,
-        reason=reason,
-        bytes=passes.bytes,
-    )
+    def _reach(self, state: Checkpoint) -> Checkpoint:
+        """Note where the run is, with nothing in flight, and keep it if it is time."""
+        self.state = state
+        if self.keep is not None and time.monotonic() - self.kept >= self.keep_seconds:
+            self.keep(replace(state, seconds=self.seconds))
+            self.kept = time.monotonic()
+        return state
+
+    @property
+    def _done(self) -> list[Loaded]:
+        """What was loaded, also where it failed in the middle of a leg."""
+        if self.sink is None or self.state is None:
+            return []
+        return [Loaded(self.state.loaded.position, self.sink.tally, self.sink.outcome)]

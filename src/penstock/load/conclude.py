@@ -1,0 +1,159 @@
+"""The end of a run: what its parts counted is added up, held against itself, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from penstock import verdicts
+from penstock.engine.bind import Binding
+from penstock.engine.decide import Decision, Tally
+from penstock.errors import DataError
+from penstock.load.count import Outcome, add_outcomes, add_tallies
+from penstock.load.cut import Cut
+from penstock.load.load import Loaded
+from penstock.load.report import Counts, ItemCounts, Report, Status
+from penstock.load.survey import Surveyed
+from penstock.plan.model import Plan
+
+_SHOWN = 20
+
+
+def conclude_chunks(
+    plan: Plan,
+    key: str,
+    cut: Cut,
+    decision: Decision,
+    surveyed: Mapping[int, Surveyed],
+    loaded: Mapping[int, Loaded],
+) -> Report:
+    """Conclude an object that was loaded in chunks; the states are by the chunk's index.
+
+    Where states are missing, or of chunks that are not finished, the report says which, and its status is ``failed``.
+    """
+    chunks = cut.chunks
+    left = [chunk.index for chunk in chunks if not _is_done(chunk.index, surveyed, loaded)]
+    parts = [loaded[chunk.index] for chunk in chunks if chunk.index in loaded]
+    if left or not cut.finished:
+        what = "the object is not cut to its end"
+        if cut.finished:
+            what = f"of its {len(chunks)} chunks these are not loaded: {_list(left)}"
+        reason = f"{what}. Start the execution again: it does what is left"
+        return report_failure(plan, key, reason, parts)
+    whole = Loaded(
+        cut.position,
+        add_tallies(part.tally for part in parts),
+        add_outcomes(part.outcome for part in parts),
+        finished=True,
+    )
+    first = add_tallies(surveyed[chunk.index].tally for chunk in chunks)
+    return conclude(plan, key, cut.binding, decision, first, whole)
+
+
+def _is_done(index: int, surveyed: Mapping[int, Surveyed], loaded: Mapping[int, Loaded]) -> bool:
+    first, second = surveyed.get(index), loaded.get(index)
+    return first is not None and first.finished and second is not None and second.finished
+
+
+def conclude(
+    plan: Plan,
+    key: str,
+    binding: Binding,
+    decision: Decision,
+    surveyed: Tally,
+    loaded: Loaded,
+    *,
+    scanned: bool = False,
+) -> Report:
+    """Conclude an object that was loaded to its end. Passes that do not agree, or counts that do not add up, fail it.
+
+    ``scanned`` tells that the first pass judged no rows, and counted records alone.
+    """
+    tally, outcome = loaded.tally, loaded.outcome
+    counts = count_records(tally, outcome, decision)
+    status, code, reason = _judge(counts, decision)
+    if not _agree(surveyed, tally, decision, scanned=scanned):
+        status, code = "failed", None
+        reason = "the second pass over the object counted other records than the first: run it again"
+    return Report(
+        feed=plan.name,
+        key=key,
+        status=status,
+        counts=counts,
+        items=ItemCounts(put=outcome.puts, deleted=outcome.deletes),
+        errors=dict(sorted((tally.errors + outcome.errors).items())),
+        recovered=tuple(tally.recovered),
+        recovered_count=tally.recovered_count,
+        undeclared=binding.undeclared,
+        code=code,
+        reason=reason,
+        bytes=loaded.position.offset,
+    )
+
+
+def report_refusal(plan: Plan, key: str, error: DataError) -> Report:
+    """Give the report of an object that was refused unread: its header is wrong, or it can't be unpacked."""
+    return Report(
+        plan.name,
+        key,
+        "rejected",
+        Counts(),
+        ItemCounts(),
+        errors={error.code: 1},
+        code=error.code,
+        reason=str(error),
+    )
+
+
+def report_failure(plan: Plan, key: str, reason: str, parts: Iterable[Loaded] = ()) -> Report:
+    """Give the report of a load that failed, with what its parts had done."""
+    done = list(parts)
+    tally = add_tallies(part.tally for part in done)
+    outcome = add_outcomes(part.outcome for part in done)
+    return Report(
+        plan.name,
+        key,
+        "failed",
+        count_records(tally, outcome, None),
+        ItemCounts(put=outcome.puts, deleted=outcome.deletes),
+        errors=dict(sorted((tally.errors + outcome.errors).items())),
+        reason=reason,
+    )
+
+
+def count_records(tally: Tally, outcome: Outcome, decision: Decision | None) -> Counts:
+    """Bring what was judged and what was written together."""
+    refused = decision is not None and decision.refused is not None
+    return Counts(
+        read=tally.read,
+        loaded=outcome.loaded,
+        rejected=tally.rejected + outcome.refused,
+        filtered=tally.filtered,
+        superseded=0 if refused else tally.superseded,
+        withheld=tally.good if refused else 0,
+        blank=tally.blank,
+    )
+
+
+def _judge(counts: Counts, decision: Decision) -> tuple[Status, str | None, str | None]:
+    """Give the status of a load that came to its end, with its code and reason."""
+    if not counts.conserved:
+        return "failed", None, "the counts do not add up: this is a defect, please report it"
+    if decision.refused is not None:
+        return "rejected", *decision.refused
+    if counts.loaded == 0 and counts.rejected > 0:
+        reason = f"nothing was loaded, and {counts.rejected} records were rejected"
+        return "rejected", verdicts.NOTHING_LOADED, reason
+    return "done", None, None
+
+
+def _agree(first: Tally, second: Tally, decision: Decision, *, scanned: bool) -> bool:
+    if scanned:
+        return first.read == second.read
+    if decision.repeated:  # the rows that repeat a key are known only after the first pass
+        return first.read == second.read and first.good >= second.good
+    return (first.read, first.rejected, first.filtered) == (second.read, second.rejected, second.filtered)
+
+
+def _list(chunks: Sequence[int]) -> str:
+    shown = ", ".join(str(index) for index in chunks[:_SHOWN])
+    return shown if len(chunks) <= _SHOWN else f"{shown} and {len(chunks) - _SHOWN} more"

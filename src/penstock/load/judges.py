@@ -1,0 +1,89 @@
+"""Judges side by side: a database of an object, and for each core a judge with a connection and a folder of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, TypeVar
+
+import duckdb
+
+from penstock.engine.assemble import RecordBatch
+from penstock.engine.bind import Binding
+from penstock.engine.database import open_database
+from penstock.engine.decide import Tally, prepare_tables
+from penstock.engine.judge import Judge
+from penstock.errors import EngineError
+from penstock.load.overlap import map_in_order, usable_lanes
+from penstock.load.protocols import ObjectSource
+from penstock.plan.model import Plan
+
+MEMORY_MB: Final = 512
+"""What the database may use before it spills to the scratch folder."""
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Judges of one object. Their database reads and writes files below ``scratch`` only."""
+
+    database: duckdb.DuckDBPyConnection
+    scratch: Path
+    judges: tuple[Judge, ...]
+
+    def judge(
+        self, work: Callable[[Judge, RecordBatch], A], batches: Iterable[RecordBatch]
+    ) -> Generator[tuple[RecordBatch, A, Tally], None, None]:
+        """Have each batch worked on by one of the judges; give it back with the result and its own tally, in order."""
+        idle: SimpleQueue[Judge] = SimpleQueue()
+        for judge in self.judges:
+            idle.put(judge)
+
+        def work_on(batch: RecordBatch) -> tuple[RecordBatch, A, Tally]:
+            judge = idle.get()
+            try:
+                judge.tally = Tally()
+                return batch, work(judge, batch), judge.tally
+            finally:
+                idle.put(judge)
+
+        return map_in_order(work_on, batches, len(self.judges))
+
+
+@contextmanager
+def open_judges(
+    plan: Plan, source: ObjectSource, binding: Binding, scratch: Path, memory_mb: int
+) -> Iterator[Judges]:
+    """Open the database of an object. It reads and writes files below ``scratch`` only.
+
+    Whatever the database fails at inside the context is raised as :class:`~penstock.errors.EngineError`.
+    """
+    with (
+        explained(),
+        open_database(scratch, memory_mb=memory_mb) as database,
+        tempfile.TemporaryDirectory(dir=scratch, prefix="run-") as folder,
+    ):
+        prepare_tables(database, source.key, source.last_modified)
+        judges = []
+        for lane in range(usable_lanes()):
+            place = Path(folder) / f"lane-{lane}"
+            place.mkdir()
+            judges.append(Judge(database.cursor(), plan, binding, place))
+        yield Judges(database, scratch, tuple(judges))
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what the database fails at as :class:`~penstock.errors.EngineError`."""
+    try:
+        yield
+    except duckdb.Error as error:
+        # Its message can quote a cell, and a cell's value never leaves the rejects.
+        raise EngineError(
+            f"the database stopped with {type(error).__name__}: give the function more memory or /tmp, or report it"
+        ) from error

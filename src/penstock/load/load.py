@@ -1,0 +1,134 @@
+"""The second pass over a chunk: what wins is written, what is rejected is kept, and every record ends in one count.
+
+While one batch is written, the next are read and judged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from penstock import verdicts
+from penstock.engine.assemble import RecordBatch
+from penstock.engine.batch import Position
+from penstock.engine.bind import Binding
+from penstock.engine.decide import Decision, Tally, import_losers
+from penstock.engine.judge import Resolved
+from penstock.engine.result import Reason, Reject
+from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
+from penstock.load.count import Outcome, add_outcomes, add_tallies
+from penstock.load.judges import MEMORY_MB, Judges, open_judges
+from penstock.load.overlap import Follower
+from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
+from penstock.plan.model import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How far a chunk is loaded: what was counted and written up to ``position``, and whether that is its end."""
+
+    position: Position
+    tally: Tally = field(default_factory=Tally)
+    outcome: Outcome = field(default_factory=Outcome)
+    finished: bool = False
+
+
+def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
+    plan: Plan,
+    source: ObjectSource,
+    binding: Binding,
+    chunk: Chunk,
+    decision: Decision,
+    losers: Sequence[str],
+    items: ItemWriter,
+    rejects: RejectWriter,
+    scratch: Path,
+    *,
+    resume: Loaded | None = None,
+    stop: Stop = never,
+    batch_bytes: int = BATCH_BYTES,
+    memory_mb: int = MEMORY_MB,
+    seen: Seen | None = None,
+) -> Loaded:
+    """Load a chunk to its end, or until ``stop`` says so between two batches; ``resume`` goes on where another stopped.
+
+    ``losers`` names the files of what loses, of all partitions, below ``scratch``. When this returns, everything up to
+    the state's position is acknowledged by ``items`` and given to ``rejects``, and nothing after it. Raises DataError,
+    ServiceError and EngineError of :mod:`penstock.errors`.
+    """
+    begun = resume or Loaded(chunk.start)
+    reader = ChunkReader(
+        plan, source, binding, chunk, resume=begun.position, batch_bytes=batch_bytes, seen=seen
+    )
+    end = None if chunk.rows is None else chunk.start.row + chunk.rows
+    with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
+        import_losers(judges.database, [scratch / name for name in losers], begun.position.row, end)
+        sink = Sink(items, rejects, decision, begun)
+        load_leg(judges, reader, sink, stop)
+        return sink.loaded(reader)
+
+
+class Sink:
+    """Writes batches as they are judged, and counts; one at a time, in order."""
+
+    def __init__(self, items: ItemWriter, rejects: RejectWriter, decision: Decision, begun: Loaded) -> None:
+        self._items = items
+        self._rejects = rejects
+        self.decision = decision
+        self.tally = begun.tally
+        self.outcome = begun.outcome
+
+    def take(self, batch: RecordBatch, resolved: Resolved, tally: Tally) -> None:
+        """Write a batch's items and keep its rejects; nothing is written of an object that is refused."""
+        refused: dict[int, Reject] = {}
+        if self.decision.refused is None and resolved.batches:
+            refused = self._write(batch, resolved)
+        found: Sequence[Reject] = resolved.rejects
+        if refused:
+            found = sorted((*found, *refused.values()), key=lambda reject: reject.offset)
+        self._rejects.write(found)
+        self.tally = add_tallies((self.tally, tally))
+
+    def loaded(self, reader: ChunkReader) -> Loaded:
+        """Give the state, once everything that the reader gave is taken."""
+        return Loaded(reader.position, self.tally, self.outcome, reader.finished)
+
+    def _write(self, batch: RecordBatch, resolved: Resolved) -> dict[int, Reject]:
+        """Write a batch's items; a row of which the service refuses one is rejected."""
+        refused = self._items.write(resolved.batches)
+        at_fault: dict[int, list[Reason]] = {}
+        for row, message in refused:
+            at_fault.setdefault(row, []).append(Reason(verdicts.ITEM_ERROR, None, message))
+        deletes = sum(found.deletes for found in resolved.batches)
+        requests = sum(len(found.rows) for found in resolved.batches)
+        done = Outcome(
+            # A delete has no more than a key, which was judged: what the service refuses for what it holds is a put.
+            puts=requests - deletes - len(refused),
+            deletes=deletes,
+            loaded=resolved.rows - len(at_fault),
+            refused=len(at_fault),
+            errors=Counter({verdicts.ITEM_ERROR: len(refused)} if refused else {}),
+        )
+        self.outcome = add_outcomes((self.outcome, done))
+        rows = sorted(at_fault)
+        places = batch.locate([row - batch.first.row for row in rows])
+        return {
+            row: Reject(p.line, p.offset, p.length, p.raw, p.sha256, tuple(at_fault[row]))
+            for row, p in zip(rows, places, strict=True)
+        }
+
+
+def load_leg(judges: Judges, reader: ChunkReader, sink: Sink, stop: Stop) -> None:
+    """Load on until the reader's leg ends; everything judged is written when this returns."""
+    decision = sink.decision
+    judged = judges.judge(
+        lambda judge, batch: judge.resolve(batch, batch.first.row, decision), reader.leg(stop)
+    )
+    with closing(judged), Follower() as follower:
+        for batch, resolved, tally in judged:
+            follower.do(partial(sink.take, batch, resolved, tally))
+            del batch, resolved, tally

@@ -1,0 +1,88 @@
+"""The first pass over a chunk: its records are judged and counted, and the keys of its good rows are noted.
+
+Nothing is written, and no item is made. Keys leave a worker as files, one for each hash partition, so that the rows of
+one key meet again in one place whatever chunks they are of.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from penstock.engine.batch import Position
+from penstock.engine.bind import Binding
+from penstock.engine.decide import Tally, export_keys
+from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
+from penstock.load.count import add_tallies
+from penstock.load.judges import MEMORY_MB, Judges, open_judges
+from penstock.load.protocols import ObjectSource
+from penstock.plan.model import Plan
+
+PARTITIONS: Final = 16
+"""Hash partitions of an object's keys: each is decided by itself, in a database that holds no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """How far a chunk is surveyed: what was counted up to ``position``, and whether that is its end.
+
+    ``keys`` are the files of keys so far, ``keys/<partition>/<offset>.parquet`` in the scratch folder, each of the
+    bytes from its offset on. No two chunks of an object give a file of one name.
+    """
+
+    position: Position
+    tally: Tally = field(default_factory=Tally)
+    keys: tuple[str, ...] = ()
+    finished: bool = False
+
+
+def survey_chunk(  # noqa: PLR0913 -- what a pass needs, each by its name
+    plan: Plan,
+    source: ObjectSource,
+    binding: Binding,
+    chunk: Chunk,
+    scratch: Path,
+    *,
+    partitions: int = PARTITIONS,
+    resume: Surveyed | None = None,
+    stop: Stop = never,
+    batch_bytes: int = BATCH_BYTES,
+    memory_mb: int = MEMORY_MB,
+    seen: Seen | None = None,
+) -> Surveyed:
+    """Survey a chunk to its end, or until ``stop`` says so between two batches; ``resume`` goes on where another stopped.
+
+    The keys of what was surveyed now are left in files below ``scratch``; those that ``resume`` names need not be
+    there. Raises DataError, ServiceError and EngineError of :mod:`penstock.errors`.
+    """
+    begun = resume or Surveyed(chunk.start)
+    reader = ChunkReader(
+        plan, source, binding, chunk, resume=begun.position, batch_bytes=batch_bytes, seen=seen
+    )
+    with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
+        return keep_keys(judges, begun, survey_leg(judges, reader, begun, stop), partitions)
+
+
+def survey_leg(judges: Judges, reader: ChunkReader, begun: Surveyed, stop: Stop) -> Surveyed:
+    """Survey on from ``begun``; the keys are left in the database."""
+    tally = begun.tally
+    for _, _, counted in judges.judge(
+        lambda judge, batch: judge.survey(batch, batch.first.row), reader.leg(stop)
+    ):
+        tally = add_tallies((tally, counted))
+    return Surveyed(reader.position, tally, begun.keys, reader.finished)
+
+
+def keep_keys(judges: Judges, begun: Surveyed, surveyed: Surveyed, partitions: int) -> Surveyed:
+    """Move the keys noted since ``begun`` from the database to files; give the state that names them."""
+    names = list(surveyed.keys)
+    folder = judges.scratch / "keys"
+    for partition, path in enumerate(export_keys(judges.database, folder, partitions)):
+        name = f"keys/{partition}/{begun.position.offset:015d}.parquet"
+        place = judges.scratch / name
+        place.parent.mkdir(exist_ok=True)
+        path.replace(place)
+        names.append(name)
+    return replace(surveyed, keys=tuple(names))
