@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests fast docs clean
+.PHONY: demo test lint types tests fast docs bench clean
 .DEFAULT_GOAL := test
 
 # Try it: real files through S3, SQS, Lambda and DynamoDB, on this machine.
@@ -31,10 +31,20 @@ docs: .venv/ready
 	$(BIN)/python -m penstock.contract.describe
 	$(BIN)/python -m penstock.cli.reference > docs/commands.md
 
+# Measure, in half an hour: prints a table and writes it to docs/benchmarks.md. BENCH_OPTIONS="--quick" for a first look.
+bench: .venv-bench/ready
+	@.venv-bench/bin/python -m bench $(BENCH_OPTIONS)
+
+# What others load and check files with is of no use to the tests, and has an environment of its own.
+.venv-bench/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 clean:
-	rm -rf .venv .penstock build dist
+	rm -rf .venv .venv-bench .bench .penstock build dist
