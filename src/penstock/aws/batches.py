@@ -1,112 +1,99 @@
-"""Writes made into batches that DynamoDB accepts, and answers taken apart.
+"""Batches within the limits of BatchWriteItem: put in an order that spreads them, taken apart, joined, and framed.
 
-The rules are those of BatchWriteItem in the DynamoDB API reference: at most 25 puts and deletes, at most 16 MB, no two
+The limits are those of BatchWriteItem in the DynamoDB API reference: at most 25 puts and deletes, at most 16 MB, no two
 of one key.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Context, Decimal, InvalidOperation
-from typing import Any
+from typing import Final
 
-from penstock.engine.result import Write
-from penstock.plan.model import KeyAttribute, Table
+from penstock.engine.result import BATCH_REQUESTS, DELETE, SEPARATOR, WriteBatch
 
-BATCH_ITEMS = 25
-BATCH_BYTES = 16_000_000
-_FRAME_BYTES = 64
-"""More than what a request has around each item."""
+BATCH_BYTES: Final = 16_000_000
+_GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
 
-_EXACT = Context(prec=40)
-"""DynamoDB's numbers have at most 38 digits: none is rounded."""
+def spread(count: int) -> Iterator[int]:
+    """Give the numbers below ``count``, each once, so that neighbours in time are far apart.
 
-
-def part_into_waves(writes: Iterable[Write]) -> list[list[Write]]:
-    """Part writes so that no wave has two of one key, and one key's writes keep their order from wave to wave.
-
-    Within a wave the partitions take turns, so that a sorted file does not heat one of them.
+    Any few in a row are spread evenly over the whole (multiples of the golden ratio are, see Knuth, TAOCP 3, 6.4), so that
+    of a file sorted by partition key no one partition gets many writes at once.
     """
-    seen: Counter[str] = Counter()
-    waves: list[list[Write]] = []
-    for write in writes:
-        turn = seen[write.key]
-        seen[write.key] += 1
-        if turn == len(waves):
-            waves.append([])
-        waves[turn].append(write)
-    return [_take_turns(wave) for wave in waves]
+    step = max(1, round(count * _GOLDEN))
+    while math.gcd(step, count) != 1:
+        step += 1
+    return (turn * step % count for turn in range(count))
 
 
-def _take_turns(wave: list[Write]) -> list[Write]:
-    partitions: Counter[str] = Counter()
-    rounds: defaultdict[int, list[Write]] = defaultdict(list)
-    for write in wave:
-        rounds[partitions[write.partition]].append(write)
-        partitions[write.partition] += 1
-    return [write for turn in sorted(rounds) for write in rounds[turn]]
+def split_batch(batch: WriteBatch) -> list[str]:
+    """Give the requests of a batch one by one."""
+    return batch.requests.split(SEPARATOR)
 
 
-def pack_batches(wave: Iterable[Write]) -> Iterator[list[Write]]:
-    """Pack a wave into batches within DynamoDB's limits. A single write too large for them is a batch of its own."""
-    batch: list[Write] = []
-    size = 0
-    for write in wave:
-        body = write.body
-        length = _FRAME_BYTES + (len(body) if body.isascii() else len(body.encode()))
-        if batch and (len(batch) == BATCH_ITEMS or size + length > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(write)
-        size += length
-    if batch:
-        yield batch
+def make_batch(requests: Sequence[str], rows: Sequence[int]) -> WriteBatch:
+    """Join requests into a batch."""
+    deletes = sum(request.startswith(DELETE) for request in requests)
+    return WriteBatch(SEPARATOR.join(requests), tuple(rows), deletes)
 
 
-def write_request(table: str, batch: Sequence[Write]) -> bytes:
-    """Give the body of a BatchWriteItem request."""
-    parts = ",".join(
-        f'{{"PutRequest":{{"Item":{write.body}}}}}'
-        if write.operation == "put"
-        else f'{{"DeleteRequest":{{"Key":{write.body}}}}}'
-        for write in batch
+def halve_batch(batch: WriteBatch) -> tuple[WriteBatch, WriteBatch]:
+    """Split a batch of two requests or more in the middle."""
+    requests = split_batch(batch)
+    middle = len(requests) // 2
+    return make_batch(requests[:middle], batch.rows[:middle]), make_batch(
+        requests[middle:], batch.rows[middle:]
     )
-    return f'{{"RequestItems":{{{json.dumps(table)}:[{parts}]}},"ReturnConsumedCapacity":"TOTAL"}}'.encode()
 
 
-def find_unprocessed(answer: dict[str, Any], table: Table, batch: Sequence[Write]) -> list[Write]:
-    """Give the writes of ``batch`` that the answer says are still to be done.
-
-    They are found by their keys. Where one can't be found the whole batch is given: to write again what is written
-    already changes nothing, and to lose one would.
-    """
-    left = [item for items in answer.get("UnprocessedItems", {}).values() for item in items]
-    if not left:
-        return []
-    if len(left) == len(batch):
-        return list(batch)
-    by_key = {_key(json.loads(write.body), table): write for write in batch}
-    keys = [_key(_body(item), table) for item in left]
-    if None in by_key or any(key not in by_key for key in keys):
-        return list(batch)
-    return [by_key[key] for key in keys]
-
-
-def _body(item: dict[str, Any]) -> Any:
-    return item["PutRequest"]["Item"] if "PutRequest" in item else item["DeleteRequest"]["Key"]
+def merge_batches(batches: Iterable[WriteBatch]) -> Iterator[WriteBatch]:
+    """Join small batches into as few as the limits allow, in order. A single request past them stays alone."""
+    requests: list[str] = []
+    rows: list[int] = []
+    size = 0
+    for batch in batches:
+        for request, row in zip(split_batch(batch), batch.rows, strict=True):
+            length = _count_bytes(request)
+            if requests and (len(requests) == BATCH_REQUESTS or size + length > BATCH_BYTES):
+                yield make_batch(requests, rows)
+                requests, rows, size = [], [], 0
+            requests.append(request)
+            rows.append(row)
+            size += length
+    if requests:
+        yield make_batch(requests, rows)
 
 
-def _key(body: Any, table: Table) -> tuple[str, ...] | None:
-    attributes = [table.partition, *([table.sort] if table.sort else [])]
-    try:
-        return tuple(_canonical(body[attribute.name][attribute.type], attribute) for attribute in attributes)
-    except (KeyError, TypeError, InvalidOperation):
-        return None
+def fit_batches(batches: Sequence[WriteBatch]) -> Sequence[WriteBatch]:
+    """Give batches that are each within the limit of a request: the same ones, but for those that are too large."""
+    if not any(_is_large(batch) for batch in batches):
+        return batches
+    fitting: list[WriteBatch] = []
+    for batch in batches:
+        fitting.extend(merge_batches([batch]) if _is_large(batch) else [batch])
+    return fitting
 
 
-def _canonical(value: str, attribute: KeyAttribute) -> str:
-    """Give equal text for equal keys: 1 is 1.0 and 0 is -0."""
-    return str(_EXACT.normalize(_EXACT.plus(Decimal(value)))) if attribute.type == "N" else value
+def _is_large(batch: WriteBatch) -> bool:
+    # A character is at most four bytes of UTF-8; hardly any batch needs to be counted.
+    return 4 * len(batch.requests) > BATCH_BYTES and _count_bytes(batch.requests) > BATCH_BYTES
+
+
+def _count_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+class Frame:
+    """What stands around a batch's requests in the body of a BatchWriteItem request to a table."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, table: str) -> None:
+        self._before = f'{{"RequestItems":{{{json.dumps(table)}:['.encode()
+        self._after = b']},"ReturnConsumedCapacity":"TOTAL"}'
+
+    def body(self, batch: WriteBatch) -> bytes:
+        return b"%b%b%b" % (self._before, batch.requests.encode(), self._after)

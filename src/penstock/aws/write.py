@@ -1,44 +1,51 @@
-"""Items into a table: batches in flight side by side, each sent until every one of its writes is acknowledged."""
+"""Items into a table: batches under way side by side, each sent until every one of its writes is acknowledged."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
-import threading
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
-from botocore.exceptions import ConnectionError as UnreachableError
-from botocore.exceptions import HTTPClientError
-
-from penstock.aws.batches import find_unprocessed, pack_batches, part_into_waves, write_request
+from penstock.aws.backlog import Backlog, Parcel
+from penstock.aws.batches import Frame, halve_batch
 from penstock.aws.explain import explain_code
+from penstock.aws.flights import Answer, Flights, Launches, Sends, ThreadedFlights
+from penstock.aws.rate import Rate
 from penstock.aws.refusals import describe_refusal
-from penstock.aws.send import Answer
-from penstock.engine.result import Write
+from penstock.aws.stats import Counters, WriterStats
+from penstock.aws.unprocessed import find_unprocessed
+from penstock.engine.result import WriteBatch
 from penstock.errors import ServiceError
 from penstock.load.protocols import Refused
 from penstock.plan.model import Table
 
-LANES: Final = 8
-"""Requests in flight."""
-_FIRST_NAP = 0.05
-_LONGEST_NAP = 5.0
+__all__ = ["LANES", "Pace", "Sends", "TableWriter", "WriterStats"]
 
-_INVALID = {"ValidationException", "SerializationException", "RequestEntityTooLarge"}
-_THROTTLED = {
+LANES: Final = 64
+"""The most requests under way: at 20 ms each, 80,000 small items a second."""
+_FIRST_NAP: Final = 0.05
+_LONGEST_NAP: Final = 5.0
+_TICK: Final = 0.001
+"""No timer is finer."""
+_ITEM_BYTES: Final = 1300
+"""About how long DynamoDB JSON is where the item is 1 KB, one write unit. A guess, until the first answer tells."""
+_LEARNING: Final = 0.1
+
+_INVALID: Final = {"ValidationException", "SerializationException", "RequestEntityTooLarge"}
+_THROTTLED: Final = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
     "ThrottlingError",
 }
-_NO_ANSWER = "no answer"
-_PASSING = {
+_NO_ANSWER: Final = "no answer"
+_PASSING: Final = {
     "InternalFailure",
     "InternalServerError",
     "ReplicatedWriteConflictException",
@@ -47,21 +54,9 @@ _PASSING = {
     _NO_ANSWER,
 }
 
-
-class Sends(Protocol):
-    """Sends one request; :class:`~penstock.aws.send.Sender` does."""
-
-    def send(self, operation: str, body: bytes) -> Answer: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WriterStats:
-    """What the writes took. ``throttled`` counts answers that held something back, ``resent`` writes sent again."""
-
-    requests: int = 0
-    write_units: float = 0.0
-    throttled: int = 0
-    resent: int = 0
+_ALL_DONE: Final = b'"UnprocessedItems":{}'
+"""Only in an answer that holds nothing back: within an item, an attribute's value is never empty braces."""
+_UNITS: Final = re.compile(rb'"CapacityUnits":\s*([0-9.]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,109 +77,158 @@ class Pace:
 class TableWriter:
     """Writes items to a table with BatchWriteItem; see :class:`~penstock.load.protocols.ItemWriter`.
 
-    A context manager. Needs dynamodb:BatchWriteItem on the table. Unprocessed items, throttles, errors of the service
-    and broken connections are tried again with exponential backoff and full jitter, for as long as anything moves.
+    A context manager, for one thread at a time. Needs dynamodb:BatchWriteItem on the table. Unprocessed items, throttles,
+    errors of the service and broken connections are tried again with exponential backoff and full jitter, for as long as
+    anything moves. The rate adapts (:mod:`penstock.aws.rate`); ``max_write_units`` is the most write units a second.
     """
 
-    def __init__(self, sender: Sends, table: Table, *, pace: Pace | None = None, lanes: int = LANES) -> None:
+    def __init__(
+        self,
+        sender: Sends | Launches,
+        table: Table,
+        *,
+        pace: Pace | None = None,
+        lanes: int = LANES,
+        max_write_units: float | None = None,
+    ) -> None:
         self._sender = sender
         self._table = table
+        self._frame = Frame(table.name)
         self._pace = pace or Pace()
-        self._pool = ThreadPoolExecutor(lanes, thread_name_prefix="write")
         self._lanes = lanes
-        self._lock = threading.Lock()
-        self._stats = WriterStats()
+        self._flights: Flights | None = None
+        self._rate = Rate(max_write_units)
+        self._counters = Counters()
+        self._units_each: float | None = None  # write units that a write has lately consumed
         self._moved = 0.0
 
     @property
     def stats(self) -> WriterStats:
-        return self._stats
+        return self._counters.snapshot()
 
-    def write(self, writes: Sequence[Write]) -> list[Refused]:
-        """Write all, and return when every one is acknowledged or refused. One key's writes keep their order.
+    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+        """Write all, and return when every one is acknowledged or refused, in no particular order.
 
         Raises :class:`~penstock.errors.ServiceError` where the table is missing or closed to us, where nothing moves,
-        or at the deadline; no request is in flight any more when it does.
+        or at the deadline; no request is under way any more when it does, and :attr:`stats` tells what was acknowledged.
         """
         refused: list[Refused] = []
+        flights = self._open_flights()
+        flights.refresh()
         self._moved = self._pace.clock()
-        for wave in part_into_waves(writes):
-            refused.extend(self._write_wave(pack_batches(wave)))
-        return refused
-
-    def _write_wave(self, batches: Iterator[list[Write]]) -> list[Refused]:
-        refused: list[Refused] = []
-        stop = threading.Event()
-
-        def take() -> list[Write] | None:
-            with self._lock:
-                return None if stop.is_set() else next(batches, None)
-
-        def drain() -> None:
-            try:
-                while (batch := take()) is not None:
-                    found = self._write_batch(batch, stop)
-                    with self._lock:
-                        refused.extend(found)
-            except BaseException:
-                stop.set()  # the other lanes end with the request that they have under way
-                raise
-
-        lanes = [self._pool.submit(drain) for _ in range(self._lanes)]
-        wait(lanes)
-        for lane in lanes:
-            lane.result()
-        return refused
-
-    def _write_batch(self, batch: list[Write], stop: threading.Event) -> list[Refused]:
-        """Send a batch until nothing of it is left. One that is refused as invalid is halved, down to the item."""
-        left = batch
-        tries = 0
-        while left and not stop.is_set():
-            if tries:
-                self._pace.sleep(self._pace.jitter() * min(_LONGEST_NAP, _FIRST_NAP * 2.0**tries))
-                self._count(resent=len(left))
-            tries += 1
-            code, answer = self._send(left)
-            if code in _INVALID:
-                return self._halve(left, str(answer.get("message") or answer.get("Message") or ""), stop)
-            if code is None:
-                before, left = left, find_unprocessed(answer, self._table, left)
-                self._note(answer, moved=len(left) < len(before), held=bool(left))
-            elif code in _THROTTLED:
-                self._count(throttled=1)
-            elif code not in _PASSING:
-                raise self._explain(code)
-            if left:
-                self._check_progress(code)
-        return []
-
-    def _halve(self, batch: list[Write], message: str, stop: threading.Event) -> list[Refused]:
-        if len(batch) == 1:
-            self._moved = self._pace.clock()
-            return [Refused(batch[0], describe_refusal(message))]
-        middle = len(batch) // 2
-        return self._write_batch(batch[:middle], stop) + self._write_batch(batch[middle:], stop)
-
-    def _send(self, batch: list[Write]) -> tuple[str | None, dict[str, Any]]:
-        """Send once; give the error's code, None where there is none, and the answer."""
-        if self._pace.clock() >= self._pace.deadline:
-            raise ServiceError(
-                "The time was up before everything was written. What is written stays, and the load is begun again. If "
-                "the file never gets through, give the function more memory or time, or send the file in parts."
-            )
-        self._count(requests=1)
+        backlog = Backlog(batches, 4 * self._lanes)
         try:
-            answer = self._sender.send("BatchWriteItem", write_request(self._table.name, batch))
-        except (HTTPClientError, UnreachableError):
-            return _NO_ANSWER, {}
-        return _read(answer)
+            while self._turn(flights, backlog, refused):
+                pass
+        except ServiceError:
+            self._drain(flights)
+            raise
+        except BaseException:
+            self._close_flights()
+            raise
+        return refused
 
-    def _note(self, answer: dict[str, Any], *, moved: bool, held: bool) -> None:
-        units = sum(float(used.get("CapacityUnits", 0.0)) for used in answer.get("ConsumedCapacity") or ())
-        self._count(write_units=units, throttled=int(held))
-        if moved:
-            self._moved = self._pace.clock()
+    def _open_flights(self) -> Flights:
+        if self._flights is None:
+            if isinstance(self._sender, Launches):
+                self._flights = self._sender.launch(self._lanes)
+            else:
+                self._flights = ThreadedFlights(self._sender, self._lanes)
+        return self._flights
+
+    def _turn(self, flights: Flights, backlog: Backlog, refused: list[Refused]) -> bool:
+        """Start what may be started and take in what has come; tell whether there is more to do."""
+        now = self._pace.clock()
+        seconds = self._launch(flights, backlog, now)
+        if flights.under_way:
+            for parcel, answer in flights.land(seconds, more=seconds == math.inf and bool(backlog)):
+                self._take(parcel, answer, backlog, refused)
+        elif not backlog:
+            return False
+        else:
+            self._pace.sleep(seconds)
+        return True
+
+    def _launch(self, flights: Flights, backlog: Backlog, now: float) -> float:
+        """Start what may be started; give the seconds until there may be more, infinite where that hangs on answers."""
+        while backlog and flights.has_room():
+            if now >= self._pace.deadline:
+                raise ServiceError(
+                    "The time was up before everything was written. What is written stays, and the load is begun again. If "
+                    "the file never gets through, give the function more memory or time, or send the file in parts."
+                )
+            seconds = self._rate.wait(now)
+            if seconds > 0:
+                return max(_TICK, min(seconds, self._pace.deadline - now))
+            parcel = backlog.take(now)
+            if parcel is None:
+                return max(_TICK, min(backlog.due(), self._pace.deadline) - now)
+            count = len(parcel.batch.rows)
+            parcel.units = self._estimate(parcel.batch, count)
+            self._rate.send(parcel.units)
+            self._counters.requests += 1
+            if parcel.tries:
+                self._counters.resent += count
+            flights.start(parcel, self._frame.body(parcel.batch))
+            now = self._pace.clock()
+        return math.inf
+
+    def _estimate(self, batch: WriteBatch, count: int) -> float:
+        each = self._units_each
+        return count * (math.ceil(len(batch.requests) / count / _ITEM_BYTES) if each is None else each)
+
+    def _take(self, parcel: Parcel, answer: Answer | None, backlog: Backlog, refused: list[Refused]) -> None:
+        """Take in an answer; what it leaves to do goes back to the backlog."""
+        if answer is not None and answer.status == 200 and _ALL_DONE in answer.body:
+            self._acknowledge(parcel, answer.body, None)
+            return
+        code, content = _read(answer)
+        if code in _INVALID:
+            self._part(parcel, str(content.get("message") or content.get("Message") or ""), backlog, refused)
+            return
+        left: WriteBatch | None = parcel.batch
+        if code is None:
+            assert answer is not None
+            left = find_unprocessed(content, self._table, parcel.batch)
+            self._acknowledge(parcel, answer.body, left)
+        elif code in _THROTTLED:
+            self._rate.settle(self._pace.clock(), parcel.units, 0.0, parcel.units)
+        elif code not in _PASSING:
+            raise self._explain(code)
+        self._counters.throttled += code in _THROTTLED or (code is None and left is not None)
+        if left is not None:
+            self._check_progress(code)
+            tries = parcel.tries + 1
+            nap = self._pace.jitter() * min(_LONGEST_NAP, _FIRST_NAP * 2.0**tries)
+            backlog.put_back(Parcel(left, tries, alone=parcel.alone), self._pace.clock() + nap)
+
+    def _acknowledge(self, parcel: Parcel, body: bytes, left: WriteBatch | None) -> None:
+        """Note what an answer acknowledges: all of the batch but ``left``."""
+        now = self._pace.clock()
+        batch = parcel.batch
+        count = len(batch.rows)
+        done = count if left is None else count - len(left.rows)
+        found = _UNITS.search(body)
+        units = float(found[1]) if found else 0.0
+        if done:
+            self._moved = now
+            deletes = batch.deletes if left is None else batch.deletes - left.deletes
+            self._counters.acknowledge(now, done, deletes, units)
+            each = self._units_each
+            self._units_each = units / done if each is None else each + _LEARNING * (units / done - each)
+        held = 0.0 if left is None else parcel.units * (count - done) / count
+        self._rate.settle(now, parcel.units, units, held)
+
+    def _part(self, parcel: Parcel, message: str, backlog: Backlog, refused: list[Refused]) -> None:
+        """Halve a batch that was refused as invalid, down to the request at fault."""
+        now = self._pace.clock()
+        self._rate.settle(now, parcel.units, 0.0, 0.0)
+        if len(parcel.batch.rows) == 1:
+            self._moved = now
+            refused.append(Refused(parcel.batch.rows[0], describe_refusal(message)))
+            return
+        for half in halve_batch(parcel.batch):
+            backlog.put_back(Parcel(half, alone=True), now)
 
     def _check_progress(self, code: str | None) -> None:
         still = self._pace.clock() - self._moved
@@ -195,19 +239,6 @@ class TableWriter:
             f"The table {self._table.name} took nothing for {still:.0f} seconds (the last answer: {last}). What is written "
             "stays. Look at the table's write capacity and at the service's health, and load the file again."
         )
-
-    def _count(
-        self, *, requests: int = 0, write_units: float = 0.0, throttled: int = 0, resent: int = 0
-    ) -> None:
-        with self._lock:
-            seen = self._stats
-            self._stats = replace(
-                seen,
-                requests=seen.requests + requests,
-                write_units=seen.write_units + write_units,
-                throttled=seen.throttled + throttled,
-                resent=seen.resent + resent,
-            )
 
     def _explain(self, code: str) -> ServiceError:
         name = self._table.name
@@ -222,17 +253,37 @@ class TableWriter:
             )
         return explain_code(code, f"write to the table {name}", "dynamodb:BatchWriteItem")
 
+    def _drain(self, flights: Flights) -> None:
+        """Wait for what is under way, and note what of it was acknowledged. Nothing more is sent."""
+        while flights.under_way:
+            try:
+                landed = flights.land(1.0, more=False)
+            except ServiceError:
+                continue  # the one that is raised already tells why
+            for parcel, answer in landed:
+                code, content = _read(answer)
+                if answer is not None and code is None:
+                    left = find_unprocessed(content, self._table, parcel.batch)
+                    self._acknowledge(parcel, answer.body, left)
+
+    def _close_flights(self) -> None:
+        if self._flights is not None:
+            self._flights.close()
+            self._flights = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown()
+        self._close_flights()
 
 
-def _read(answer: Answer) -> tuple[str | None, dict[str, Any]]:
+def _read(answer: Answer | None) -> tuple[str | None, dict[str, Any]]:
     """Give an answer's error code (of AWS JSON 1.0: what follows ``#`` in ``__type``) and its content."""
+    if answer is None:
+        return _NO_ANSWER, {}
     try:
         content = json.loads(answer.body)
     except ValueError:

@@ -1,0 +1,83 @@
+"""What is still to be sent: batches never sent, and those to be sent again when their time has come."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Sequence
+
+from penstock.aws.batches import fit_batches, merge_batches, spread
+from penstock.engine.result import BATCH_REQUESTS, WriteBatch
+
+
+class Parcel:
+    """A batch on its way. ``tries`` is how often it, or what it is the rest of, was sent before.
+
+    One that is ``alone`` is part of a batch that was refused as invalid, and is not joined with others again. ``units`` is
+    what it is estimated to consume.
+    """
+
+    __slots__ = ("alone", "batch", "tries", "units")
+
+    def __init__(self, batch: WriteBatch, tries: int = 0, *, alone: bool = False) -> None:
+        self.batch = batch
+        self.tries = tries
+        self.alone = alone
+        self.units = 0.0
+
+
+class Backlog:
+    """The parcels of one call. Batches are taken in an order that spreads them over the whole.
+
+    No new batch is begun while ``most_waiting`` parcels wait to be sent again.
+    """
+
+    def __init__(self, batches: Sequence[WriteBatch], most_waiting: int) -> None:
+        self._batches = fit_batches(batches)
+        self._order = spread(len(self._batches))
+        self._unsent = len(self._batches)
+        self._waiting: list[tuple[float, int, Parcel]] = []
+        self._ties = itertools.count()
+        self._most_waiting = most_waiting
+
+    def __bool__(self) -> bool:
+        return self._unsent > 0 or bool(self._waiting)
+
+    def take(self, now: float) -> Parcel | None:
+        """Give what is to be sent next, None where nothing is due."""
+        if self._waiting and self._waiting[0][0] <= now:
+            return self._take_waiting(now)
+        if not self._unsent or len(self._waiting) >= self._most_waiting:
+            return None
+        self._unsent -= 1
+        return Parcel(self._batches[next(self._order)])
+
+    def due(self) -> float:
+        """Tell when :meth:`take` will give something: the moment of the next parcel to send again."""
+        if self._unsent and len(self._waiting) < self._most_waiting:
+            return -math.inf
+        return self._waiting[0][0] if self._waiting else math.inf
+
+    def put_back(self, parcel: Parcel, due: float) -> None:
+        """Keep a parcel until it is to be sent again."""
+        heapq.heappush(self._waiting, (due, next(self._ties), parcel))
+
+    def _take_waiting(self, now: float) -> Parcel:
+        """Take the parcel due first, and others due too as far as they fit in: a request of one item costs as much."""
+        due, _, first = heapq.heappop(self._waiting)
+        together = [first]
+        count = len(first.batch.rows)
+        while not first.alone and self._waiting and self._waiting[0][0] <= now:
+            parcel = self._waiting[0][2]
+            count += len(parcel.batch.rows)
+            if parcel.alone or count > BATCH_REQUESTS:
+                break
+            together.append(heapq.heappop(self._waiting)[2])
+        if len(together) == 1:
+            return first
+        tries = max(parcel.tries for parcel in together)
+        merged, *rest = merge_batches(parcel.batch for parcel in together)
+        for batch in rest:  # all of them together are past the limit of bytes
+            self.put_back(Parcel(batch, tries), due)
+        return Parcel(merged, tries)
