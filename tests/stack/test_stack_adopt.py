@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from penstock.errors import UsageError
 from penstock.plan.model import Index, KeyAttribute, Table
-from penstock.stack.adopt import index_steps
+from penstock.stack.adopt import describe_kept, index_steps
+from penstock.stack.connect import Connection
 from penstock.stack.table_resource import build_table
 
 PARTITION = KeyAttribute("pk", "S")
@@ -114,3 +115,10 @@ def test_a_table_under_another_name_is_another_table() -> None:
         index_steps(_body({}), _body({"one": (KEYS["a"], None, "ALL")}, KeyAttribute("pk", "N"), "other"))
         == ()
     )
+
+
+def test_what_a_kept_bucket_may_lack_is_set_after_it_was_adopted() -> None:
+    wanted = {"BucketName": "b", "LifecycleConfiguration": {"Rules": []}, "NotificationConfiguration": {}}
+    body = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": wanted}}}
+    kept = describe_kept(Connection("eu-central-1"), body, ["Bucket"])
+    assert kept["Resources"]["Bucket"]["Properties"] == {"BucketName": "b"}

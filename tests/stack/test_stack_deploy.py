@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,6 +205,32 @@ def test_a_file_that_nobody_heard_of_is_loaded_by_the_next_deploy(desk: Desk, me
     key = {"customer_id": {"S": "c1"}, "order_id": {"S": "o1"}}
     found = desk.connection.client("dynamodb").get_item
     assert wait_until(lambda: "Item" in found(TableName="orders-items", Key=key), 30, 0.2)
+
+
+def test_a_feed_has_a_state_machine_that_a_deploy_changes_in_place(desk: Desk) -> None:
+    states = desk.connection.client("stepfunctions")
+    desk.deploy(feed("orders"), large_objects={"concurrency": 3})
+    (machine,) = states.list_state_machines()["stateMachines"]
+    assert machine["name"] == "shop_orders"
+    desk.deploy(feed("orders"), large_objects={"concurrency": 4})
+    assert desk.actions("AWS::StepFunctions::StateMachine") == {("change", "shop_orders")}
+    described = states.describe_state_machine(stateMachineArn=machine["stateMachineArn"])
+    assert json.loads(described["definition"])["States"]["LoadChunks"]["MaxConcurrency"] == 4
+
+
+def test_a_destroy_does_not_wait_for_an_execution_that_goes_on(desk: Desk) -> None:
+    states = desk.connection.client("stepfunctions")
+    desk.deploy(feed("orders"))
+    (machine,) = states.list_state_machines()["stateMachines"]
+    arn = machine["stateMachineArn"]
+    waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    states.update_state_machine(stateMachineArn=arn, definition=json.dumps(waiting))
+    execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+    assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
+    assert desk.destroy() is not None
+    assert (desk.stacks(), states.list_state_machines()["stateMachines"]) == ({}, [])
+    assert desk.deploy(feed("orders")) is not None
+    assert [one["name"] for one in states.list_state_machines()["stateMachines"]] == ["shop_orders"]
 
 
 def test_a_destroy_with_data_leaves_nothing_of_the_project_and_all_that_is_not_its_own(desk: Desk) -> None:

@@ -12,6 +12,8 @@ import cfnlint.api
 import pytest
 from stack_samples import ACCOUNT, feed, index, templates_of, write_project
 
+from penstock.compile.plan import compile_contract
+from penstock.contract.project import read_project
 from penstock.errors import ContractError
 from penstock.stack.changes import write_template
 from penstock.stack.synth import synth
@@ -218,6 +220,58 @@ def test_a_direct_feed_is_called_by_its_bucket_alone_and_keeps_what_fails(tmp_pa
         "OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
     }
     assert not _resources(body, "AWS::Lambda::EventSourceMapping")
+
+
+def test_a_function_knows_its_state_machine_and_what_is_large(tmp_path: Path) -> None:
+    large = {"over": 0.001, "chunk": 0.5, "concurrency": 3}
+    contract = feed("orders", large_objects={"chunk": 2}, function={"concurrency": 7})
+    body = _body(templates_of(write_project(tmp_path, [contract], large_objects=large)), "feed")
+    variables = body["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    machine = body["Resources"]["StateMachine"]["Properties"]["StateMachineName"]
+    assert {key: variables[key] for key in variables if "LARGE" in key or "CHUNK" in key} == {
+        "PENSTOCK_LARGE_BYTES": "1049",
+        "PENSTOCK_CHUNK_BYTES": str(2 << 20),
+        "PENSTOCK_CHUNK_CONCURRENCY": "3",
+    }
+    assert variables["PENSTOCK_CONCURRENCY"] == "7"
+    assert variables["PENSTOCK_STATE_MACHINE"] == (
+        f"arn:aws:states:eu-central-1:{ACCOUNT}:stateMachine:{machine}"
+    )
+
+
+def test_a_write_budget_reaches_the_plan(tmp_path: Path) -> None:
+    feeds = [feed("orders", load={"max_write_units_per_second": 500}), feed("returns")]
+    orders, returns = (
+        compile_contract(contract) for contract in read_project(write_project(tmp_path, feeds)).feeds
+    )
+    assert (orders.max_write_units, returns.max_write_units) == (500, None)
+
+
+def test_a_state_machine_logs_what_failed_into_the_projects_group_and_no_data(tmp_path: Path) -> None:
+    templates = templates_of(write_project(tmp_path, [feed("orders")], logs={"retention_days": 90}))
+    (group,) = _resources(_body(templates, "foundation"), "AWS::Logs::LogGroup")
+    assert group["Properties"] == {
+        "LogGroupName": "/aws/vendedlogs/states/shop_penstock",
+        "RetentionInDays": 90,
+    }
+    (machine,) = _resources(_body(templates, "feed"), "AWS::StepFunctions::StateMachine")
+    arn = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/aws/vendedlogs/states/shop_penstock:*"
+    assert machine["Properties"]["LoggingConfiguration"] == {
+        "Level": "ERROR",
+        "IncludeExecutionData": False,
+        "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": arn}}],
+    }
+
+
+def test_what_runs_left_for_themselves_expires_and_nothing_else_does(tmp_path: Path) -> None:
+    templates = templates_of(write_project(tmp_path, [feed("orders")]))
+    rules = {
+        tier: _resources(_body(templates, tier), "AWS::S3::Bucket")[0]["Properties"]["LifecycleConfiguration"]
+        for tier in ("foundation", "landing")
+    }
+    expiring = [rule for rule in rules["foundation"]["Rules"] if "ExpirationInDays" in rule]
+    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in expiring] == [("runs/", 30)]
+    assert not [rule for rule in rules["landing"]["Rules"] if "ExpirationInDays" in rule]
 
 
 @dataclass(frozen=True)

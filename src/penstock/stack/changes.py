@@ -30,6 +30,7 @@ _NAMES: Final = (
     "LogGroupName",
     "TopicName",
     "FunctionName",
+    "StateMachineName",
     "Name",
     "Endpoint",
 )

@@ -5,6 +5,8 @@ It takes these properties of a template without a word and does nothing with the
 - a table's ``TimeToLiveSpecification``
 - a table's ``PointInTimeRecoverySpecification``
 - a function's ``ReservedConcurrentExecutions``
+
+A bucket's ``LifecycleConfiguration`` is dropped too, and stays so: nothing here is kept for as many days.
 """
 
 from __future__ import annotations

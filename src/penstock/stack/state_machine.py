@@ -53,7 +53,10 @@ LONGEST_SECONDS: Final = 14 * 24 * 3600
 _RUN: Final = {f"{name}.$": f"$.{name}" for name in ("run", "bucket", "key", "version")}
 _ANSWER: Final = "$.answer.said"
 
-_FOR_GOOD: Final = [error.__name__ for error in (ContractError, DataError, EngineError, UsageError)]
+_FOR_GOOD: Final = [
+    *(error.__name__ for error in (ContractError, DataError, EngineError, UsageError)),
+    "LostClaimError",  # another run has the object (penstock.aws.ledger)
+]
 _BACKOFF: Final = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
 _RETRY: Final = [
     {"ErrorEquals": _FOR_GOOD, "MaxAttempts": 0},

@@ -16,6 +16,9 @@ recovery, reserved concurrency                                                  
                                                                                 (:mod:`penstock.stack.emulate`)
 checks before a change set      done                                            left out: they take a bucket that is
 is executed                                                                     adopted for one in the way
+what state machines do         writes results of maps to S3 and logs; needs    neither; its own calls ask no role
+                                a role for every call
+lifecycle of buckets            objects under ``runs/`` expire                  dropped: they stay
 following a deploy              every two seconds                               ten times a second
 ==============================  ==============================================  =====================================
 """
