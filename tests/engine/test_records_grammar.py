@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import sys
 import tracemalloc
 from collections.abc import Iterator
 from itertools import chain, repeat
@@ -262,9 +261,6 @@ def test_a_line_of_50_mb_is_passed_in_bounded_memory() -> None:
     assert peak < 8_000_000
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 11, 5), reason="the patterns of this Python are unsound, and not used"
-)
 def test_a_long_run_of_records_takes_no_memory_per_record() -> None:
     data = b'"a","b"\n' * 500_000
     tracemalloc.start()

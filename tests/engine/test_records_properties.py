@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 
 from penstock.engine import assemble, records, runs
 from penstock.engine.batch import RAW_LIMIT, Batch, Location, Position
+from penstock.engine.grammar import Grammar, Newline
+from penstock.engine.lines import BLANK, OPEN, ROW, LineJudge, misfit, misread
 from penstock.engine.records import RecordReader
+from penstock.engine.scan import Broken, take_record
 from penstock.errors import DataError, EngineError
 from penstock.plan.model import Dialect
 
@@ -195,16 +198,6 @@ def test_records_are_those_of_the_reference_however_the_file_is_cut(
         assert sum(wanted.tally.values()) == len(data)
 
 
-@settings(max_examples=200, deadline=None)
-@given(files(), st.lists(st.integers(0, 10_000), max_size=3))
-def test_an_interpreter_with_unsound_patterns_gives_the_same_records(
-    file: tuple[bytes, Dialect, int], places: list[int]
-) -> None:
-    data, dialect, width = file
-    with mock.patch.object(runs, "_GROUPS_ARE_SOUND", False):
-        assert read(cut(data, places), dialect, width) == expected(data, dialect, width)
-
-
 @settings(max_examples=400, deadline=None)
 @given(files(), st.lists(st.integers(0, 10_000), max_size=3), st.integers(1, 30), st.integers(1, 4))
 def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_record(
@@ -213,10 +206,35 @@ def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_recor
     data, dialect, width = file
     with (
         mock.patch.object(records, "_NEAR", near),
+        mock.patch.object(records, "_SUSPECT", near // 2),
+        mock.patch.object(records, "_PLAIN", near % 4),
         mock.patch.object(runs, "_WHOLE", near % 7),
         mock.patch.object(assemble, "_MANY", many),
     ):
         assert read(cut(data, places), dialect, width) == expected(data, dialect, width)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(files(), st.sampled_from(["lf", "cr"]), st.integers(0, 5))
+def test_a_line_judged_alone_is_judged_as_the_careful_scan_judges_it(
+    file: tuple[bytes, Dialect, int], newline: Newline, at: int
+) -> None:
+    data, dialect, width = file
+    grammar, sign = Grammar.of(dialect), b"\n" if newline == "lf" else b"\r"
+    line = [*data.split(sign), b"", b"", b"", b"", b""][at]
+    content = line.rstrip(b"\r") if newline == "lf" else line
+    verdict = LineJudge(grammar, dialect.encoding, width, newline).judge(content, len(line))
+    if verdict is OPEN:
+        return
+    data = line + sign + data
+    found = take_record(grammar, data, 0, newline, at_end=True)
+    if isinstance(found, Broken):
+        assert verdict == found
+    else:
+        assert found is not None
+        assert (data[: found.end], found.next) == (content, len(line) + 1)
+        fault = misread(content, dialect.encoding) or misfit(len(found.cells), width)
+        assert verdict == (fault if content and fault else ROW if content else BLANK)
 
 
 @settings(max_examples=400, deadline=None)

@@ -101,7 +101,10 @@ class Assembly:
         self._grammar = grammar
         self.data = data
         self._base = base
-        self._pieces: list[bytes] = []
+        self._view = memoryview(data)
+        self._pieces: list[bytes | memoryview] = []
+        self._spans = (0, 0)  # the data that is text as it stands, and not yet a piece
+        self._run_end = -1  # where the run ends that was added last, if nothing was added since
         self._parts = Parts.none()
         self._errors: list[RecordError] = []
         self._recovered: list[int] = []
@@ -118,12 +121,21 @@ class Assembly:
 
     @property
     def full(self) -> bool:
-        return len(self._pieces) + len(self._errors) >= _MANY
+        return len(self._pieces) + len(self._errors) >= _MANY or len(self._recovered) >= _MANY
 
     def add_run(self, run: Run, start: int, line: int) -> None:
-        self._parts.add(self._rows, start, line, -1)
-        self._pieces.append(run.text)
+        """Add a run. One that follows another directly becomes a part of it, and nothing is copied here."""
+        if start != self._run_end:
+            self._parts.add(self._rows, start, line, -1)
+        self._run_end = run.end
         self._rows += run.rows
+        if run.text is not None:
+            self._add_text(run.text)
+        elif start == self._spans[1]:
+            self._spans = (self._spans[0], run.end)
+        else:
+            self._close_span()
+            self._spans = (start, run.end)
 
     def add_cells(self, cells: list[bytes], start: int, line: int, end: int) -> None:
         """Add a single record by its cells in UTF-8; they are all quoted."""
@@ -134,8 +146,19 @@ class Assembly:
     def add_record(self, text: bytes, start: int, line: int, end: int) -> None:
         """Add a single record by its canonical text."""
         self._parts.add(self._rows, start, line, end)
-        self._pieces.append(text)
+        self._run_end = -1
         self._rows += 1
+        self._add_text(text)
+
+    def _add_text(self, text: bytes) -> None:
+        self._close_span()
+        self._pieces.append(text)
+
+    def _close_span(self) -> None:
+        start, end = self._spans
+        if start < end:
+            self._pieces.append(self._view[start:end])
+        self._spans = (0, 0)
 
     def add_blanks(self, count: int) -> None:
         self._blanks += count
@@ -147,6 +170,7 @@ class Assembly:
         self._recovered.extend(lines)
 
     def finish(self, first: Position, end: Position) -> RecordBatch:
+        self._close_span()
         return RecordBatch(
             text=self._guarded(b"".join(self._pieces)),
             rows=self._rows,

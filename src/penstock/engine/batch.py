@@ -7,7 +7,7 @@ leave the terminator out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from penstock.engine.grammar import Newline
 
@@ -15,8 +15,7 @@ RAW_LIMIT = 65_536
 """Bytes of a rejected record that are kept; of a longer one the SHA-256 is kept too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where a record is. ``raw`` is cut at :data:`RAW_LIMIT`; ``sha256`` (hex, of all its bytes) is set where it was."""
 
     line: int
@@ -42,8 +41,7 @@ class Position:
     broken_to: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordError:
+class RecordError(NamedTuple):
     """A record that is no row: it breaks the grammar, its encoding, or its width.
 
     ``before`` is the number of rows of its batch that precede it, so that file order can be kept.

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from penstock import verdicts
 from penstock.engine.assemble import Assembly, LongLine, RecordBatch, place
 from penstock.engine.batch import Location, Position
 from penstock.engine.grammar import CR, LF, Grammar, Newline, take_line
 from penstock.engine.header import Header, refuse_header
-from penstock.engine.runs import RunMatcher
+from penstock.engine.lines import BLANK, OPEN, ROW, LineJudge, misfit, misread
+from penstock.engine.runs import Run, RunMatcher
 from penstock.engine.scan import Broken, Record, take_record
 from penstock.engine.window import Window
 from penstock.errors import EngineError
@@ -26,8 +26,12 @@ from penstock.plan.model import Dialect
 __all__ = ["ByteTally", "Header", "RecordReader"]
 
 _BOM = "\ufeff".encode()
-_NEAR = 1_024
-"""How far the fast path looks behind a record it did not take. It looks further each time it takes something."""
+_NEAR, _FAR = 1_024, 262_144
+"""How far the fast path looks behind a record it did not take, and at most. It looks further each time it takes something."""
+_SUSPECT = 16_384
+"""How far it looks where the rows may be the text of a broken field: each of them is noted."""
+_PLAIN = 4
+"""How many plain rows in a row end the taking of single lines."""
 
 Share = Literal["bom", "header", "comments", "records"]
 
@@ -40,6 +44,14 @@ class ByteTally:
     header: int
     comments: int
     records: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fast:
+    """What is known once the width and the kind of newline are."""
+
+    runs: RunMatcher
+    lines: LineJudge
 
 
 class RecordReader:
@@ -70,7 +82,7 @@ class RecordReader:
         self._shares: dict[Share, int] = {"bom": 0, "header": 0, "comments": 0, "records": 0}
         self._begun = start is not None
         self._broken_to = begin.broken_to
-        self._matcher: RunMatcher | None = None
+        self._fast: _Fast | None = None
         self._reach = sys.maxsize
 
     @property
@@ -163,55 +175,91 @@ class RecordReader:
         return take_record(self._grammar, window.data, window.pos, self._newline, at_end=window.at_end)
 
     def _take_plain(self, assembly: Assembly, width: int) -> bool:
-        """Take what is plainly well-formed; tell whether anything was."""
-        window, line = self._window, self._line
+        """Take what shows itself without the careful scan; tell whether anything was taken."""
         if self._newline is None:
             return False
-        if self._matcher is None:
-            self._matcher = RunMatcher(self._grammar, self._encoding, width, self._newline)
+        if self._fast is None:
+            self._fast = _Fast(
+                RunMatcher(self._grammar, self._encoding, width, self._newline),
+                LineJudge(self._grammar, self._encoding, width, self._newline),
+            )
+        window, fast = self._window, self._fast
         bound = min(len(window.data), self._stop - window.base)
-        stop = min(bound, window.pos + self._reach)
-        if run := self._matcher.take(window.data, window.pos, stop):
-            assembly.add_run(run, window.pos, line)
-            self._note_recovered(assembly, run.rows)
-            self._reach *= 4
-            self._pass(run.end, "records")
+        reach = self._reach if window.offset > self._broken_to else min(self._reach, _SUSPECT)
+        if run := fast.runs.take(window.data, window.pos, min(bound, window.pos + reach)):
+            self._add_run(assembly, run)
+            self._line += run.rows
+            self._advance(run.end, "records")
+            self._reach = max(self._reach, min(4 * self._reach, _FAR))
             return True
         self._reach = _NEAR
-        blank, count = self._matcher.take_blanks(window.data, window.pos, bound)
+        blank, count = fast.runs.take_blanks(window.data, window.pos, bound)
         if count:
             assembly.add_blanks(count)
             self._pass(blank, "records")
             return True
-        if record := self._matcher.take_spanning(window.data, window.pos):
-            assembly.add_record(record.text, window.pos, line, record.end)
-            self._note_recovered(assembly, 1)
+        if self._take_lines(assembly, fast, bound):
+            return True
+        if record := fast.runs.take_spanning(window.data, window.pos):
+            assembly.add_record(record.text, window.pos, self._line, record.end)
+            self._note_recovered(assembly, window.pos)
             self._pass_record(record.next)
             return True
         return False
 
-    def _note_recovered(self, assembly: Assembly, rows: int) -> None:
-        """Note those of the next rows, one a line, that begin where a broken field may still go on."""
+    def _add_run(self, assembly: Assembly, run: Run) -> None:
+        assembly.add_run(run, self._window.pos, self._line)
+        self._note_recovered(assembly, run.end)
+
+    def _take_lines(self, assembly: Assembly, fast: _Fast, bound: int) -> bool:
+        """Take records line by line, until one is open or some in a row are plain; tell whether any was taken."""
+        window, data, begun = self._window, self._window.data, self._window.pos
+        plain = 0
+        while plain < _PLAIN and not assembly.full:
+            pos = window.pos
+            end = data.find(fast.runs.newline, pos, bound)
+            content = data[pos:end] if self._newline == "cr" else data[pos:end].rstrip(CR)
+            found = fast.lines.judge(content, end - pos) if end >= 0 else OPEN
+            if found is OPEN:
+                break
+            if found is ROW:
+                self._add_run(assembly, fast.runs.run_of(data, pos, end + 1, 1))
+                plain += 1
+            elif found is BLANK:
+                assembly.add_blanks(1)
+            elif isinstance(found, tuple):
+                code, message, at = found
+                if at >= 0:
+                    self._broken_to = max(self._broken_to, window.base + pos + at)
+                assembly.add_error(code, message, place(content, self._line, window.base + pos))
+                plain = 0
+            self._line += 1
+            window.pos = end + 1
+        self._shares["records"] += window.pos - begun
+        return window.pos > begun
+
+    def _note_recovered(self, assembly: Assembly, end: int) -> None:
+        """Note those of the next rows, one a line up to ``end``, that begin where a broken field may still go on."""
         window = self._window
         if window.offset <= self._broken_to:
             sign = CR if self._newline == "cr" else LF
-            begun = 1 + window.data.count(sign, window.pos, self._broken_to - window.base)
-            assembly.add_recovered(range(self._line, self._line + min(rows, begun)))
+            others = window.data.count(sign, window.pos, min(end - 1, self._broken_to - window.base))
+            assembly.add_recovered(range(self._line, self._line + 1 + others))
 
     def _take_record(self, assembly: Assembly, record: Record, width: int) -> None:
         """Take a record of the careful scan: a blank line, a row, or one whose encoding or width is wrong."""
         window = self._window
         content = window.data[window.pos : record.end]
-        problem = self._misread(content) or _misfit(len(record.cells), width)
+        fault = misread(content, self._encoding) or misfit(len(record.cells), width)
         if not content:
             assembly.add_blanks(1)
-        elif problem:
-            assembly.add_error(*problem, place(content, self._line, window.offset))
+        elif fault:
+            assembly.add_error(fault[0], fault[1], place(content, self._line, window.offset))
         else:
             utf_8 = self._encoding == "utf-8" or content.isascii()
             cells = record.cells if utf_8 else [cell.decode(self._encoding).encode() for cell in record.cells]
             assembly.add_cells(cells, window.pos, self._line, record.end)
-            self._note_recovered(assembly, 1)
+            self._note_recovered(assembly, window.pos)
         self._newline = record.newline
         self._pass_record(record.next)
 
@@ -224,23 +272,13 @@ class RecordReader:
         window = self._window
         content = window.data[window.pos : record.end]
         location = place(content, self._line, window.offset)
-        problem = self._misread(content)
-        if problem:
-            raise refuse_header(*problem, location)
+        fault = misread(content, self._encoding)
+        if fault:
+            raise refuse_header(fault[0], fault[1], location)
         self._newline = record.newline
         self._pass(record.next, "header")
         cells = tuple(cell.decode(self._encoding) for cell in record.cells)
         return Header(cells if content else (), location)
-
-    def _misread(self, content: bytes) -> tuple[str, str] | None:
-        """Tell what is wrong with a record's encoding, if anything is."""
-        try:
-            content.decode(self._encoding)
-        except UnicodeDecodeError as error:
-            message = f"byte {error.start + 1} of the record is not text in {self._encoding}"
-            return verdicts.ENCODING_ERROR, message
-        nul = content.find(b"\0")
-        return (verdicts.ENCODING_ERROR, f"byte {nul + 1} of the record is NUL") if nul >= 0 else None
 
     def _take_comment(self) -> bool:
         window, sign = self._window, self._grammar.comment
@@ -284,11 +322,3 @@ class RecordReader:
     def _advance(self, pos: int, share: Share) -> None:
         self._shares[share] += pos - self._window.pos
         self._window.pos = pos
-
-
-def _misfit(found: int, width: int) -> tuple[str, str] | None:
-    """Tell that a record has too few or too many cells."""
-    if found == width:
-        return None
-    code = verdicts.MISSING_CELL if found < width else verdicts.EXTRA_CELL
-    return code, f"{found} cells where {width} are due"

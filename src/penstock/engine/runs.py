@@ -10,29 +10,27 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from penstock.engine.grammar import CR, LF, SPACE, Grammar, Newline, one_of
+from penstock.engine.grammar import CR, LF, Grammar, Newline, one_of
+from penstock.engine.skeleton import Skeleton
 from penstock.plan.model import Encoding
 
 _NUL = b"\0"
 _ACCIDENTS = re.compile(rb"\r++\n")
 _END: dict[Newline, bytes] = {"lf": rb"\r*+\n", "cr": rb"\r"}
 _MOST = 1_000_000_000  # more repetitions than this a pattern does not count
-_WHOLE = 65_536
-"""From how many bytes on the check of a stretch without quotes, all at once, is worth its start."""
-
-_POSSESSIVE = re.match(rb"(?:ab?c)++", b"aca")
-_GROUPS_ARE_SOUND = _POSSESSIVE is not None and _POSSESSIVE.end() == 2
-"""CPython before 3.11.5 lets a possessive group keep half of a repetition that failed (gh-106052). The patterns would
-then take what is no record; without them the careful scan takes all, and the same, more slowly.
-"""
+_WHOLE = 16_384
+"""From how many bytes on the check of a stretch by its skeleton is worth its start."""
 
 
 class Run(NamedTuple):
-    r"""Records that end before ``end``, each on one physical line; ``text`` is canonical, each ended by ``\n``."""
+    r"""Records that end before ``end``, each on one physical line.
+
+    ``text`` is canonical, each ended by ``\n``; it is ``None`` where that is what the data holds.
+    """
 
     end: int
     rows: int
-    text: bytes
+    text: bytes | None
 
 
 class Spanning(NamedTuple):
@@ -50,70 +48,54 @@ class RunMatcher:
         self._grammar = grammar
         self._encoding = encoding
         self._width = width
-        self._newline = LF if newline == "lf" else CR
+        self.newline = LF if newline == "lf" else CR
         self._pattern = re.compile(_run_pattern(grammar, width, newline))
         self._spanning = re.compile(_spanning_pattern(grammar, width, newline)) if grammar.quote else None
         crs = min(grammar.limit, _MOST)
         self._blanks = re.compile(rb"(?:\r{0,%d}+\n)++" % crs if newline == "lf" else rb"\r++")
-        outside = _outside_signs(grammar)
-        signs = outside.replace(CR, b"") if newline == "lf" else outside  # the CRs are counted
-        self._others = bytes(byte for byte in range(256) if byte not in signs)
-        self._skeleton = grammar.delimiter * (width - 1) + self._newline
-        self._first = (
-            grammar.comment + SPACE * grammar.skips_spaces + (CR + LF if width == 1 else b"")
-        )  # no plain record begins with these
-        pairs = [self._newline + bytes([sign]) for sign in self._first]
-        self._pairs = [*pairs, *([grammar.delimiter + SPACE] if grammar.skips_spaces else [])]
+        self._skeleton = Skeleton(grammar, width, newline)
 
     def take(self, data: bytes, pos: int, stop: int) -> Run | None:
         """Take the run of records that begins at ``pos`` and ends before ``stop``; ``None`` where there is none."""
-        end = self._take_whole(data, pos, stop) if stop - pos >= _WHOLE else pos
-        if end == pos and _GROUPS_ARE_SOUND:
-            found = self._pattern.match(data, pos, stop)
-            end = found.end() if found else pos
-        end = self._up_to_too_long(data, pos, end)
-        if end == pos:
+        end = data.rfind(self.newline, pos, stop) + 1
+        if end <= pos:
             return None
-        text = self._decoded(data[pos:end])
-        if text is None:
-            end = self._up_to_undecodable(data, pos, end)
-            if end == pos:
-                return None
-            text = self._decoded(data[pos:end])
-            assert text is not None
-        return Run(end, data.count(self._newline, pos, end), self._with_lf(text))
+        if end - pos < _WHOLE or not self._holds(data[pos:end]):
+            found = self._pattern.match(data, pos, end)
+            # Before 3.11.5 CPython may end a run within the record that ends it (gh-106052), before its newline.
+            end = data.rfind(self.newline, pos, found.end()) + 1 if found else pos
+        end = self._up_to_too_long(data, pos, end)
+        end = self._up_to_undecodable(data, pos, end)
+        if end <= pos:
+            return None
+        return self.run_of(data, pos, end, data.count(self.newline, pos, end))
+
+    def run_of(self, data: bytes, pos: int, end: int, rows: int) -> Run:
+        """Give the run of the rows, known to be plain, that ``data`` holds from ``pos`` to ``end``."""
+        return Run(end, rows, self._rewritten(data[pos:end]))
 
     def take_blanks(self, data: bytes, pos: int, stop: int) -> tuple[int, int]:
         """Take the empty lines at ``pos`` that end before ``stop``: where they end, and how many they are."""
-        found = self._blanks.match(data, pos, stop) if _GROUPS_ARE_SOUND else None
-        end = found.end() if found else pos
-        return end, data.count(self._newline, pos, end)
+        found = self._blanks.match(data, pos, stop)
+        end = data.rfind(self.newline, pos, found.end()) + 1 if found else pos
+        return end, data.count(self.newline, pos, end)
 
     def take_spanning(self, data: bytes, pos: int) -> Spanning | None:
         """Take one record that may have newlines within its quotes; ``None`` where there is no such record."""
         bound = min(len(data), pos + self._grammar.limit + 1)
-        found = self._spanning.match(data, pos, bound) if self._spanning and _GROUPS_ARE_SOUND else None
+        found = self._spanning.match(data, pos, bound) if self._spanning else None
         if found is None:
             return None
-        text = self._decoded(data[pos : found.start(1)])
-        return None if text is None else Spanning(found.start(1), found.end(), text + LF)
+        content = data[pos : found.start(1)]
+        if self._up_to_undecodable(content, 0, len(content)) < len(content):
+            return None
+        return Spanning(found.start(1), found.end(), self._in_utf_8(content) + LF)
 
-    def _take_whole(self, data: bytes, pos: int, stop: int) -> int:
-        """Check a stretch without quotes by its skeleton: its delimiters and newlines, and nothing else of the grammar's signs.
-
-        It is all or nothing, and ten times as fast as the pattern.
-        """
-        end = data.rfind(self._newline, pos, stop) + 1
-        if end <= pos or data.find(self._grammar.emitted, pos, end) >= 0:
-            return pos
-        if self._newline == LF and data.count(CR, pos, end) != data.count(CR + LF, pos, end):
-            return pos
-        skeleton = data[pos:end].translate(None, self._others)
-        if skeleton != self._skeleton * (len(skeleton) // self._width):
-            return pos
-        if data[pos] in self._first or any(data.find(pair, pos, end) >= 0 for pair in self._pairs):
-            return pos
-        return end
+    def _holds(self, stretch: bytes) -> bool:
+        """Tell that a stretch of whole lines is plain by its skeleton."""
+        if self.newline == CR:
+            return self._skeleton.holds(stretch)
+        return self._skeleton.holds(stretch.replace(CR + LF, LF) if CR in stretch else stretch)
 
     def _up_to_too_long(self, data: bytes, pos: int, end: int) -> int:
         """Cut the run before its first record that is longer than the limit.
@@ -122,36 +104,32 @@ class RunMatcher:
         """
         start = pos
         while end - start > self._grammar.limit:
-            newline = data.rfind(self._newline, start, min(start + self._grammar.limit + 1, end))
+            newline = data.rfind(self.newline, start, min(start + self._grammar.limit + 1, end))
             if newline < 0:
                 return start
             start = newline + 1
         return end
 
-    def _decoded(self, run: bytes) -> bytes | None:
-        """Give the run in UTF-8, or ``None`` where it does not decode."""
-        if run.isascii():
-            return run
-        try:
-            text = run.decode(self._encoding)
-        except UnicodeDecodeError:
-            return None
-        return run if self._encoding == "utf-8" else text.encode()
-
     def _up_to_undecodable(self, data: bytes, pos: int, end: int) -> int:
+        run = data[pos:end]
         try:
-            data[pos:end].decode(self._encoding)
+            _ = run.isascii() or run.decode(self._encoding)
         except UnicodeDecodeError as error:
-            return max(pos, data.rfind(self._newline, pos, pos + error.start) + 1)
+            return max(pos, data.rfind(self.newline, pos, pos + error.start) + 1)
         return end
 
-    def _with_lf(self, text: bytes) -> bytes:
-        """End every record by LF. No record of a run holds a CR or LF anywhere else."""
-        if self._newline == CR:
+    def _rewritten(self, run: bytes) -> bytes | None:
+        """Give the run in UTF-8, every record ended by LF; ``None`` where it is already. It has no other CR or LF."""
+        if self.newline == LF and CR not in run and (self._encoding == "utf-8" or run.isascii()):
+            return None
+        text = self._in_utf_8(run)
+        if self.newline == CR:
             return text.replace(CR, LF)
-        if CR in text:
-            text = text.replace(CR + LF, LF)
+        text = text.replace(CR + LF, LF)
         return _ACCIDENTS.sub(LF, text) if CR in text else text
+
+    def _in_utf_8(self, text: bytes) -> bytes:
+        return text if self._encoding == "utf-8" or text.isascii() else text.decode(self._encoding).encode()
 
 
 def _outside_signs(grammar: Grammar) -> bytes:
@@ -161,7 +139,12 @@ def _outside_signs(grammar: Grammar) -> bytes:
 
 
 def _run_pattern(grammar: Grammar, width: int, newline: Newline) -> bytes:
-    """Give the pattern of a run. All of it is possessive: it never goes back, and keeps nothing per record."""
+    """Give the pattern of a run. All of it is possessive: it never goes back, and keeps nothing per record.
+
+    A possessive group of CPython before 3.11.5 keeps the beginning of a repetition that failed (gh-106052), as far as
+    its last repeat or choice began. So no group with an open number of repetitions has a repetition that fails behind
+    such a place, but the outermost; the caller cuts off what that kept.
+    """
     record = _record_pattern(grammar, width, not_quoted=grammar.quote + grammar.escape + _NUL + CR + LF)
     return b"(?:" + record + _END[newline] + b")++"
 
@@ -177,9 +160,11 @@ def _record_pattern(grammar: Grammar, width: int, *, not_quoted: bytes) -> bytes
     quoted = b""
     if grammar.quote:
         quote = one_of(grammar.quote)
-        inside = one_of(not_quoted, but=True) + b"*+"
-        doubled = b"(?:" + quote + inside + quote + b")*+" if grammar.doubles else b""
-        quoted = quote + inside + quote + doubled + b"|"
+        inside = one_of(not_quoted, but=True)
+        quoted = quote + inside + b"*+" + quote + b"|"
+        if grammar.doubles:
+            doubled = quote + b"(?:" + inside + b"++|" + quote + quote + b")*+" + quote + b"|"
+            quoted = quote + inside + b"*+" + quote + b"(?!" + quote + b")|" + doubled
     cell = b"(?! )" * grammar.skips_spaces + b"(?:" + quoted + unquoted
     first = cell + (b"++)" if width == 1 else b"*+)")  # an empty line is a blank record, never a row
     rest = b"(?:" + one_of(grammar.delimiter) + cell + b"*+)){%d}+" % (width - 1) if width > 1 else b""

@@ -14,6 +14,8 @@ from penstock import verdicts
 from penstock.engine.grammar import CR, LF, Grammar, Newline, find_lf, skip, skip_crs
 
 _SPACES = re.compile(rb" *+")
+BARE_QUOTE = "a quote inside an unquoted field"
+CLOSED_QUOTE = "text after a closing quote"
 
 
 class Record(NamedTuple):
@@ -116,7 +118,7 @@ class _Scan:
 
     def _after_quote(self) -> None:
         if self._pos < self._bound and self._data[self._pos] not in self._grammar.delimiter + CR + LF:
-            self._break("text after a closing quote")
+            self._break(CLOSED_QUOTE)
 
     def _unquoted(self) -> bytes:
         """Take an unquoted cell; the place is then at a delimiter, a newline or the bound."""
@@ -129,7 +131,7 @@ class _Scan:
             self._pos = at
             sign = data[at : at + 1] if stop else b""
             if sign and sign == grammar.quote:
-                self._break("a quote inside an unquoted field")
+                self._break(BARE_QUOTE)
             if not sign or sign != grammar.escape:
                 return b"".join(parts)
             if at + 1 == self._bound:
