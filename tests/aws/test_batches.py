@@ -47,7 +47,7 @@ def test_neighbours_in_time_are_far_apart_in_the_file(count: int, start: int) ->
     order = [*spread(count)] * 2
     start %= count
     near = sorted(order[start : start + 8])
-    assert min(b - a for a, b in itertools.pairwise(near)) >= count // 20
+    assert min(b - a for a, b in itertools.pairwise(near)) >= count // 34
 
 
 @settings(max_examples=40)

@@ -23,18 +23,14 @@ class AnswerReader:
     ``keeps`` tells after an answer whether the connection can take another request.
     """
 
-    __slots__ = ("_body", "_data", "_headers", "_status", "keeps")
+    __slots__ = ("_body", "_data", "_head", "_status", "keeps")
 
     def __init__(self) -> None:
         self.keeps = True
         self._data = b""
         self._status = 0
-        self._headers: dict[bytes, bytes] = {}
+        self._head = b""  # in lower case
         self._body = 0  # where the body begins; 0 while the head is not whole
-
-    @property
-    def begun(self) -> bool:
-        return bool(self._data)
 
     def feed(self, data: bytes) -> Answer | None:
         """Take bytes as they came, none for the connection's end; give the answer when it is whole.
@@ -49,11 +45,10 @@ class AnswerReader:
         body = self._read_body(ended=not data)
         if body is None:
             return None
-        checksum = self._headers.get(b"x-amz-crc32")
+        checksum = self._header(b"\r\nx-amz-crc32:")
         # TLS guards the way to the service's edge, and this what lies behind. It costs half a microsecond.
         if checksum is not None and checksum != b"%d" % zlib.crc32(body):
             raise BrokenAnswerError("the body is not the one that its checksum was made of")
-        self.keeps = self.keeps and self._headers.get(b"connection", b"").lower() != b"close"
         self._data = b""
         self._body = 0
         return Answer(self._status, body)
@@ -64,25 +59,31 @@ class AnswerReader:
             if len(self._data) > _MOST_HEAD:
                 raise BrokenAnswerError("the head has no end")
             return False
-        first, *lines = self._data[:end].split(b"\r\n")
-        if not first.startswith(b"HTTP/1.") or not first[9:12].isdigit():
+        head = self._data[: end + 2].lower()
+        if not head.startswith(b"http/1.") or not head[9:12].isdigit():
             raise BrokenAnswerError("it does not begin as an answer of HTTP/1.1 does")
-        self._status = int(first[9:12])
+        self._status = int(head[9:12])
         if self._status < 200:
             self._data = self._data[end + 4 :]  # "100 Continue" and its like announce the answer
             return self._read_head()
-        self.keeps = first.startswith(b"HTTP/1.1")
-        self._headers = {}
-        for line in lines:
-            name, _, value = line.partition(b":")
-            self._headers[name.lower()] = value.strip()
+        self._head = head
         self._body = end + 4
+        self.keeps = head.startswith(b"http/1.1") and self._header(b"\r\nconnection:") != b"close"
         return True
 
+    def _header(self, start: bytes) -> bytes | None:
+        """Give a header's value in lower case. To look for the four that matter costs less than to read them all."""
+        at = self._head.find(start)
+        if at < 0:
+            return None
+        at += len(start)
+        return self._head[at : self._head.index(b"\r", at)].strip()
+
     def _read_body(self, *, ended: bool) -> bytes | None:
-        if b"transfer-encoding" in self._headers:
-            return self._read_chunks(ended=ended)
-        declared = self._headers.get(b"content-length")
+        coding = self._header(b"\r\ntransfer-encoding:")
+        if coding is not None:
+            return self._read_chunks(coding, ended=ended)
+        declared = self._header(b"\r\ncontent-length:")
         if declared is None:
             self.keeps = False
             return self._data[self._body :] if ended else None
@@ -96,8 +97,8 @@ class AnswerReader:
         self.keeps = self.keeps and len(self._data) == end
         return self._data[self._body : end]
 
-    def _read_chunks(self, *, ended: bool) -> bytes | None:
-        if self._headers[b"transfer-encoding"].lower() != b"chunked":
+    def _read_chunks(self, coding: bytes, *, ended: bool) -> bytes | None:
+        if coding != b"chunked":
             raise BrokenAnswerError("its transfer encoding is not known")
         found: list[bytes] = []
         at = self._body

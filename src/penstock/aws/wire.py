@@ -20,8 +20,9 @@ from penstock.aws.sign import Signer
 from penstock.errors import ServiceError
 
 _RECEIVED: Final = 64 * 1024
+_FEW: Final = 16
 _GROWS_AFTER: Final = 0.001
-"""How long an answer is waited for before another connection is opened: a service this near needs few of them."""
+"""How long an answer is waited for before another connection than these few is opened: a service this near needs no more."""
 _KEPT_SECONDS: Final = 15.0
 """An idle connection older than this is not trusted: something on the way may have forgotten it."""
 _NOT_YET: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
@@ -56,7 +57,7 @@ def open_connection(address: Address) -> Connection:
     Raises OSError where it can't be reached, and :class:`~penstock.errors.ServiceError` where the certificate is not to be
     trusted, which trying again does not mend.
     """
-    opened = socket.create_connection((address.host, address.port), timeout=CONNECT_SECONDS)
+    opened = _connect_to_any(address)
     try:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.tls is not None:
@@ -72,6 +73,25 @@ def open_connection(address: Address) -> Connection:
         raise
     opened.setblocking(False)
     return Connection(opened)
+
+
+def _connect_to_any(address: Address) -> socket.socket:
+    """Connect to the first of a name's addresses that answers. All of them together have the time of one."""
+    until = time.monotonic() + CONNECT_SECONDS
+    failure = OSError(f"{address.host} has no address")
+    for family, kind, protocol, _, place in socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM
+    ):
+        opened = socket.socket(family, kind, protocol)
+        opened.settimeout(max(_GROWS_AFTER, until - time.monotonic()))
+        try:
+            opened.connect(place)
+        except OSError as error:
+            opened.close()
+            failure = error
+        else:
+            return opened
+    raise failure
 
 
 class WireFlights:
@@ -156,13 +176,14 @@ class WireFlights:
     def land(self, seconds: float, *, more: bool) -> list[Landing]:
         found: list[Landing] = []
         growing = more and len(self._open) < self._lanes
-        seconds = 0.0 if self._failed else min(seconds, _GROWS_AFTER if growing else 1.0)
-        events = self._poll.poll(max(0.0, seconds) * 1000)
+        if growing:
+            seconds = _GROWS_AFTER if len(self._open) >= _FEW else 0.0
+        events = self._poll.poll(0 if self._failed else min(seconds, 1.0) * 1000)
         for descriptor, event in events:
             connection = self._open[descriptor]
             if connection.unsent is not None and event & select.POLLOUT:
                 self._send(connection, connection.unsent)
-            if event & ~select.POLLOUT and connection.socket.fileno() >= 0:
+            if event & ~select.POLLOUT and descriptor in self._open:
                 tag = connection.tag
                 answer = self._receive(connection)
                 if answer is not None:

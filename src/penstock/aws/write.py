@@ -99,7 +99,7 @@ class TableWriter:
         self._flights: Flights | None = None
         self._rate = Rate(max_write_units)
         self._counters = Counters()
-        self._units_each: float | None = None  # write units that a write has lately consumed
+        self._units_each = 0.0  # write units that a write has lately consumed; 0 before the first answer
         self._moved = 0.0
 
     @property
@@ -151,31 +151,31 @@ class TableWriter:
 
     def _launch(self, flights: Flights, backlog: Backlog, now: float) -> float:
         """Start what may be started; give the seconds until there may be more, infinite where that hangs on answers."""
+        if backlog and now >= self._pace.deadline:
+            raise ServiceError(
+                "The time was up before everything was written. What is written stays, and the load is begun again. If "
+                "the file never gets through, give the function more memory or time, or send the file in parts."
+            )
         while backlog and flights.has_room():
-            if now >= self._pace.deadline:
-                raise ServiceError(
-                    "The time was up before everything was written. What is written stays, and the load is begun again. If "
-                    "the file never gets through, give the function more memory or time, or send the file in parts."
-                )
             seconds = self._rate.wait(now)
             if seconds > 0:
                 return max(_TICK, min(seconds, self._pace.deadline - now))
             parcel = backlog.take(now)
             if parcel is None:
                 return max(_TICK, min(backlog.due(), self._pace.deadline) - now)
-            count = len(parcel.batch.rows)
-            parcel.units = self._estimate(parcel.batch, count)
-            self._rate.send(parcel.units)
-            self._counters.requests += 1
-            if parcel.tries:
-                self._counters.resent += count
-            flights.start(parcel, self._frame.body(parcel.batch))
-            now = self._pace.clock()
+            self._start(flights, parcel)
         return math.inf
 
-    def _estimate(self, batch: WriteBatch, count: int) -> float:
-        each = self._units_each
-        return count * (math.ceil(len(batch.requests) / count / _ITEM_BYTES) if each is None else each)
+    def _start(self, flights: Flights, parcel: Parcel) -> None:
+        batch = parcel.batch
+        count = len(batch.rows)
+        each = self._units_each or math.ceil(len(batch.requests) / count / _ITEM_BYTES)
+        parcel.units = each * count
+        self._rate.send(parcel.units)
+        self._counters.requests += 1
+        if parcel.tries:
+            self._counters.resent += count
+        flights.start(parcel, self._frame.body(batch))
 
     def _take(self, parcel: Parcel, answer: Answer | None, backlog: Backlog, refused: list[Refused]) -> None:
         """Take in an answer; what it leaves to do goes back to the backlog."""
@@ -214,8 +214,8 @@ class TableWriter:
             self._moved = now
             deletes = batch.deletes if left is None else batch.deletes - left.deletes
             self._counters.acknowledge(now, done, deletes, units)
-            each = self._units_each
-            self._units_each = units / done if each is None else each + _LEARNING * (units / done - each)
+            each = self._units_each or units / done
+            self._units_each = each + _LEARNING * (units / done - each)
         held = 0.0 if left is None else parcel.units * (count - done) / count
         self._rate.settle(now, parcel.units, units, held)
 
