@@ -102,9 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
             names["Content-Encoding"] = self.server.bucket.encoding
         status = 200
         if span and not self.server.bucket.ignore_range:
-            start = int(span.removeprefix("bytes=").rstrip("-"))
-            names["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-            status, body = 206, body[start:]
+            start, last = (int(place) for place in span.removeprefix("bytes=").split("-"))
+            part = body[start : last + 1]
+            names["Content-Range"] = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+            status, body = 206, part
         return self._send(status, body, names, head)
 
     def _send(self, status: int, body: bytes, names: dict[str, str], head: bool) -> None:

@@ -2,8 +2,11 @@
 
 import base64
 import gzip
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import cast
+from unittest import mock
 
 import pytest
 from fake_aws import connect
@@ -11,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from object_server import Bucket, serve_objects
 
+from penstock.aws import objects
 from penstock.aws.connect import Client
 from penstock.aws.objects import ObjectGoneError, S3Source, find_current
 from penstock.errors import DataError, ServiceError
@@ -111,6 +115,58 @@ def test_however_connections_break_the_bytes_are_the_same(
     bucket.drops = list(drops)
     assert b"".join(_source(s3, key).blocks(100)) == body
     bucket.drops.clear()
+
+
+def test_a_large_object_is_read_by_ranges_of_one_version(bucket: Bucket, s3: Client) -> None:
+    bucket.objects["a.csv"] = [("v1", BODY), ("v2", BODY[::-1])]
+    source = _source(s3)
+    bucket.objects["a.csv"].append(("v3", b"other"))
+    with mock.patch.object(objects, "_RANGE_BYTES", 400_000):
+        assert b"".join(source.blocks(100_000)) == BODY[::-1]
+    assert bucket.requests == [
+        ("v2", "bytes=0-399999"),
+        ("v2", "bytes=400000-799999"),
+        ("v2", "bytes=800000-1048575"),
+    ]
+
+
+def test_who_ignores_ranges_is_asked_once(bucket: Bucket, s3: Client) -> None:
+    bucket.objects["a.csv"] = [("v1", BODY)]
+    bucket.ignore_range = True
+    with mock.patch.object(objects, "_RANGE_BYTES", 100_000):
+        assert b"".join(_source(s3).blocks(100_000, 250_000)) == BODY[250_000:]
+    assert len(bucket.requests) == 1
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    drops=st.lists(st.integers(0, 3000), max_size=5),
+    body=st.binary(max_size=3000),
+    start=st.integers(0, 3500),
+    packed=st.booleans(),
+    ignore_range=st.booleans(),
+)
+def test_an_object_read_from_any_place_gives_its_end(
+    bucket: Bucket, s3: Client, drops: list[int], body: bytes, start: int, packed: bool, ignore_range: bool
+) -> None:
+    key = "a.csv.gz" if packed else "a.csv"
+    bucket.objects[key] = [("v1", gzip.compress(body) if packed else body)]
+    bucket.drops, bucket.ignore_range = list(drops), ignore_range
+    with mock.patch.object(objects, "_RANGE_BYTES", 1000):
+        assert b"".join(_source(s3, key).blocks(100, start)) == body[start:]
+    bucket.drops.clear()
+
+
+def test_a_reading_that_is_closed_early_asks_for_little_and_leaves_no_thread(
+    bucket: Bucket, s3: Client
+) -> None:
+    bucket.objects["a.csv"] = [("v1", BODY)]
+    with mock.patch.object(objects, "_RANGE_BYTES", 100_000):
+        blocks = _source(s3).blocks(100_000)
+        next(blocks)
+        cast("Generator[bytes]", blocks).close()
+    assert len(bucket.requests) <= 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
 
 
 def test_a_connection_that_never_gives_a_byte_is_given_up(bucket: Bucket, s3: Client) -> None:

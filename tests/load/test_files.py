@@ -5,8 +5,13 @@ import hashlib
 import json
 import os
 import stat
+import tempfile
+import threading
 import tracemalloc
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from threading import Event
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -14,7 +19,7 @@ from hypothesis import strategies as st
 
 from penstock.engine.result import Reason, Reject, WriteBatch
 from penstock.errors import DataError, ServiceError, UsageError
-from penstock.load.blocks import cut_blocks, unpack_gzip
+from penstock.load.blocks import GzipLimits, cut_blocks, read_ahead, unpack_gzip
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
 from penstock.load.rejects import reject_from_json, reject_to_json
 
@@ -112,16 +117,95 @@ def test_packed_members_unpack_however_they_are_cut(members: list[bytes], size: 
     assert b"".join(unpack_gzip(pieces, "x.gz")) == b"".join(members)
 
 
-def test_a_bomb_is_unpacked_in_bounded_memory() -> None:
+def test_a_file_of_much_repetition_is_unpacked_in_bounded_memory() -> None:
     packed = gzip.compress(bytes(64 << 20))
     tracemalloc.start()
     try:
-        total = sum(len(block) for block in cut_blocks(unpack_gzip([packed], "x.gz"), 1 << 20))
+        unpacked = unpack_gzip([packed], "x.gz", GzipLimits(ratio=2_000))
+        total = sum(len(block) for block in cut_blocks(unpacked, 1 << 20))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert total == 64 << 20
     assert peak < 8 << 20
+
+
+def test_a_bomb_is_refused_soon_and_a_small_file_never() -> None:
+    given: list[bytes] = []
+    with pytest.raises(
+        DataError, match=r"x\.gz unpacks to more than 1,000 times its size.*unpack it"
+    ) as caught:
+        given.extend(unpack_gzip([gzip.compress(bytes(64 << 20))], "x.gz"))
+    assert caught.value.code == "source-error"
+    assert sum(map(len, given)) < 12 << 20
+    assert b"".join(unpack_gzip([gzip.compress(bytes(9 << 20))], "x.gz")) == bytes(9 << 20)
+
+
+def test_a_packed_file_may_be_held_to_a_size() -> None:
+    packed = [gzip.compress(b"a" * 1000)]
+    assert len(b"".join(unpack_gzip(packed, "x.gz", GzipLimits(size=1000)))) == 1000
+    with pytest.raises(DataError, match=r"more than the 999 bytes that are allowed.*several files"):
+        list(unpack_gzip(packed, "x.gz", GzipLimits(size=999)))
+
+
+@given(st.binary(max_size=60), st.integers(0, 70), st.integers(1, 20), st.booleans())
+def test_a_file_read_from_any_place_gives_its_end(data: bytes, start: int, size: int, packed: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv.gz" if packed else "a.csv")
+        path.write_bytes(gzip.compress(data) if packed else data)
+        blocks = list(FileSource(path).blocks(size, start))
+    assert b"".join(blocks) == data[start:]
+    assert all(len(block) == size for block in blocks[:-1])
+    assert all(blocks)
+
+
+def test_one_block_is_read_ahead_and_no_more() -> None:
+    taken: list[bytes] = []
+    third = Event()
+
+    def blocks() -> Iterator[bytes]:
+        for block in (b"1", b"2", b"3"):
+            taken.append(block)
+            if block == b"3":
+                third.set()
+            yield block
+
+    ahead = read_ahead(blocks(), Event())
+    assert next(ahead) == b"1"
+    assert not third.wait(0.05)
+    assert next(ahead) == b"2"
+    assert third.wait(5)
+    assert list(ahead) == [b"3"]
+    assert taken == [b"1", b"2", b"3"]
+
+
+def test_a_reading_that_is_closed_early_has_ended() -> None:
+    given_up, closed = Event(), Event()
+
+    def blocks() -> Iterator[bytes]:
+        try:
+            yield b"1"
+            given_up.wait(60)
+            yield b"2"
+        finally:
+            closed.set()
+
+    ahead = read_ahead(blocks(), given_up)
+    assert next(ahead) == b"1"
+    cast("Generator[bytes]", ahead).close()
+    assert closed.is_set()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
+
+
+def test_what_goes_wrong_ahead_is_told_in_its_place() -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"1"
+        raise ServiceError("broken")
+
+    ahead = read_ahead(blocks(), Event())
+    assert next(ahead) == b"1"
+    with pytest.raises(ServiceError, match="broken"):
+        next(ahead)
 
 
 def test_puts_and_deletes_are_lines_of_dynamodb_json(tmp_path: Path) -> None:

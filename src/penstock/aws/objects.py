@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, IncompleteReadError
@@ -14,9 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumErro
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code, explain_error
 from penstock.errors import ServiceError
-from penstock.load.blocks import cut_blocks, skip_bytes, unpack_gzip
+from penstock.load.blocks import DEFAULT_LIMITS, GzipLimits, cut_blocks, read_ahead, skip_bytes, unpack_gzip
 
 _READ_BYTES = 1 << 18
+_RANGE_BYTES = 1 << 23
+"""Bytes asked for at a time: no connection stays open, unused, while what it gave is worked on."""
 _ATTEMPTS = 6
 """Connections in a row that may break without giving a byte."""
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405"}
@@ -91,8 +94,8 @@ def _is_listed(s3: Client, bucket: str, key: str) -> bool:
 class S3Source:
     """One version of an object, to read; see :class:`~penstock.load.protocols.ObjectSource`.
 
-    Every request names the version and its ETag, so that no read mixes two versions. A connection that breaks is
-    taken up again at the byte it had reached, after a jittered pause. Needs s3:GetObjectVersion, or s3:GetObject where
+    Every request names the version and its ETag, so that no read mixes two versions. A thread reads one block ahead, by
+    ranges; a connection that breaks is taken up again at the byte it had reached, after a jittered pause. Needs s3:GetObjectVersion, or s3:GetObject where
     the bucket keeps no versions.
     """
 
@@ -100,12 +103,14 @@ class S3Source:
         self,
         s3: Client,
         found: ObjectVersion,
+        limits: GzipLimits = DEFAULT_LIMITS,
         *,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._s3 = s3
         self._found = found
+        self._limits = limits
         self._sleep = sleep
         self._jitter = jitter
 
@@ -119,21 +124,26 @@ class S3Source:
 
     def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Give the uncompressed bytes in blocks of ``size``. Raises :class:`ObjectGoneError` where the version is gone."""
+        given_up = Event()
         if self._found.packed:
-            return cut_blocks(skip_bytes(unpack_gzip(self._pieces(0), self._name), start), size)
-        return cut_blocks(self._pieces(start), size)
+            unpacked = unpack_gzip(self._pieces(0, given_up), self._name, self._limits)
+            return read_ahead(cut_blocks(skip_bytes(unpacked, start), size), given_up)
+        return read_ahead(cut_blocks(self._pieces(start, given_up), size), given_up)
 
-    def _pieces(self, start: int) -> Iterator[bytes]:
+    def _pieces(self, start: int, given_up: Event) -> Iterator[bytes]:
         reached = start
         failures = 0
-        while reached < self._found.size:
+        while reached < self._found.size and not given_up.is_set():
+            stop = min(self._found.size, reached + _RANGE_BYTES)
             try:
-                for piece in self._read_from(reached):
+                for piece in self._read(reached, stop):
                     yield piece
                     reached += len(piece)
                     failures = 0
-                if reached < self._found.size:
-                    raise IncompleteReadError(actual_bytes=reached, expected_bytes=self._found.size)
+                    if given_up.is_set():
+                        return
+                if reached < stop:
+                    raise IncompleteReadError(actual_bytes=reached, expected_bytes=stop)
             except AwsError as error:
                 self._give_up_where_final(error)
                 failures += 1
@@ -143,8 +153,11 @@ class S3Source:
                     ) from error
                 self._sleep(self._jitter() * min(8.0, 0.1 * 2.0**failures))
 
-    def _read_from(self, start: int) -> Iterator[bytes]:
-        """Give the bytes from ``start`` on, until the end or the connection's."""
+    def _read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give the bytes from ``start`` on, until ``stop``, or the connection's end.
+
+        An answer that goes further is read on: who ignores ranges would have to be asked for the whole again.
+        """
         request: dict[str, Any] = {
             "Bucket": self._found.bucket,
             "Key": self._found.key,
@@ -152,8 +165,10 @@ class S3Source:
         }
         if self._found.version_id is not None:
             request["VersionId"] = self._found.version_id
-        if start:
-            request["Range"] = f"bytes={start}-"
+        if (
+            start or stop < self._found.size
+        ):  # only of a whole object S3 gives the checksum, and botocore checks it
+            request["Range"] = f"bytes={start}-{stop - 1}"
         answer = self._s3.get_object(**request)
         skip = start - self._first_byte(answer)
         body = answer["Body"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
 
 from penstock.errors import DataError
 from penstock.verdicts import SOURCE_ERROR
@@ -13,18 +16,61 @@ _PIECE = 1 << 20
 """Bytes unpacked at a time: a small packed block can hold gigabytes, and memory must not follow it."""
 
 
+@dataclass(frozen=True, slots=True)
+class GzipLimits:
+    """What a packed file may become.
+
+    ``ratio`` is bytes out for a byte in, and counts from ``spared`` bytes out on. Deflate can't pass 1,032, and what
+    comes near it repeats one line over and over; records with keys of their own stay far below 1,000. ``size`` is
+    bytes out; None is no limit, for memory does not grow with it, and time is bounded by handing over.
+    """
+
+    ratio: int = 1_000
+    spared: int = 10_000_000
+    size: int | None = None
+
+
+DEFAULT_LIMITS = GzipLimits()
+
+
+def read_ahead(blocks: Iterator[bytes], given_up: Event) -> Iterator[bytes]:
+    """Give the same blocks, each read by a thread while the one before it is used.
+
+    At most one block is there before it is asked for. When this iterator is closed, ``given_up`` is set, so that the
+    reading may end at once, and the thread has ended.
+    """
+    with ThreadPoolExecutor(1, "read-ahead") as thread:
+        coming = thread.submit(next, blocks, None)
+        try:
+            while True:
+                if (block := coming.result()) is None:
+                    return
+                coming, ready = thread.submit(next, blocks, None), [block]
+                del block
+                yield ready.pop()  # nothing here keeps the block while it is used
+        finally:
+            given_up.set()
+            coming.exception()  # waits; what happens to a block that nobody asked for is nobody's
+
+
 def cut_blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Give the same bytes in blocks of ``size``; the last is shorter, and none is empty."""
-    kept = bytearray()
+    kept: list[bytes | memoryview] = []
+    missing = size
     for piece in pieces:
-        kept += piece
-        start = 0
-        while len(kept) - start >= size:
-            yield bytes(memoryview(kept)[start : start + size])
-            start += size
-        del kept[:start]
+        rest = memoryview(piece)
+        while len(rest) >= missing:
+            kept.append(rest[:missing])
+            rest = rest[missing:]
+            block = [piece if len(piece) == size == missing else b"".join(kept)]
+            kept.clear()
+            missing = size
+            yield block.pop()  # nothing keeps the block while it is used
+        if rest:
+            kept.append(rest)
+            missing -= len(rest)
     if kept:
-        yield bytes(kept)
+        yield b"".join(kept)
 
 
 def skip_bytes(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
@@ -35,16 +81,18 @@ def skip_bytes(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
         count = max(0, count - len(piece))
 
 
-def unpack_gzip(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
+def unpack_gzip(pieces: Iterable[bytes], name: str, limits: GzipLimits = DEFAULT_LIMITS) -> Iterator[bytes]:
     """Unpack a gzip file of any number of members, in bounded memory.
 
     Zero bytes after a member are padding; anything else there is damage, as is an end within a member. Both raise
-    :class:`~penstock.errors.DataError`, naming the file by ``name``. No bytes at all unpack to none.
+    :class:`~penstock.errors.DataError`, naming the file by ``name``; so does passing a limit. No bytes at all unpack
+    to none.
     """
     member = None
-    members = 0
+    members = packed = unpacked = 0
     try:
         for piece in pieces:
+            packed += len(piece)
             rest = piece
             while rest:
                 if member is None:
@@ -52,7 +100,10 @@ def unpack_gzip(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
                     if not rest:
                         break
                     member = zlib.decompressobj(_GZIP)
-                yield from _unpack(member, rest)
+                for found in _unpack(member, rest):
+                    unpacked += len(found)
+                    _check(limits, name, packed - len(member.unconsumed_tail), unpacked)
+                    yield found
                 rest = member.unused_data
                 if member.eof:
                     member = None
@@ -65,6 +116,20 @@ def unpack_gzip(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
     if member is not None:
         raise DataError(
             SOURCE_ERROR, f"{name} ends within its gzip data: it was cut. Send the whole file again."
+        )
+
+
+def _check(limits: GzipLimits, name: str, packed: int, unpacked: int) -> None:
+    if unpacked > limits.spared and unpacked > limits.ratio * packed:
+        raise DataError(
+            SOURCE_ERROR,
+            f"{name} unpacks to more than {limits.ratio:,} times its size, as files do that are made to overwhelm who "
+            "unpacks them. If it is what it should be, unpack it and send it without .gz.",
+        )
+    if limits.size is not None and unpacked > limits.size:
+        raise DataError(
+            SOURCE_ERROR,
+            f"{name} unpacks to more than the {limits.size:,} bytes that are allowed. Send it in several files.",
         )
 
 

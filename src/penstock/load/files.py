@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
 from penstock.errors import PenstockError, ServiceError, UsageError
-from penstock.load.blocks import cut_blocks, skip_bytes, unpack_gzip
+from penstock.load.blocks import DEFAULT_LIMITS, GzipLimits, cut_blocks, read_ahead, skip_bytes, unpack_gzip
 from penstock.load.protocols import Refused
 from penstock.load.rejects import reject_to_json
 
@@ -32,8 +33,9 @@ class FileSource:
     there is no such file, or it can't be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], limits: GzipLimits = DEFAULT_LIMITS) -> None:
         self._path = Path(path)
+        self._limits = limits
         self._seen = _look(self._path)
 
     @property
@@ -48,15 +50,16 @@ class FileSource:
     def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Give the file's uncompressed bytes in blocks of ``size``; see :class:`~penstock.load.protocols.ObjectSource`."""
         if self._path.suffix.lower() == ".gz":
-            return cut_blocks(skip_bytes(unpack_gzip(self._pieces(0), self.key), start), size)
-        return cut_blocks(self._pieces(start), size)
+            unpacked = unpack_gzip(self._pieces(0, _READ_BYTES), self.key, self._limits)
+            return read_ahead(cut_blocks(skip_bytes(unpacked, start), size), Event())
+        return read_ahead(cut_blocks(self._pieces(start, size), size), Event())
 
-    def _pieces(self, start: int) -> Iterator[bytes]:
+    def _pieces(self, start: int, size: int) -> Iterator[bytes]:
         try:
             with self._path.open("rb", buffering=0) as file:
                 self._check_unchanged(os.fstat(file.fileno()))
                 file.seek(start)
-                while piece := file.read(_READ_BYTES):
+                while piece := file.read(size):
                     yield piece
                 self._check_unchanged(os.fstat(file.fileno()))
         except OSError as error:
