@@ -31,7 +31,12 @@ _SECTIONS = {
 }
 """The parts in the order of reading, and where each stands in the file."""
 
-_LABELS = {"MissingValue": "labelled value", "Category": "labelled value", "NamedValue": "template"}
+_LABELS = {
+    "MissingValue": "labelled value",
+    "Category": "labelled value",
+    "NamedValue": "template",
+    "LargeObjects": "large objects",
+}
 
 _HEAD = """\
 # The contract
@@ -227,7 +232,7 @@ def _kind(kind: str, value: Schema) -> str:
 def _link(ref: str) -> str:
     name = ref.rpartition("/")[2]
     where = _SECTIONS[name].lower().replace(" ", "-")
-    anchor = "".join(character for character in where if character.isalnum() or character == "-")
+    anchor = "".join(character for character in where if character.isalnum() or character in "-_")
     return f"[{_LABELS.get(name, name.lower())}](#{anchor})"
 
 
