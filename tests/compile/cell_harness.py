@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from penstock.compile.sql import joined
 from penstock.compile.types import FieldSql, compile_field
 from penstock.contract.model import AttributeType, FieldModel
 from penstock.engine.codecs import CODECS
@@ -37,7 +38,10 @@ def judge_cells(
     attribute_type: AttributeType | None = None,
     index: int = 0,
 ) -> list[Judged]:
-    """Decide a column of cells as the engine does: codecs first, then verdicts, then what follows from them."""
+    """Decide a column of cells as the engine does: codecs first, then verdicts, then what follows from them.
+
+    What the field takes for a plain cell must come to the same, with its text and its constraints.
+    """
     sql = compile_field(index, field, attribute_type)
     i = index
     database().execute(
@@ -49,9 +53,34 @@ def judge_cells(
     valid = f"SELECT *, {sql.valid} AS ok FROM ({decided})"
     typed = f"SELECT *, CASE WHEN ok THEN {sql.text} END AS t{i} FROM ({valid})"
     checks = [f"coalesce({check.bad}, FALSE)" for check in (*sql.checks, *sql.item_checks)]
-    columns = [f"p{i}", "ok", f"t{i}", sql.value or "NULL", sql.fits or "TRUE", sql.json, *checks]
+    columns = [
+        f"p{i}",
+        "ok",
+        f"t{i}",
+        sql.value or "NULL",
+        sql.fits or "TRUE",
+        f"nullif(CASE WHEN t{i} IS NOT NULL THEN {joined(sql.json)} END, '')",
+        *checks,
+    ]
     rows = database().execute(f"SELECT {', '.join(columns)} FROM ({typed}) ORDER BY n").fetchall()
-    return [_judged(sql, row) for row in rows]
+    judged = [_judged(sql, row) for row in rows]
+    _compare_plain(compile_field(index, field, attribute_type, plain=True), i, judged)
+    return judged
+
+
+def _compare_plain(sql: FieldSql, i: int, judged: Sequence[Judged]) -> None:
+    if sql.plain is None:
+        return
+    checks = [f"coalesce({check.bad}, FALSE)" for check in sql.checks]
+    typed = f"SELECT *, {sql.plain.text} AS t{i} FROM (SELECT * FROM cells WHERE {sql.plain.valid})"
+    for n, text, *flags in (
+        database().execute(f"SELECT n, t{i}, {', '.join([*checks, 'NULL'])} FROM ({typed})").fetchall()
+    ):
+        broken = tuple(check.message for check, bad in zip(sql.checks, flags, strict=False) if bad)
+        cell = judged[n]
+        assert (cell.valid, cell.text, cell.broken) == (True, text, broken), (
+            f"a plain cell comes to another end: {cell}"
+        )
 
 
 def judge_cell(field: FieldModel, cell: str | None, attribute_type: AttributeType | None = None) -> Judged:

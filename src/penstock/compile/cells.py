@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock.compile import composites, numbers, patterns, temporal
 from penstock.compile.fields import CellSql, refuse
-from penstock.compile.sql import literals, matches, text_json, wrapped
+from penstock.compile.sql import Pieces, literals, matches, text_json, wrapped
 from penstock.contract.model import AttributeType, FieldModel
 from penstock.plan.model import Codec
 
@@ -71,6 +71,7 @@ def _number(index: int, field: FieldModel, attribute_type: AttributeType) -> Cel
         json=_plain_json(attribute_type, text),
         attribute_type=attribute_type,
         codec=Codec(field=index, kind="number", cell=suspect, options={}),
+        plain=numbers.plain_cell(cell, integer) if bare == cell else None,
     )
 
 
@@ -137,7 +138,7 @@ def _only_default(field: FieldModel) -> None:
         raise refuse(field, f"the type {field.type} has no format `{field.format}`, only `default`")
 
 
-def _plain_json(attribute_type: AttributeType, text: str) -> str:
+def _plain_json(attribute_type: AttributeType, text: str) -> Pieces:
     """Write a scalar whose canonical text never needs escaping."""
     return wrapped(f'{{"{attribute_type}":"', text, '"}')
 

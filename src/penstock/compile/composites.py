@@ -6,7 +6,7 @@ from typing import Final
 
 from penstock.compile import patterns
 from penstock.compile.fields import CellSql, FieldCheck, refuse
-from penstock.compile.sql import literal, text_json, wrapped
+from penstock.compile.sql import Pieces, literal, text_json, wrapped
 from penstock.contract.model import AttributeType, FieldModel
 from penstock.plan.model import Codec
 
@@ -61,14 +61,14 @@ def compile_list(index: int, field: FieldModel, attribute_type: AttributeType) -
         text=cell if plain else f"d{index}",
         value=members(field, text),
         sql_type="VARCHAR[]",
-        json=_strings(field, text, attribute_type) if plain else f"j{index}",
+        json=_strings(field, text, attribute_type) if plain else (f"j{index}",),
         attribute_type=attribute_type,
         codec=codec,
         item_checks=(repeated,) if attribute_type in {"SS", "NS"} else (),
     )
 
 
-def _strings(field: FieldModel, text: str, attribute_type: AttributeType) -> str:
+def _strings(field: FieldModel, text: str, attribute_type: AttributeType) -> Pieces:
     if attribute_type == "S":
         return text_json(text)
     if attribute_type == "SS":
@@ -118,7 +118,7 @@ def _decided(
         text=f"d{index}",
         value=f"t{index}",
         sql_type="VARCHAR",
-        json=f"j{index}",
+        json=(f"j{index}",),
         attribute_type=attribute_type,
         codec=Codec(field=index, kind=field.type, cell=f"p{index}", options=options),
         item_checks=(unheld,),

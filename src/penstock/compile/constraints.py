@@ -26,14 +26,21 @@ _NAMED_VALUES: Final = 10
 """A longer enumeration is counted in messages, not listed."""
 
 
-def compile_checks(index: int, field: FieldModel) -> tuple[FieldCheck, ...]:
+def compile_checks(index: int, field: FieldModel, *, plain: bool = False) -> tuple[FieldCheck, ...]:
     """Compile the constraints of one valid cell, in the order in which Table Schema lists them.
+
+    With ``plain`` the cell is a plain one (:class:`~penstock.compile.fields.Plain`), which less need be asked of.
 
     Raises :class:`~penstock.errors.ContractError`, naming the field, for a constraint that its type has not, or a
     limit that is no value of the type.
     """
     text = f"t{index}"
-    return (*_lengths(field, text), *_limits(field, text), *_pattern(field, text), *_enums(field, text))
+    return (
+        *_lengths(field, text),
+        *_limits(field, text, plain),
+        *_pattern(field, text),
+        *_enums(field, text),
+    )
 
 
 def _lengths(field: FieldModel, text: str) -> Iterator[FieldCheck]:
@@ -55,7 +62,7 @@ def _lengths(field: FieldModel, text: str) -> Iterator[FieldCheck]:
         yield FieldCheck(f"is longer than the maximum length of {most} {unit}", f"{count()} > {most}")
 
 
-def _limits(field: FieldModel, text: str) -> Iterator[FieldCheck]:
+def _limits(field: FieldModel, text: str, plain: bool) -> Iterator[FieldCheck]:
     constraints = field.constraints
     limits = {
         "minimum": constraints.minimum,
@@ -75,7 +82,8 @@ def _limits(field: FieldModel, text: str) -> Iterator[FieldCheck]:
         limit = canonical_literal(field, written)
         below = name in {"minimum", "exclusiveMinimum"}
         order = ordering.below if below else ordering.above
-        bad = order(text, limit, field.type, or_equal=name.startswith("exclusive"))
+        kind = "plain integer" if plain and field.type == "integer" else field.type
+        bad = order(text, limit, kind, or_equal=name.startswith("exclusive"))
         yield FieldCheck(f"{_MESSAGES[name]} {written}", bad)
 
 

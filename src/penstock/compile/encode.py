@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from penstock.compile.fields import FieldCheck
-from penstock.compile.sql import text_json, wrapped
+from penstock.compile.sql import Pieces, joined, text_json, wrapped
 from penstock.compile.sql_types import INTEGERS
 from penstock.contract.model import AttributeType
 from penstock.engine.canonical import MAX_DIGITS
@@ -68,8 +68,8 @@ def _decimal_text(value: str, precision: int, scale: int) -> str:
     return text
 
 
-def attribute_json(value: str, sql_type: str, attribute_type: AttributeType | None) -> str:
-    """Write a computed value as DynamoDB JSON; NULL stays NULL.
+def attribute_json(value: str, sql_type: str, attribute_type: AttributeType | None) -> Pieces:
+    """Give a computed value that is there as DynamoDB JSON.
 
     Raises :class:`~penstock.errors.ContractError` where the value can't become that attribute type.
     """
@@ -81,7 +81,8 @@ def attribute_json(value: str, sql_type: str, attribute_type: AttributeType | No
         )
     if chosen == "L":
         member_type = sql_type.removesuffix("[]")
-        member = f"coalesce({attribute_json('member', member_type, None)}, '{{\"NULL\":true}}')"
+        written = joined(attribute_json("member", member_type, None))
+        member = f"CASE WHEN member IS NULL THEN '{{\"NULL\":true}}' ELSE {written} END"
         members = f"array_to_string(list_transform({value}, lambda member: {member}), ',')"
         return wrapped('{"L":[', members, "]}")
     if chosen in {"SS", "NS"}:

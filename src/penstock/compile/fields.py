@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.compile.sql import Pieces
 from penstock.contract.model import AttributeType, FieldModel
 from penstock.errors import ContractError
 from penstock.plan.model import Codec
@@ -18,6 +19,18 @@ class FieldCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Plain:
+    """How most cells are written, and so can be decided with little: SQL over ``p<i>``.
+
+    ``valid`` holds only for cells for which the field's own ``valid`` does, and ``text`` gives their canonical text.
+    Every such cell is exact in expressions.
+    """
+
+    valid: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellSql:
     """How one type decides a cell and writes it; see :class:`FieldSql` for the parts."""
 
@@ -25,11 +38,12 @@ class CellSql:
     text: str
     value: str | None
     sql_type: str
-    json: str
+    json: Pieces
     attribute_type: AttributeType
     fits: str | None = None
     codec: Codec | None = None
     item_checks: tuple[FieldCheck, ...] = ()
+    plain: Plain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class FieldSql:
     ``text`` is canonical: two cells have one value exactly where their texts are equal. ``value`` is the typed value
     for expressions, of ``sql_type``; ``fits`` tells whether it is exact (None: always). ``json`` is the attribute
     value as DynamoDB JSON, of ``attribute_type``. ``checks`` are the field's constraints, ``item_checks`` what
-    DynamoDB can't hold.
+    DynamoDB can't hold. ``plain`` is None where no cell can be decided without the codec.
     """
 
     valid: str
@@ -51,11 +65,12 @@ class FieldSql:
     value: str | None
     sql_type: str
     fits: str | None
-    json: str
+    json: Pieces
     codec: Codec | None
     checks: tuple[FieldCheck, ...]
     item_checks: tuple[FieldCheck, ...]
     attribute_type: AttributeType
+    plain: Plain | None
 
 
 def refuse(field: FieldModel, problem: str) -> ContractError:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from penstock import verdicts
 from penstock.compile.keys import SORT_BYTES, KeySql, compile_key
-from penstock.compile.objects import Part, list_parts, object_sql, size_sql, ttl_part
+from penstock.compile.objects import Part, list_parts, request_sql, size_sql, ttl_part
 from penstock.compile.rows import Attribute, RowSql, derive_attribute
+from penstock.compile.sql import text_json
 from penstock.contract.model import IndexModel, ItemModel
+from penstock.engine.result import DELETE, PUT
 from penstock.errors import ContractError
 from penstock.plan.model import Check, ItemPlan
 
@@ -92,8 +94,8 @@ def _build_item(row: RowSql, number: int, item: ItemModel, ttl: Part | None) -> 
         when=has,
         partition=partition.text,
         sort=None if sort is None else sort.text,
-        put=object_sql(parts),
-        key=object_sql([Part(key.attribute.name, key.json, key.text, None) for key in keys]),
+        put=request_sql(PUT, parts),
+        key=request_sql(DELETE, [Part(key.attribute.name, key.json, key.text, None) for key in keys]),
         size=size_sql(parts),
     )
     reads = frozenset().union(*(key.reads for key in keys), condition_reads)
@@ -136,9 +138,10 @@ def _judge_key(row: RowSql, column: str, has: str, key: KeySql, *, due: bool) ->
 
     A key that is due must be there. An index's may be absent: DynamoDB leaves the item out of the index (sparse).
     """
-    row.judged.add([(column, f"CASE WHEN NOT ({key.absent}) THEN {key.text} END")])
+    certain = key.absent == "FALSE"
+    row.judged.add([(column, key.text if certain else f"CASE WHEN NOT ({key.absent}) THEN {key.text} END")])
     applies = f"kept AND {has} AND {key.sound}"
-    if due:
+    if due and not certain:
         message = f"the key {key.attribute.name} is absent"
         row.faults.row(
             Check(verdicts.KEY_ERROR, key.attribute.name, message), f"{applies} AND ({key.absent})", key.reads
@@ -147,8 +150,8 @@ def _judge_key(row: RowSql, column: str, has: str, key: KeySql, *, due: bool) ->
         row.faults.row(
             Check(verdicts.KEY_ERROR, key.attribute.name, message), f"{applies} AND ({condition})", key.reads
         )
-    as_json = f"""concat('{{"S":', to_json({column}), '}}')""" if key.generated else key.json
-    return replace(key, text=column, json=as_json, absent=f"{column} IS NULL")
+    as_json = text_json(column) if key.generated else key.json
+    return replace(key, text=column, json=as_json, absent="FALSE" if certain else f"{column} IS NULL")
 
 
 def _index_keys(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from penstock.compile.layers import all_of, any_of
 from penstock.compile.rows import Attribute
-from penstock.compile.sql import literal
+from penstock.compile.sql import Pieces, literal, text_json
 from penstock.contract.model import KeyModel, NamedValue
 from penstock.contract.template import Literal as Text
 from penstock.contract.template import Placeholder, parse_template
@@ -17,6 +18,8 @@ from penstock.plan.model import KeyAttribute
 
 PARTITION_BYTES = 2048
 SORT_BYTES = 1024
+_TEXT_BYTES = 64
+"""More than the canonical text of a number, a date, a time or a boolean ever has."""
 _IN_NUMBERS = "0123456789+-.E"
 """The characters that a number's canonical text can hold: 1.5 and 2 joined by a point would be 1 and 5.2."""
 
@@ -30,7 +33,7 @@ class KeySql:
 
     attribute: KeyAttribute
     text: str
-    json: str
+    json: Pieces
     absent: str
     problems: tuple[tuple[str, str], ...]
     reads: frozenset[str]
@@ -59,7 +62,7 @@ def compile_key(
         attribute=KeyAttribute(attribute.name, kind),
         text=attribute.text,
         json=attribute.json,
-        absent=f"{attribute.text} IS NULL",
+        absent="FALSE" if attribute.certain else f"{attribute.text} IS NULL",
         problems=_size_problems(key, kind, attribute.text, limit),
         reads=attribute.reads,
         sound=attribute.sound,
@@ -92,17 +95,31 @@ def _compile_template(key: NamedValue, path: str, attributes: Mapping[str, Attri
     ]
     text = f"concat({', '.join(_part_sql(part, attributes) for part in parts)})"
     problems = list(_part_problems(key, path, parts, attributes))
-    problems.extend(_size_problems(key.name, "S", text, limit)[1:])
+    if _longest(parts, attributes) > limit:
+        problems.extend(_size_problems(key.name, "S", text, limit)[1:])
     return KeySql(
         attribute=KeyAttribute(key.name, "S"),
         text=text,
-        json=f"""concat('{{"S":', to_json({text}), '}}')""",
-        absent=any_of(f"{attribute.text} IS NULL" for attribute in used),
+        json=text_json(text),
+        absent=any_of(f"{attribute.text} IS NULL" for attribute in used if not attribute.certain),
         problems=tuple(problems),
         reads=frozenset().union(*(attribute.reads for attribute in used)),
         sound=all_of(attribute.sound for attribute in used),
         generated=True,
     )
+
+
+def _longest(parts: Sequence[Text | Placeholder], attributes: Mapping[str, Attribute]) -> float:
+    """Give the most bytes that a template's text can have, infinity where a part is a text of any length."""
+    longest = 0.0
+    for part in parts:
+        if isinstance(part, Text):
+            longest += len(part.text.encode())
+        elif attributes[part.name].sql_type == "VARCHAR":
+            return math.inf
+        else:
+            longest += max(_TEXT_BYTES, part.width or 0)
+    return longest
 
 
 def _part_sql(part: Text | Placeholder, attributes: Mapping[str, Attribute]) -> str:
@@ -127,7 +144,9 @@ def _part_problems(
         if not isinstance(part, Placeholder):
             continue
         attribute = attributes[part.name]
-        problems.append((f"the key {key.name} has an empty part {part.name}", f"{attribute.text} = ''"))
+        if attribute.sql_type == "VARCHAR":
+            empty = f"the key {key.name} has an empty part {part.name}"
+            problems.append((empty, f"{attribute.text} = ''"))
         possible = [end for end in ends if attribute.type != "N" or end in _IN_NUMBERS]
         if possible and not key.allow_separator:
             text = _part_sql(part, attributes)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from penstock.compile import patterns
-from penstock.compile.fields import refuse
+from penstock.compile.fields import Plain, refuse
 from penstock.compile.patterns import escaped
 from penstock.compile.sql import let, literal, matches
 from penstock.contract.model import FieldModel
@@ -18,6 +18,8 @@ from penstock.engine.canonical import MAX_DIGITS
 DEFAULT_DECIMAL: Final = (38, 9)
 _SIGN: Final = "[+-]?"
 _NOT_AROUND: Final = r"0-9+\-\x{2212}()"
+_SHORT: Final = 18
+"""Digits that a BIGINT holds, whatever they are."""
 _AROUND: Final = f"[^{_NOT_AROUND}]"
 """Text around a number that is not bare: no digit, no sign (U+2212 is the typographer's minus), no parenthesis."""
 
@@ -81,6 +83,15 @@ def is_plain(text: str, integer: bool) -> str:
     """Write the condition that SQL itself decides the number: no exponent, no more characters than digits allowed."""
     pattern = patterns.INTEGER if integer else patterns.DECIMAL
     return f"strlen({text}) <= {MAX_DIGITS} AND {matches(text, pattern)}"
+
+
+def plain_cell(cell: str, integer: bool) -> Plain:
+    """Tell the numbers that are in normal form but for zeros behind the point, and few digits: nearly all there are."""
+    short = f"strlen({cell}) <= {_SHORT}"
+    if integer:
+        return Plain(f"{short} AND {matches(cell, patterns.PLAIN_INTEGER)}", cell)
+    text = f"CASE WHEN ends_with({cell}, '0') AND contains({cell}, '.') THEN rtrim(rtrim({cell}, '0'), '.') ELSE {cell} END"
+    return Plain(f"{short} AND {matches(cell, patterns.PLAIN_DECIMAL)}", text)
 
 
 def needs_codec(text: str, integer: bool) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from penstock import verdicts
 from penstock.compile.keys import KeySql
 from penstock.compile.rows import Attribute, RowSql
-from penstock.compile.sql import literal
+from penstock.compile.sql import Pieces, joined, literal, wrapped
 from penstock.compile.sql_types import INTEGERS
 from penstock.contract.model import Contract, ItemModel, NamedValue
 from penstock.errors import ContractError
@@ -24,7 +24,7 @@ class Part:
     """
 
     name: str
-    json: str
+    json: Pieces
     text: str
     absent: str | None
     null: bool = False
@@ -69,17 +69,20 @@ def _refuse_ttl_as_key(contract: Contract, keys: Iterable[KeySql], ttl: Part | N
             )
 
 
-def object_sql(parts: Iterable[Part]) -> str:
-    """Write the SQL of a JSON object. The first part is always there, so that a comma can lead every other."""
-    pieces: list[str] = []
+def request_sql(opening: str, parts: Iterable[Part]) -> str:
+    """Write the SQL of a request: its opening, a JSON object of the parts, and its end.
+
+    The first part is always there, so that a comma can lead every other.
+    """
+    pieces = [literal(opening)]
     for number, part in enumerate(parts):
         lead = ("{" if number == 0 else ",") + json.dumps(part.name, ensure_ascii=False) + ":"
         if part.absent is None:
-            pieces += [literal(lead), part.json]
+            pieces += [literal(lead), *part.json]
             continue
         gone = literal(lead + '{"NULL":true}') if part.null else "''"
-        pieces.append(f"CASE WHEN {part.absent} THEN {gone} ELSE concat({literal(lead)}, {part.json}) END")
-    return f"concat({', '.join(pieces)}, '}}')"
+        pieces.append(f"CASE WHEN {part.absent} THEN {gone} ELSE {joined([literal(lead), *part.json])} END")
+    return joined([*pieces, literal("}}}")])
 
 
 def size_sql(parts: Iterable[Part]) -> str:
@@ -120,4 +123,4 @@ def ttl_part(row: RowSql) -> Part | None:
         seconds = f"(epoch_ms({value}::TIMESTAMP) // 1000)"
     else:
         raise ContractError([f"{path}: a TTL is an integer (seconds since 1970), a date or a datetime"])
-    return Part(name, f"""concat('{{"N":"', {seconds}, '"}}')""", f"{seconds}::VARCHAR", f"{value} IS NULL")
+    return Part(name, wrapped('{"N":"', seconds, '"}'), f"{seconds}::VARCHAR", f"{value} IS NULL")

@@ -9,10 +9,13 @@ from penstock.compile.sql import literal
 from penstock.compile.temporal import finer_than_microseconds, utc_value
 
 _WIDEST: Final = 38
+_BIGINT_DIGITS: Final = 18
 _WHOLE: Final = frozenset(("integer", "year"))
 """Types whose values a HUGEINT nearly always holds."""
 _TEXT_ORDER: Final = frozenset(("date", "yearmonth"))
 """Types whose canonical text has one width, so that its order is theirs."""
+_PLAIN: Final = "plain integer"
+"""An integer of no more digits than a BIGINT holds."""
 _OFFSET: Final = 500
 """Added to a number's exponent (-130 to 125) so that three digits order it."""
 
@@ -26,8 +29,11 @@ def below(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
         # The value leaves out what is finer than a microsecond, so that it may equal a limit that the text is above.
         equal = f" OR ({moment} = {edge} AND NOT {finer_than_microseconds(text)})" if or_equal else ""
         return f"({moment} < {edge}{equal})"
+    if kind == _PLAIN and _fits_integer(limit):
+        wide = "BIGINT" if len(limit) <= _BIGINT_DIGITS else "HUGEINT"
+        return f"TRY_CAST({text} AS BIGINT) {'<=' if or_equal else '<'} CAST({literal(limit)} AS {wide})"
     exactly = f"NOT ({_above_number(text, limit)})" if or_equal else _below_number(text, limit)
-    if kind in _WHOLE and _fits_integer(limit):
+    if kind in {*_WHOLE, _PLAIN} and _fits_integer(limit):
         # Nearly all integers fit a HUGEINT; 1E+60 does not, and is an integer all the same.
         quickly = f"TRY_CAST({text} AS HUGEINT) {'<=' if or_equal else '<'} CAST({literal(limit)} AS HUGEINT)"
         return f"coalesce({quickly}, {exactly})"

@@ -13,6 +13,10 @@ INTEGER: Final = r"[+-]?[0-9]+"
 DECIMAL: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 NUMBER: Final = DECIMAL + r"(?:[eE][+-]?[0-9]+)?"
 
+PLAIN_INTEGER: Final = r"-?[1-9][0-9]*|0"
+PLAIN_DECIMAL: Final = r"(?:-?[1-9][0-9]*|0)(?:\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*"
+"""Numbers as most are written: no sign but the minus, no zeros before them, and zero itself without a sign."""
+
 YEAR: Final = r"(?:[0-9]{3}[1-9]|[0-9]{2}[1-9][0-9]|[0-9][1-9][0-9]{2}|[1-9][0-9]{3})"
 """0001 to 9999: the years that ISO 8601 needs no agreement for, and that DATE, Python and people mean the same by."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from penstock.compile.items import ItemSql, build_items
-from penstock.compile.layers import Fault, Layers, list_faults
-from penstock.compile.rows import RowSql
+from penstock.compile.layers import Fault, Layers, all_of, any_of, list_faults
+from penstock.compile.rows import NotPlainError, RowSql
 from penstock.compile.steps import (
     check_rules,
     derive_values,
     filter_rows,
+    is_never_blank,
     read_cells,
     read_values,
     refuse_unfit,
@@ -18,7 +19,7 @@ from penstock.contract.check import effective_on_duplicate
 from penstock.contract.model import Contract
 from penstock.errors import ContractError
 from penstock.plan.codec import PLAN_VERSION
-from penstock.plan.model import Field, Plan, Statements
+from penstock.plan.model import Field, Plain, Plan, Statements
 
 _RAW = "SELECT raw.*, object.source_key, object.source_last_modified FROM raw CROSS JOIN object"
 """What cells are read from. The object's own facts ride along; what no step uses is never computed."""
@@ -40,10 +41,7 @@ def compile_contract(contract: Contract) -> Plan:
     _refuse_too_wide(contract)
     row = RowSql(contract=contract, cells=Layers(_RAW), judged=Layers("SELECT * FROM decided"))
     try:
-        for step in STEPS:
-            step(row)
-        items = build_items(row)
-        refuse_unfit(row, row.read_by_expressions - row.needed_by_where, cells=False)
+        items = _build_row(row)
         _conclude(row, items)
         table = design_table(contract.load, items)
     except ContractError as error:
@@ -63,6 +61,7 @@ def compile_contract(contract: Contract) -> Plan:
         fields_match=contract.schema_.fields_match,
         codecs=tuple(row.codecs),
         statements=Statements(row.cells.sql, row.judged.sql, uses_line="source.line" in row.names_used),
+        plain=_compile_plain(contract),
         checks=tuple(row.faults.checks),
         items=tuple(item.plan for item in items),
         table=table,
@@ -70,6 +69,42 @@ def compile_contract(contract: Contract) -> Plan:
         quality=read_quality(contract.quality),
         max_write_units=contract.load.max_write_units_per_second,
     )
+
+
+def _build_row(row: RowSql) -> tuple[ItemSql, ...]:
+    for step in STEPS:
+        step(row)
+    items = build_items(row)
+    refuse_unfit(row, row.read_by_expressions - row.needed_by_where, cells=False)
+    return items
+
+
+def _compile_plain(contract: Contract) -> Plain | None:
+    """Compile the short way, for the rows that are as most rows are, from a contract that has no problems."""
+    row = RowSql(contract=contract, cells=Layers(_RAW), judged=Layers(""), plain=True)
+    try:
+        items = _build_row(row)
+    except NotPlainError:
+        return None
+    has_items = " OR ".join(item.plan.when for item in items)
+    faults = any_of(fault.condition for fault in (*row.faults.cells, *row.faults.rows))
+    plain = [condition for conditions in row.plain_when.values() for condition in conditions]
+    if not is_never_blank(contract):
+        plain.append("NOT blank")
+    read = row.needed_by_where.union(*(item.reads for item in items))
+    keyed = [condition for name in sorted(read) for condition in row.plain_when[name]]
+    row.judged.add(
+        [
+            # A fault that is unknown is none, and a cell that may be plain is not.
+            ("plain", f"coalesce({all_of(plain)}, FALSE) AND NOT coalesce({faults}, FALSE)"),
+            ("keyed", f"coalesce({all_of(keyed)}, FALSE)"),
+            ("filtered", f"NOT (kept AND ({has_items}))"),
+        ]
+    )
+    judged = row.judged.sql
+    if row.names_used.isdisjoint(("source.key", "source.last_modified")):
+        judged = judged.replace(_RAW, "SELECT * FROM raw")
+    return Plain(judged, tuple(item.plan for item in items))
 
 
 def _refuse_too_wide(contract: Contract) -> None:

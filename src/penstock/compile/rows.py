@@ -10,6 +10,7 @@ from penstock import verdicts
 from penstock.compile.encode import attribute_json, attribute_type_of, canonical_text, item_checks
 from penstock.compile.expressions import Column, Expression, compile_expression
 from penstock.compile.layers import Faults, Layers, all_of
+from penstock.compile.sql import Pieces
 from penstock.contract.model import AttributeType, Contract, FieldModel, MissingValue
 from penstock.errors import ContractError
 from penstock.plan.model import Check, Codec
@@ -17,11 +18,18 @@ from penstock.plan.model import Check, Codec
 UNUSABLE = "NULL"
 """The SQL that stands for an expression with a problem; a contract's own may not be NULL."""
 
+CERTAINLY = "TRUE"
+"""The condition that always holds: of plain rows, every field could be made."""
+
 SOURCE_COLUMNS = {
     "source.key": Column("source.key", "source_key", "VARCHAR"),
     "source.line": Column("source.line", "source_line", "HUGEINT"),
     "source.last_modified": Column("source.last_modified", "source_last_modified", "TIMESTAMP"),
 }
+
+
+class NotPlainError(Exception):
+    """No row of the contract can go the short way. Nobody need be told: all rows go the long one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +41,26 @@ class Attribute:
 
     name: str
     text: str
-    json: str
+    json: Pieces
     type: AttributeType
     sql_type: str
     reads: frozenset[str]
     sound: str
     present: bool
 
+    @property
+    def certain(self) -> bool:
+        """Whether it is there in every row that is looked at: plain rows have all that is required."""
+        return self.present and self.sound == CERTAINLY
+
 
 @dataclass(slots=True)
 class RowSql:
-    """A row in the making: its layers, its faults, and what each name means so far."""
+    """A row in the making: its layers, its faults, and what each name means so far.
+
+    ``plain`` asks for the short way, which only rows take that fulfil all of ``plain_when`` (of each field what its
+    cell must be) and have no fault.
+    """
 
     contract: Contract
     cells: Layers
@@ -60,6 +77,8 @@ class RowSql:
     needed_by_where: frozenset[str] = frozenset()
     needed_by_delete: frozenset[str] = frozenset()
     guarded: int = 0
+    plain: bool = False
+    plain_when: dict[str, list[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
 

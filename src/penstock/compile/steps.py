@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from penstock import verdicts
 from penstock.compile.expressions import Column
+from penstock.compile.fields import Plain
 from penstock.compile.layers import all_of
 from penstock.compile.rows import (
+    CERTAINLY,
     SOURCE_COLUMNS,
     UNUSABLE,
     Attribute,
+    NotPlainError,
     RowSql,
     derive_attribute,
     is_loaded,
@@ -43,13 +46,26 @@ def read_cells(row: RowSql) -> None:
         row.faults.cell(Check(verdicts.EXPRESSION_ERROR, name, f"{path} failed"), f"q{i} IS NULL", [name])
     row.cells.add(guards)
     row.cells.add(
-        (f"p{i}", _without_missing(base[f.name], missing_texts(contract, f)))
-        for i, f in enumerate(contract.schema_.fields)
+        (f"p{i}", _text_to_judge(row, f, base[f.name])) for i, f in enumerate(contract.schema_.fields)
     )
+    if row.plain:
+        row.judged.sql = row.cells.sql
+        return
     # The file's own text is not looked at again.
     row.cells.sql = (
         f"SELECT * EXCLUDE ({', '.join(f'f{i}' for i in range(len(names)))}) FROM ({row.cells.sql})"
     )
+
+
+def _text_to_judge(row: RowSql, f: FieldModel, text: str) -> str:
+    if row.plain and _is_due(row.contract, f):
+        return text
+    return _without_missing(text, missing_texts(row.contract, f))
+
+
+def _is_due(contract: Contract, f: FieldModel) -> bool:
+    """Tell whether a plain cell of the field is one that is not empty, and no more need be asked about missing values."""
+    return f.constraints.required and missing_texts(contract, f) == ("",)
 
 
 def _without_missing(text: str, missing: tuple[str, ...]) -> str:
@@ -64,15 +80,18 @@ def read_values(row: RowSql) -> None:
     """Types and constraints: from the text to judge to canonical texts, values and errors of cells."""
     contract = row.contract
     compiled = [
-        compile_field(i, f, contract.load.types.get(renamed(contract, f.name)))
+        compile_field(i, f, contract.load.types.get(renamed(contract, f.name)), plain=row.plain)
         for i, f in enumerate(contract.schema_.fields)
     ]
     row.codecs.extend(c.codec for c in compiled if c.codec is not None)
-    # NULL for a missing cell: neither right nor wrong.
-    row.judged.add(
-        (f"ok{i}", f"CASE WHEN p{i} IS NOT NULL THEN {c.valid} END") for i, c in enumerate(compiled)
-    )
-    row.judged.add((f"t{i}", f"CASE WHEN ok{i} THEN {c.text} END") for i, c in enumerate(compiled))
+    if row.plain:
+        _take_plain(row, compiled)
+    else:
+        # NULL for a missing cell: neither right nor wrong.
+        row.judged.add(
+            (f"ok{i}", f"CASE WHEN p{i} IS NOT NULL THEN {c.valid} END") for i, c in enumerate(compiled)
+        )
+        row.judged.add((f"t{i}", f"CASE WHEN ok{i} THEN {c.text} END") for i, c in enumerate(compiled))
     row.judged.add(
         (f"u{i}", f"CASE WHEN t{i} IS NOT NULL THEN NOT ({c.fits}) END")
         for i, c in enumerate(compiled)
@@ -86,6 +105,35 @@ def read_values(row: RowSql) -> None:
         _know_field(row, i, f, c)
 
 
+def _take_plain(row: RowSql, compiled: list[FieldSql]) -> None:
+    """Take cells as they are most often written; what is written otherwise makes its row one that is not plain."""
+    contract = row.contract
+    texts = []
+    for i, (f, c) in enumerate(zip(contract.schema_.fields, compiled, strict=True)):
+        if c.plain is None:
+            raise NotPlainError
+        row.plain_when[f.name] = [*_prepared(contract, i, f), *_when_plain(contract, i, f, c.plain)]
+        texts.append((f"t{i}", c.plain.text))
+    row.judged.add(texts)
+
+
+def _when_plain(contract: Contract, i: int, f: FieldModel, plain: Plain) -> list[str]:
+    """Give the conditions that a cell is plain. They may be NULL, which is no."""
+    anything = plain.valid == f"p{i} IS NOT NULL"
+    if _is_due(contract, f):
+        # The patterns of numbers and of the calendar don't match the empty text.
+        not_empty = [] if f.type in {"integer", "number", "date", "datetime"} else [f"p{i} <> ''"]
+        return not_empty if anything else [*not_empty, plain.valid]
+    if f.constraints.required:
+        return [f"p{i} IS NOT NULL"] if anything else [plain.valid]
+    return [] if anything else [f"p{i} IS NULL OR {plain.valid}"]
+
+
+def is_never_blank(contract: Contract) -> bool:
+    """Tell whether a plain row has a cell that is not empty, whatever the others are."""
+    return any(_is_due(contract, f) for f in contract.schema_.fields)
+
+
 def _value(i: int, compiled: FieldSql) -> str:
     return f"CASE WHEN NOT u{i} THEN {compiled.value} END" if compiled.fits else str(compiled.value)
 
@@ -97,22 +145,29 @@ def _prepared(contract: Contract, i: int, f: FieldModel) -> list[str]:
 
 def _judge_cell(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     of_field = [f.name]
+    if not row.plain:
+        _judge_type(row, i, f)
+    for check in compiled.checks:
+        broken = Check(verdicts.CONSTRAINT_ERROR, f.name, f"the cell {check.message}")
+        # Of a plain cell nothing is asked twice: a check is NULL where the text is.
+        there = "" if row.plain else f"t{i} IS NOT NULL AND "
+        row.faults.cell(broken, f"{there}({check.bad})", of_field)
+    for check in compiled.item_checks if is_loaded(row.contract, renamed(row.contract, f.name)) else ():
+        unfit = Check(verdicts.ITEM_ERROR, f.name, f"the cell {check.message}")
+        row.faults.row(unfit, f"kept AND t{i} IS NOT NULL AND ({check.bad})", of_field)
+
+
+def _judge_type(row: RowSql, i: int, f: FieldModel) -> None:
     kind = f.type if f.format == "default" else f"{f.type} of the format {f.format}"
     row.faults.cell(
-        Check(verdicts.TYPE_ERROR, f.name, f"the cell is not of the type {kind}"), f"NOT ok{i}", of_field
+        Check(verdicts.TYPE_ERROR, f.name, f"the cell is not of the type {kind}"), f"NOT ok{i}", [f.name]
     )
     if f.constraints.required:
         row.faults.cell(
             Check(verdicts.CONSTRAINT_ERROR, f.name, "the cell is missing, and the field is required"),
             all_of([f"p{i} IS NULL", *_prepared(row.contract, i, f)]),
-            of_field,
+            [f.name],
         )
-    for check in compiled.checks:
-        broken = Check(verdicts.CONSTRAINT_ERROR, f.name, f"the cell {check.message}")
-        row.faults.cell(broken, f"t{i} IS NOT NULL AND ({check.bad})", of_field)
-    for check in compiled.item_checks if is_loaded(row.contract, renamed(row.contract, f.name)) else ():
-        unfit = Check(verdicts.ITEM_ERROR, f.name, f"the cell {check.message}")
-        row.faults.row(unfit, f"kept AND t{i} IS NOT NULL AND ({check.bad})", of_field)
 
 
 def _know_field(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
@@ -120,7 +175,7 @@ def _know_field(row: RowSql, i: int, f: FieldModel, compiled: FieldSql) -> None:
     if compiled.value is not None:
         row.scope[f.name] = Column(f.name, f"x{i}", compiled.sql_type)
     row.reads[f.name] = frozenset([f.name])
-    typed = " AND ".join([f"ok{i} IS NOT FALSE", *_prepared(contract, i, f)])
+    typed = CERTAINLY if row.plain else " AND ".join([f"ok{i} IS NOT FALSE", *_prepared(contract, i, f)])
     row.sound[f.name] = f"{typed} AND u{i} IS NOT TRUE" if compiled.fits else typed
     if compiled.fits:
         row.may_not_fit.add(f.name)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
 from penstock.compile import composites
 from penstock.compile.cells import compile_cell
 from penstock.compile.constraints import compile_checks
-from penstock.compile.fields import FieldCheck, FieldSql, refuse
+from penstock.compile.fields import CellSql, FieldCheck, FieldSql, Plain, refuse
+from penstock.compile.sql import Pieces, wrapped
 from penstock.contract.model import AttributeType, FieldModel
 
 __all__ = ["FieldCheck", "FieldSql", "allowed_attribute_types", "compile_field"]
@@ -41,8 +43,12 @@ def allowed_attribute_types(field: FieldModel) -> tuple[AttributeType, ...]:
     return _ATTRIBUTE_TYPES[field.type]
 
 
-def compile_field(index: int, field: FieldModel, attribute_type: AttributeType | None) -> FieldSql:
+def compile_field(
+    index: int, field: FieldModel, attribute_type: AttributeType | None, *, plain: bool = False
+) -> FieldSql:
     """Compile a field. ``attribute_type`` is the contract's override; None means the type's own.
+
+    With ``plain`` the constraints are those of plain cells only.
 
     Raises :class:`~penstock.errors.ContractError`, naming the field, for a format, property, constraint or attribute
     type that does not fit it.
@@ -60,9 +66,19 @@ def compile_field(index: int, field: FieldModel, attribute_type: AttributeType |
         value=cell.value,
         sql_type=cell.sql_type,
         fits=cell.fits,
-        json=cell.json,
+        json=_json(field, cell, index),
         codec=cell.codec,
-        checks=compile_checks(index, field),
+        checks=compile_checks(index, field, plain=plain),
         item_checks=cell.item_checks,
         attribute_type=cell.attribute_type,
+        plain=cell.plain or (Plain(cell.valid, cell.text) if cell.codec is None else None),
     )
+
+
+def _json(field: FieldModel, cell: CellSql, index: int) -> Pieces:
+    """Give the field's JSON; what is one of a few texts that need no escaping is not looked through for it."""
+    if field.type != "string" or cell.attribute_type != "S" or not field.constraints.enum:
+        return cell.json
+    if any(json.dumps(value, ensure_ascii=False) != f'"{value}"' for value in field.constraints.enum):
+        return cell.json
+    return wrapped('{"S":"', f"t{index}", '"}')

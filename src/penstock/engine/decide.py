@@ -6,13 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
 from penstock import verdicts
 from penstock.engine.sql import literal
 from penstock.plan.model import Plan, Quality
+
+_ROWS_A_PART: Final = 1_000_000
+"""Keys that are grouped at a time: some 80 MB."""
 
 RECOVERED_SHOWN = 1_000
 """How many recovered lines a report lists; their number is always exact."""
@@ -55,8 +60,12 @@ class Decision:
 
 
 def prepare_keys(database: duckdb.DuckDBPyConnection) -> None:
-    """Make the table of keys, empty. It is not temporary: every connection to the database notes keys there."""
-    database.execute("CREATE OR REPLACE TABLE keys (row BIGINT, item INTEGER, key VARCHAR)")
+    """Make the tables of keys, empty. They are not temporary: every connection to the database notes keys there.
+
+    A key is noted by the two halves of its MD5. Of a billion keys two share one with a probability of 10**-21.
+    """
+    database.execute("CREATE OR REPLACE TABLE keys (high UBIGINT, low UBIGINT, row BIGINT, item INTEGER)")
+    database.execute("CREATE OR REPLACE TABLE hashes (h UBIGINT)")
 
 
 def prepare_tables(database: duckdb.DuckDBPyConnection, key: str, last_modified: str) -> None:
@@ -69,25 +78,47 @@ def prepare_tables(database: duckdb.DuckDBPyConnection, key: str, last_modified:
     )
 
 
+def has_repeats(database: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether two rows that were scanned may have one key. No says surely that none have. The hashes are dropped."""
+    found = any(
+        database.execute(
+            f"SELECT count(*) > count(DISTINCT h) FROM hashes WHERE h BETWEEN {first} AND {last}"
+        ).fetchone()
+        == (True,)
+        for first, last in _ranges(_count(database, "hashes"))
+    )
+    database.execute("CREATE OR REPLACE TABLE hashes (h UBIGINT)")
+    return found
+
+
 def decide_losers(database: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[int, int]:
     """Decide which of the rows with one key wins; what loses is in the tables ``losers`` and ``repeated``.
 
-    Gives how many items lose, and how many rows have one that does. The keys are dropped. They are grouped by the
-    database, which spills to its scratch folder: memory does not grow with the file.
+    Gives how many items lose, and how many rows have one that does. The keys are dropped. They are grouped a part at a
+    time, and the database spills what it does not use: memory does not grow with the file.
     """
-    database.execute(
-        "CREATE OR REPLACE TABLE rivals AS SELECT row, item, key FROM keys SEMI JOIN "
-        "(SELECT key FROM keys GROUP BY key HAVING count(*) > 1) AS shared USING (key)"
-    )
-    database.execute("DROP TABLE keys")
-    direction = "DESC" if plan.on_duplicate == "last" else "ASC"
-    database.execute(
-        "CREATE OR REPLACE TABLE losers AS SELECT row, item FROM (SELECT row, item, row_number() OVER "
-        f"(PARTITION BY key ORDER BY row {direction}, item {direction}) AS place FROM rivals) WHERE place > 1"
-    )
-    database.execute("DROP TABLE rivals")
+    database.execute("CREATE OR REPLACE TABLE found (row BIGINT, item INTEGER)")
+    wins = "max" if plan.on_duplicate == "last" else "min"
+    place = f"row * {len(plan.items)} + item"
+    for first, last in _ranges(_count(database, "keys")):
+        part = f"(SELECT * FROM keys WHERE high BETWEEN {first} AND {last})"
+        database.execute(
+            f"INSERT INTO found SELECT row, item FROM {part} JOIN (SELECT high, low, {wins}({place}) AS winner FROM {part} "
+            f"GROUP BY high, low HAVING count(*) > 1) USING (high, low) WHERE {place} <> winner"
+        )
+    prepare_keys(database)
+    # In the order of rows, for batches ask for theirs.
+    database.execute("CREATE OR REPLACE TABLE losers AS SELECT row, item FROM found ORDER BY row, item")
+    database.execute("DROP TABLE found")
     _find_repeated(database)
     return _count(database, "losers"), _count(database, "repeated")
+
+
+def _ranges(rows: int) -> list[tuple[int, int]]:
+    """Cut the range of a hash into parts of so many rows that one fits into a little memory."""
+    parts = rows // _ROWS_A_PART + 1
+    edges = [part * 2**64 // parts for part in range(parts + 1)]
+    return [(first, following - 1) for first, following in pairwise(edges)]
 
 
 def export_keys(database: duckdb.DuckDBPyConnection, folder: Path, partitions: int) -> list[Path]:
@@ -96,8 +127,7 @@ def export_keys(database: duckdb.DuckDBPyConnection, folder: Path, partitions: i
     files = [folder / f"{partition}.parquet" for partition in range(partitions)]
     for partition, file in enumerate(files):
         database.execute(
-            f"COPY (SELECT * FROM keys WHERE hash(key) % {partitions} = {partition}) TO {literal(str(file))} "
-            "(FORMAT parquet)"
+            f"COPY (SELECT * FROM keys WHERE low % {partitions} = {partition}) TO {literal(str(file))} (FORMAT parquet)"
         )
     prepare_keys(database)
     return files
@@ -135,7 +165,7 @@ def count_repeated(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -
 
 
 def _find_repeated(database: duckdb.DuckDBPyConnection) -> None:
-    database.execute("CREATE OR REPLACE TABLE repeated AS SELECT DISTINCT row FROM losers")
+    database.execute("CREATE OR REPLACE TABLE repeated AS SELECT DISTINCT row FROM losers ORDER BY row")
 
 
 def _exactly(share: float) -> Decimal:

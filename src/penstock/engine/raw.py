@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.sql import literal
 from penstock.plan.model import Plan
 
+_BUFFER_BYTES: Final = 32 * 2**20
+"""What DuckDB may take of a text at a time. Memory that the text does not fill is never touched."""
 
-def raw_sql(
-    plan: Plan, binding: Binding, batch: Batch, path: Path, lines: list[tuple[int, int]] | None
-) -> str:
+
+def raw_sql(plan: Plan, binding: Binding, quote: str, path: Path) -> str:
     """Write the SELECT that reads a batch: ``n``, ``blank``, each field's text as ``f<i>``, and ``source_line`` if asked.
 
-    ``lines`` are the breaks of :meth:`Batch.lines`, or None where no expression uses the line.
+    ``quote`` is the batch's. ``source_line`` is made of the table ``breaks`` of :meth:`Batch.lines`.
     """
     names = [f"f{i}" if i is not None else f"undeclared{c}" for c, i in enumerate(binding.columns)]
     there = set(binding.columns)
@@ -24,22 +25,21 @@ def raw_sql(
     numbered = (
         # Inside out, so that columns that only tell whether the row is blank go no further.
         f"SELECT row_number() OVER () - 1 AS n, * FROM (SELECT {blank} AS blank, {', '.join(fields)} "
-        f"FROM read_csv({literal(str(path))}, {_options(plan, batch, names)}))"
+        f"FROM read_csv({literal(str(path))}, {_options(plan, quote, names)}))"
     )
-    if lines is None:
+    if not plan.statements.uses_line:
         return numbered
-    breaks = ", ".join(f"({row}, {first})" for row, first in lines)
     return (
         f"SELECT raw_rows.*, (breaks.line + n - breaks.row)::HUGEINT AS source_line "
-        f"FROM ({numbered}) AS raw_rows ASOF JOIN (VALUES {breaks}) AS breaks(row, line) ON n >= breaks.row"
+        f"FROM ({numbered}) AS raw_rows ASOF JOIN breaks ON n >= breaks.row"
     )
 
 
-def _options(plan: Plan, batch: Batch, names: list[str]) -> str:
+def _options(plan: Plan, quote_char: str, names: list[str]) -> str:
     # A record that had to be written anew has all its cells quoted and its quotes doubled; a character of cp1252 can take
     # three bytes of UTF-8.
     longest = 3 * plan.dialect.max_record_bytes + 3 * len(names) + 16
-    quote = literal(batch.quote)
+    quote = literal(quote_char)
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     return ", ".join(
         (
@@ -47,7 +47,7 @@ def _options(plan: Plan, batch: Batch, names: list[str]) -> str:
             f"delim = {literal(plan.dialect.delimiter)}, quote = {quote}, escape = {quote}",
             # DuckDB 2.0 loses and merges rows that end in CR LF; a batch has none.
             "new_line = '\\n'",
-            f"max_line_size = {longest}, buffer_size = {max(2 * longest, len(batch.text) + 1024)}",
+            f"max_line_size = {longest}, buffer_size = {max(2 * longest, _BUFFER_BYTES)}",
             f"columns = {{{columns}}}",
             f"force_not_null = [{', '.join(literal(name) for name in names)}]",
         )

@@ -13,7 +13,7 @@ from typing import Any, Final
 ITEM_BYTES = 400 * 1024
 
 
-def item_size(item: str) -> int:
+def item_size(item: str | bytes) -> int:
     """Count the bytes of an item given as DynamoDB JSON: attribute names and values.
 
     A number takes a byte for every two significant digits and one more, and one for a minus sign; a list or map three

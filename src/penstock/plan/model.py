@@ -72,8 +72,8 @@ class ItemPlan:
     """How one item of a row is made, in SQL over the ``judged`` relation.
 
     ``when`` tells whether the row has this item. ``partition`` and ``sort`` give the key's canonical texts, equal where
-    DynamoDB's keys are equal. ``put`` is the item and ``key`` the key alone, as DynamoDB JSON. ``size`` is an upper
-    bound of the item's bytes, cheaply had.
+    DynamoDB's keys are equal. ``put`` and ``key`` are the requests of BatchWriteItem that put and delete the item (see
+    :class:`~penstock.engine.result.WriteBatch`). ``size`` is an upper bound of the item's bytes, cheaply had.
     """
 
     name: str
@@ -99,6 +99,20 @@ class Statements:
     cells: str
     judged: str
     uses_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The short way of rows that are as most rows are: every cell in its usual spelling, and no error.
+
+    ``judged`` is a SELECT over ``raw`` and ``object`` that gives ``plain`` (never NULL), ``filtered`` and ``deleted``, and
+    the columns that ``items`` are made of. Of a row that is not plain it says nothing: that one goes the long way, by
+    :class:`Statements`, and so would a plain one, to the same end. ``keyed`` tells that the cells are plain of which the
+    keys, ``kept``, and the items' ``when`` are made.
+    """
+
+    judged: str
+    items: tuple[ItemPlan, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,7 @@ class Plan:
     fields_match: FieldsMatch
     codecs: tuple[Codec, ...]
     statements: Statements
+    plain: Plain | None
     checks: tuple[Check, ...]
     items: tuple[ItemPlan, ...]
     table: Table
