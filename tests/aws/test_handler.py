@@ -21,7 +21,7 @@ from penstock.aws import handler as handler_module
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.events import EventError
 from penstock.aws.handler import NotLoadedError, handle, respond
-from penstock.aws.load import Loader, make_budget
+from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
 from penstock.aws.send import Answer, Sender
@@ -72,12 +72,17 @@ class Tricks:
     sender: Sender
     before: list[Callable[[], None]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    refused: bytes | None = None
+    """What makes a request invalid."""
     sent: int = 0
 
     def send(self, operation: str, body: bytes) -> Answer:
         self.sent += 1
         if self.before:
             self.before.pop(0)()
+        if self.refused is not None and self.refused in body:
+            said = b'{"__type":"x#ValidationException","message":"... to a numeric value: 4111-1111"}'
+            return Answer(400, said)
         return self.answers.pop(0) if self.answers else self.sender.send(operation, body)
 
 
@@ -533,9 +538,7 @@ def test_a_schedule_begins_nothing_that_it_has_no_time_for(function: Function) -
 
 
 def test_an_item_that_dynamodb_refuses_is_a_reject_without_its_value(function: Function) -> None:
-    function.tricks.answers = [
-        Answer(400, b'{"__type":"x#ValidationException","message":"... to a numeric value: 4111-1111"}')
-    ] * 3
+    function.tricks.refused = b'{"S":"b"}'
     function.world.put(NAME, HEADER + b"a,1,x\nb,2,y\nc,3,y\nd,4,y\n")
     assert function.call(notification(function.world.landing, NAME)) == {"outcome": "done"}
     (run,) = function.runs()

@@ -15,13 +15,15 @@ from functools import cache
 from typing import Any
 
 from penstock.aws.connect import Connections
-from penstock.aws.events import Batch, EventError, ObjectHint, Schedule, Unreadable, decode_event
+from penstock.aws.events import Batch, EventError, ObjectHint, Schedule, Unreadable, decode_event, decode_step
 from penstock.aws.ledger import Ledger
-from penstock.aws.load import RETRIED, Budget, Loader, Outcome, load_key, make_budget
+from penstock.aws.load import RETRIED, Outcome, load_key
+from penstock.aws.loader import Budget, Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.scratch import clear_scratch
 from penstock.aws.send import Sender
 from penstock.aws.settings import Settings, read_settings
+from penstock.aws.steps import run_step
 from penstock.aws.sweep import sweep_prefix
 from penstock.aws.write import LANES
 from penstock.errors import PenstockError, ServiceError
@@ -53,6 +55,11 @@ def _start() -> tuple[Settings, Loader, Log]:
         artifacts=settings.artifacts,
         topic=settings.topic,
         memory_mb=settings.memory_mb,
+        state_machine=settings.state_machine,
+        large_bytes=settings.large_bytes,
+        chunk_bytes=settings.chunk_bytes,
+        chunk_workers=settings.chunk_concurrency,
+        loaders=settings.concurrency,
     )
     return settings, loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed})
 
@@ -60,9 +67,13 @@ def _start() -> tuple[Settings, Loader, Log]:
 def respond(event: object, settings: Settings, loader: Loader, budget: Budget, log: Log) -> dict[str, Any]:
     """Do what an event asks for, and give the answer that its sender understands.
 
+    A step of the state machine is done, and answered with whether it is to be called again; what it raises is its own.
     Raises :class:`NotLoadedError` or :class:`~penstock.aws.events.EventError` where the sender is not a queue.
     """
     try:
+        step = decode_step(event)
+        if step is not None:
+            return run_step(loader, step, budget, log)
         batch = decode_event(event)
     except EventError as error:
         log.failure("event not understood", outcome="failed", reason=str(error))

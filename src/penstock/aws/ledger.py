@@ -224,15 +224,19 @@ class Ledger:
                 "taken over. Give the function more time."
             )
 
-    def release(self, claim: Claim) -> None:
-        """Give a claim up; the object is as it was before, and whoever is told of it next may claim it."""
-        self._update(
+    def release(self, claim: Claim) -> bool:
+        """Give a claim up; the object is as it was before, and whoever is told of it next may claim it.
+
+        True where an event came in the meantime, and was not brought back.
+        """
+        old = self._update(
             claim.bucket,
             claim.key,
             "REMOVE claim_run, claim_cause, claim_expires_at",
             "claim_run = :run",
             {":run": claim.run},
         )
+        return old is not None and bool(old.get("pending", False))
 
     def _update(
         self, bucket: str, key: str, update: str, condition: str, values: dict[str, Any]

@@ -4,96 +4,43 @@ from __future__ import annotations
 
 import errno
 import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
-from penstock.aws.artifacts import S3RejectWriter, put_parts, put_report
-from penstock.aws.connect import REQUEST_SECONDS, Client, Connections
-from penstock.aws.ledger import Applied, Claim, Ledger
+from penstock.aws.artifacts import S3RejectWriter
+from penstock.aws.close import close_run
+from penstock.aws.hand_over import begin_folder, hand_over, keep_checkpoint, note_progress
+from penstock.aws.ledger import Applied, Claim
+from penstock.aws.loader import FINISH_SECONDS, Budget, Deadline, Loader
 from penstock.aws.log import Log
-from penstock.aws.notify import notify_people
 from penstock.aws.objects import ObjectVersion, S3Source, find_current
-from penstock.aws.runs import Run, conclude_run, format_time, mark_interrupted, new_run_id, put_run
+from penstock.aws.runs import Run, format_time, mark_interrupted, new_run_id, put_run
 from penstock.aws.scratch import make_scratch
-from penstock.aws.write import Pace, Sends, TableWriter
+from penstock.aws.states import Effort
+from penstock.aws.stats import WriterStats
 from penstock.errors import ServiceError
+from penstock.load.chunk import never
 from penstock.load.report import Counts, ItemCounts, Report
-from penstock.load.run import MEMORY_MB, run_object
-from penstock.plan.codec import plan_hash
-from penstock.plan.model import Plan
+from penstock.load.run import Checkpoint, run_object
 
-Outcome = Literal["loaded", "refused", "failed", "duplicate", "pending", "gone", "ignored", "unfinished"]
+Outcome = Literal[
+    "loaded", "refused", "failed", "duplicate", "pending", "gone", "ignored", "unfinished", "handed over"
+]
 """What became of a key.
 
 ``duplicate``: its current version was dealt with before. ``pending``: another worker is at work on it and will look
 again. ``gone``: there is no object. ``ignored``: the key is not the feed's. ``unfinished``: there is a newer version, and
-no time left for it.
+no time left for it. ``handed over``: the state machine goes on with it.
 """
 
 RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
 """The outcomes after which whoever brought the event is to bring it again."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-FINISH_SECONDS = 10.0
-"""What is kept back of an invocation's time for the rejects, the report and the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The time that an invocation has. ``end`` is when it is cut off, in seconds of the epoch.
-
-    ``stop`` is when a run gives up, to have time to say so.
-    """
-
-    end: float
-    stop: float
-    clock: Callable[[], float]
-
-    @property
-    def left(self) -> float:
-        """Seconds until ``stop``."""
-        return self.stop - self.clock()
-
-    @property
-    def claim_end(self) -> float:
-        """Until when to claim: by then the last request, sent at the very end, has ended too."""
-        return self.end + REQUEST_SECONDS
-
-
-def make_budget(seconds: float, clock: Callable[[], float] = time.time) -> Budget:
-    """Give the budget of an invocation that is cut off in so many seconds."""
-    now = clock()
-    return Budget(now + seconds, now + seconds - min(FINISH_SECONDS, seconds / 5), clock)
-
-
-@dataclass(frozen=True)
-class Loader:
-    """All that loading a feed's objects takes, made once and handed down."""
-
-    plan: Plan
-    connections: Connections
-    sender: Sends
-    ledger: Ledger
-    artifacts: str
-    topic: str | None = None
-    memory_mb: int = MEMORY_MB
-
-    @property
-    def s3(self) -> Client:
-        return self.connections.s3
-
-    def takes(self, key: str) -> bool:
-        """Tell whether a key is of the feed. What the S3 console makes to show a folder is not: its name ends in ``/``."""
-        return key.startswith(self.plan.prefix) and key.endswith(self.plan.suffix) and not key.endswith("/")
-
-    @cached_property
-    def plan_hash(self) -> str:
-        return plan_hash(self.plan)
+_NO_SPACE_LEFT = (
+    "There is no space left under /tmp: give the function more `storage`, or send the file in parts."
+)
 
 
 def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log, cause: str) -> Outcome:
@@ -142,6 +89,9 @@ def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outco
             mark_interrupted(loader.ledger, claim.interrupted, format_time(budget.clock()))
             log.warning("took over from a worker that died", interrupted=claim.interrupted)
         outcome, applied = _load_current(loader, claim, budget, log)
+        if outcome == "handed over":
+            settled = True
+            return outcome, False
         again = outcome != "failed" and loader.ledger.settle(claim, applied)
         settled = outcome != "failed"
     finally:
@@ -162,8 +112,8 @@ def _load_current(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tup
         return "duplicate", None
     log = log.bind(version=found.version)
     run = _run(loader, claim, found, budget, log)
-    if loader.topic and run.status != "done":
-        notify_people(loader.connections.sns, loader.topic, run, log)
+    if run.status == "handed over":
+        return "handed over", None
     if run.status == "failed":
         return "failed", None
     status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
@@ -173,7 +123,7 @@ def _load_current(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tup
 
 
 def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log: Log) -> Run:
-    started = Run(
+    run = Run(
         id=claim.run,
         feed=loader.plan.name,
         bucket=found.bucket,
@@ -185,33 +135,36 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         plan=loader.plan_hash,
         ends_by=format_time(budget.claim_end),
     )
-    put_run(loader.ledger, started)
-    log.info("run started", attempt=claim.attempt, size=found.size)
-    report, rejects = _execute(loader, claim.run, found, budget)
-    run = conclude_run(started, report, format_time(budget.clock()))
-    run = replace(run, rejects=rejects, report=_keep_report(loader, report, claim.run, log))
     put_run(loader.ledger, run)
-    tell = {"done": log.info, "rejected": log.warning}.get(run.status, log.failure)
-    tell(
-        f"run {run.status}",
-        outcome=run.status,
-        code=run.code,
-        reason=run.reason,
-        counts=asdict(report.counts),
-        items=asdict(report.items),
-        errors=dict(run.errors),
-        seconds=report.seconds,
-        write_units=report.write_units,
-        throttled=report.throttled,
-        resent=report.resent,
-    )
-    return run
+    log.info("run started", attempt=claim.attempt, size=found.size)
+    saved = claim.state.saved
+    rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id)
+    try:
+        if loader.state_machine and saved and (saved.version, saved.plan) == (run.version, run.plan):
+            return _hand_over(loader, claim, replace(run, saved=saved.folder), budget, log)
+        if loader.is_large(found):
+            begin_folder(loader, run, found)
+            return _hand_over(loader, claim, replace(run, saved=run.id), budget, log)
+        report = _execute(loader, claim, run, found, rejects, budget, log)
+        if isinstance(report, Run):
+            return report
+        rejects.close()
+    except ServiceError as error:
+        report = replace(_fail(loader, found, str(error)), run=run.id, version=run.version, plan=run.plan)
+    return close_run(loader, run, report, rejects.parts, budget, log)
 
 
-def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> tuple[Report, str | None]:
-    """Run the engine from the object to the table. Gives the report, and where the rejects are."""
-    pace = Pace(clock=budget.clock, deadline=budget.stop)
-    rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run)
+def _execute(
+    loader: Loader,
+    claim: Claim,
+    run: Run,
+    found: ObjectVersion,
+    rejects: S3RejectWriter,
+    budget: Budget,
+    log: Log,
+) -> Report | Run:
+    """Run the engine from the object to the table. Gives the report, or the run as it was handed over."""
+    deadline = Deadline(budget, math.inf)
 
     def watch(_name: str, _bytes: int) -> None:
         if budget.left <= 0:
@@ -220,49 +173,47 @@ def _execute(loader: Loader, run: str, found: ObjectVersion, budget: Budget) -> 
                 "more memory or time, or send the file in parts."
             )
 
-    with (
-        TableWriter(loader.sender, loader.plan.table, pace=pace) as items,
-        make_scratch() as scratch,
-    ):
-        source = S3Source(loader.s3, found)
+    with loader.open_writer(budget, loader.loaders) as items, make_scratch() as scratch:
         try:
             report = run_object(
                 loader.plan,
-                source,
+                S3Source(loader.s3, found),
                 items,
                 rejects,
                 Path(scratch),
-                run=run,
+                run=run.id,
+                batch_bytes=loader.size_batch(budget, loader.loaders),
                 memory_mb=loader.memory_mb,
                 progress=watch,
+                stop=deadline.comes if loader.state_machine else never,
             )
         except OSError as error:
             if error.errno not in _NO_SPACE:
                 raise
-            reason = "There is no space left under /tmp: give the function more `storage`, or send the file in parts."
-            report = Report(
-                loader.plan.name, found.key, "failed", Counts(), ItemCounts(), {}, reason=reason, run=run
-            )
-    stats = items.stats
-    report = replace(
+            report = replace(_fail(loader, found, _NO_SPACE_LEFT), run=run.id)
+        stats = items.stats
+        if isinstance(report, Checkpoint):
+            rejects.close()
+            effort = Effort().add(report.seconds, WriterStats(), stats)
+            folder = begin_folder(loader, run, found, partitions=1)
+            keep_checkpoint(folder, report, Path(scratch), rejects.parts, effort)
+            return _hand_over(loader, claim, replace(note_progress(run, report), saved=run.id), budget, log)
+    return replace(
         report,
         version=found.version,
         write_units=math.ceil(stats.write_units),
         throttled=stats.throttled,
         resent=stats.resent,
     )
-    try:
-        rejects.close()
-        where = put_parts(loader.s3, loader.artifacts, loader.plan.name, run, rejects.parts)
-    except ServiceError as error:
-        return replace(report, status="failed", reason=str(error)), None
-    return report, where
 
 
-def _keep_report(loader: Loader, report: Report, run: str, log: Log) -> str | None:
-    """Write the report. That it could not be written is no reason to load a file again: the ledger has the counts."""
-    try:
-        return put_report(loader.s3, loader.artifacts, report, run)
-    except ServiceError as error:
-        log.failure("report not written", outcome="failed", reason=str(error))
-        return None
+def _hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget, log: Log) -> Run:
+    handed = hand_over(loader, claim, run, budget)
+    log.info(
+        "run handed over", outcome="handed over", attempt=run.attempt, offset=run.offset, counts=run.counts
+    )
+    return handed
+
+
+def _fail(loader: Loader, found: ObjectVersion, reason: str) -> Report:
+    return Report(loader.plan.name, found.key, "failed", Counts(), ItemCounts(), {}, reason=reason)

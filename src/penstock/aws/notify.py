@@ -29,6 +29,17 @@ def _subject(run: Run) -> str:
     return plain if len(plain) <= _SUBJECT_LIMIT else plain[: _SUBJECT_LIMIT - 3] + "..."
 
 
+def _advise(run: Run) -> str:
+    if run.status == "rejected":
+        return "It was refused whole, and nothing of it is tried again. Mend the file and send it again, or change the contract."
+    if run.saved:
+        return (
+            "What was done of it is kept. The feed's schedule begins it again, or start its execution in Step Functions anew; "
+            "either does only what is left."
+        )
+    return "It is tried again by itself a few times; after the last, its event is with the dead letters."
+
+
 def _message(run: Run) -> str:
     refused = run.status == "rejected"
     counts = ", ".join(f"{name} {count}" for name, count in run.counts.items() if count)
@@ -40,9 +51,7 @@ def _message(run: Run) -> str:
         f"Version:  {run.version}",
         f"Run:      {run.id} (attempt {run.attempt})",
         "",
-        "It was refused whole, and nothing of it is tried again. Mend the file and send it again, or change the contract."
-        if refused
-        else "It is tried again by itself a few times; after the last, its event is with the dead letters.",
+        _advise(run),
         "",
         f"See the run:           penstock runs {run.id}",
     ]

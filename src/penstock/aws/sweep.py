@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, explain_error
-from penstock.aws.load import FINISH_SECONDS, Budget, Loader, Outcome, load_key
+from penstock.aws.load import Outcome, load_key
+from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
 from penstock.aws.log import Log
 from penstock.errors import ServiceError
 

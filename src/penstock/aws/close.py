@@ -1,0 +1,62 @@
+"""The end of a run, however it came about: its rejects, its report and its item are written, and people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from penstock.aws.artifacts import put_parts, put_report
+from penstock.aws.loader import Budget, Loader
+from penstock.aws.log import Log
+from penstock.aws.notify import notify_people
+from penstock.aws.runs import Run, conclude_run, format_time, put_run
+from penstock.errors import ServiceError
+from penstock.load.report import Report
+
+
+def close_run(
+    loader: Loader, run: Run, report: Report, parts: Sequence[str], budget: Budget, log: Log
+) -> Run:
+    """End a run as its report says, and give it as it ended. ``parts`` are the keys of its rejects, in order.
+
+    A run whose rejects can't be kept has failed. Raises :class:`~penstock.errors.ServiceError` where the ledger fails.
+    """
+    rejects = None
+    try:
+        rejects = put_parts(loader.s3, loader.artifacts, loader.plan.name, run.id, parts)
+    except ServiceError as error:
+        report = replace(report, status="failed", reason=str(error))
+    ended = conclude_run(run, report, format_time(budget.clock()))
+    ended = replace(ended, rejects=rejects, report=_keep_report(loader, report, run.id, log))
+    put_run(loader.ledger, ended)
+    _tell(ended, report, log)
+    if loader.topic and ended.status != "done":
+        notify_people(loader.connections.sns, loader.topic, ended, log)
+    return ended
+
+
+def _keep_report(loader: Loader, report: Report, run: str, log: Log) -> str | None:
+    """Write the report. That it could not be written is no reason to load a file again: the ledger has the counts."""
+    try:
+        return put_report(loader.s3, loader.artifacts, report, run)
+    except ServiceError as error:
+        log.failure("report not written", outcome="failed", reason=str(error))
+        return None
+
+
+def _tell(run: Run, report: Report, log: Log) -> None:
+    tell = {"done": log.info, "rejected": log.warning}.get(run.status, log.failure)
+    tell(
+        f"run {run.status}",
+        outcome=run.status,
+        code=run.code,
+        reason=run.reason,
+        counts=asdict(report.counts),
+        items=asdict(report.items),
+        errors=dict(run.errors),
+        seconds=report.seconds,
+        chunks=report.chunks,
+        write_units=report.write_units,
+        throttled=report.throttled,
+        resent=report.resent,
+    )

@@ -1,0 +1,174 @@
+"""The last steps of a run that was handed over: to finish it, or to say that it failed; either gives the object free.
+
+Before the object is free, nobody may be at work on it: what a worker still sent would overwrite what a newer version has.
+A worker that died can't say so, and is waited for until it must be gone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from penstock.aws.close import close_run
+from penstock.aws.hand_over import GRACE_SECONDS
+from penstock.aws.job import Job
+from penstock.aws.ledger import Applied
+from penstock.aws.load import load_key
+from penstock.aws.states import (
+    CUT,
+    REFUSED,
+    ChunkLoad,
+    Refusal,
+    read_decision,
+    read_loads,
+    read_problems,
+    read_surveys,
+)
+from penstock.errors import DataError, EngineError, UsageError
+from penstock.load.conclude import conclude_chunks, report_failure, report_refusal
+from penstock.load.cut import Cut
+from penstock.load.load import Loaded
+from penstock.load.report import Report
+
+_POLL_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What all chunks come to. ``whole`` tells whether every one is loaded to its end, whatever that came to."""
+
+    report: Report
+    parts: tuple[str, ...]
+    loads: Mapping[int, ChunkLoad]
+    whole: bool
+
+
+def finish(job: Job) -> dict[str, object]:
+    """Add up the chunks, end the run, settle the object, and load what came for it meanwhile.
+
+    Raises :class:`~penstock.errors.EngineError` where chunks are missing or the counts don't add up.
+    """
+    run, ledger = job.run, job.loader.ledger
+    if run.status == "failed":
+        raise UsageError(f"The run {run.id} is over: it is failed.")
+    if not run.ended:
+        ledger.extend(run.bucket, run.key, run.id, job.budget.claim_end + GRACE_SECONDS)
+        found = _add_up(job)
+        if found.report.status == "failed":
+            raise EngineError(str(found.report.reason))
+        if not _await_workers(job, found.loads):
+            return {"finished": False}
+        run = close_run(job.loader, run, found.report, found.parts, job.budget, job.log)
+        if run.status == "failed":  # its rejects could not be kept
+            raise EngineError(str(run.reason))
+    # Done before, perhaps, and only the answer was lost: to settle it again, and to look again, does no harm.
+    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
+    etag = job.work.found.etag
+    if ledger.settle(job.claim, Applied(run.version, etag, status, str(run.plan), run.id)):
+        _load_again(job)
+    return {"finished": True}
+
+
+def fail(job: Job, error: str | None) -> dict[str, object]:
+    """Say of a run that it failed, and why; give the object free, and load what came for it meanwhile.
+
+    What was done is kept for the next attempt, unless all was done and came to nothing.
+    """
+    run, ledger = job.run, job.loader.ledger
+    if run.status in {"done", "rejected"}:
+        return {"finished": True}
+    found = _add_up(job)
+    if not run.ended:
+        reason = _explain(job, found, error)
+        report = replace(found.report, status="failed", code=None, reason=reason)
+        close_run(job.loader, run, report, found.parts, job.budget, job.log)
+    if ledger.read_state(run.bucket, run.key).claim_run != run.id:
+        return {"finished": True}
+    if not _await_workers(job, found.loads):
+        return {"finished": False}
+    if found.whole and found.report.status == "failed":
+        ledger.save(job.claim, None)
+    if ledger.release(job.claim):
+        _load_again(job)
+    return {"finished": True}
+
+
+def _add_up(job: Job) -> _Sum:
+    """Make the report of what is there."""
+    plan, key, run = job.loader.plan, job.run.key, job.run
+    cut = job.folder.read(Cut, CUT)
+    refusal = job.folder.read(Refusal, REFUSED)
+    count = 0 if cut is None else len(cut.chunks)
+    loads = read_loads(job.folder, count)
+    loaded = {chunk: state.loaded for chunk, state in loads.items() if state.loaded is not None}
+    decision = read_decision(job.folder)
+    if refusal is not None:
+        report = report_refusal(plan, key, DataError(refusal.code, refusal.reason))
+    elif cut is None or decision is None:
+        done: list[Loaded] = list(loaded.values())
+        report = report_failure(plan, key, "It was not read to its end, and nothing of it is decided", done)
+    else:
+        report = conclude_chunks(plan, key, cut, decision, read_surveys(job.folder, count), loaded)
+    effort = [state.effort for state in loads.values()]
+    report = replace(
+        report,
+        run=run.id,
+        version=run.version,
+        plan=run.plan,
+        seconds=round(job.budget.clock() - datetime.fromisoformat(run.started_at).timestamp(), 3),
+        write_units=math.ceil(sum(found.write_units for found in effort)),
+        throttled=sum(found.throttled for found in effort),
+        resent=sum(found.resent for found in effort),
+        chunks=max(1, count),
+        invocations=max((state.invocations for state in loads.values()), default=1),
+    )
+    parts = tuple(part for chunk in sorted(loads) for part in loads[chunk].parts)
+    whole = (
+        cut is not None
+        and cut.finished
+        and all(chunk in loads and loads[chunk].finished for chunk in range(count))
+    )
+    return _Sum(report, parts, loads, whole)
+
+
+def _await_workers(job: Job, loads: Mapping[int, ChunkLoad]) -> bool:
+    """Wait for those who may still be at work; tell whether all are gone before this invocation's time is up."""
+    while True:
+        gone = max((until for state in loads.values() for until in state.workers.values()), default=0.0)
+        wait = gone - job.budget.clock()
+        if wait <= 0:
+            return True
+        if job.budget.left < min(wait, _POLL_SECONDS):
+            job.log.warning("a worker may still be at work", outcome="unfinished", seconds=round(wait, 3))
+            return False
+        job.loader.sleep(min(wait, _POLL_SECONDS))
+        loads = read_loads(job.folder, 1 + max(loads))
+
+
+def _load_again(job: Job) -> None:
+    """Load what came for the key while the run had it."""
+    load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, cause="")
+
+
+def _explain(job: Job, found: _Sum, error: str | None) -> str:
+    """Say why a run failed: what steps failed at, or else what the state machine says, and what is left to do."""
+    why = read_problems(job.folder, found.loads)[:3] or [_explain_error(error)]
+    left = found.report.reason if found.report.status == "failed" else None
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in (*why, left) if sentence)
+
+
+def _explain_error(error: str | None) -> str:
+    """Give what the state machine says of a failure; of a function's error that is JSON with its message."""
+    if error is None:
+        return "The state machine did not say why"
+    _, _, cause = error.partition(": ")
+    try:
+        said = json.loads(cause)
+        message = said.get("errorMessage") if isinstance(said, dict) else None
+    except ValueError:
+        message = None
+    return str(message or error)[:1000]

@@ -1,0 +1,160 @@
+"""Hand a run to the state machine, which goes on where the loader stopped.
+
+The state machine calls the feed's own function for each step (:mod:`penstock.aws.steps`). Its input names the object's
+version and where the lists of chunks and of key partitions lie; all else is in the run's folder and in the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from penstock.aws.explain import AwsError, error_code, explain_error
+from penstock.aws.folder import RunFolder, folder_prefix
+from penstock.aws.ledger import Claim, Saved
+from penstock.aws.loader import Budget, Loader
+from penstock.aws.objects import ObjectVersion
+from penstock.aws.runs import Run, format_time, put_run
+from penstock.aws.states import (
+    CHUNKS,
+    CUT,
+    DECISION,
+    PARTITIONS,
+    WORK,
+    ChunkLoad,
+    Effort,
+    Work,
+    decided_name,
+    load_name,
+    survey_name,
+)
+from penstock.load.chunk import Chunk
+from penstock.load.conclude import count_records
+from penstock.load.cut import Cut
+from penstock.load.decide import Decided
+from penstock.load.run import Checkpoint
+
+GRACE_SECONDS: Final = 3600.0
+"""How long a claim outlives a step: the state machine may wait before the next, for a worker or for a retry."""
+
+_MOST_CHUNKS: Final = 10_000
+"""Children that a distributed map can have at once (Step Functions, quotas)."""
+
+_KEYS_OF: Final = 1 << 30
+"""Bytes of an object, as it is stored, whose keys are decided at once: some hundreds of megabytes of them."""
+_MOST_PARTITIONS: Final = 256
+
+
+def open_folder(loader: Loader, name: str) -> RunFolder:
+    """Give a run's folder."""
+    return RunFolder(loader.s3, loader.artifacts, folder_prefix(loader.plan.name, name))
+
+
+def hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget) -> Run:
+    """Give a run, whose folder is made, to the state machine; it keeps the claim. Gives the run as it is then.
+
+    Raises :class:`~penstock.errors.ServiceError`; the run has to be ended then as any other.
+    """
+    claimed = budget.claim_end + GRACE_SECONDS
+    handed = replace(run, status="handed over", ends_by=format_time(claimed))
+    loader.ledger.save(claim, Saved(str(run.saved), run.version, str(run.plan)))
+    loader.ledger.extend(claim.bucket, claim.key, claim.run, claimed)
+    put_run(loader.ledger, handed)
+    start_execution(loader, handed)
+    return handed
+
+
+def begin_folder(loader: Loader, run: Run, found: ObjectVersion, partitions: int | None = None) -> RunFolder:
+    """Make the folder of a run, named like it."""
+    folder = open_folder(loader, run.id)
+    chunk_bytes = max(loader.chunk_bytes, math.ceil(found.size / _MOST_CHUNKS))
+    enough = min(_MOST_PARTITIONS, math.ceil(found.size / _KEYS_OF))
+    folder.write(WORK, Work(found, loader.plan_hash, chunk_bytes, partitions or max(1, enough)))
+    return folder
+
+
+def keep_checkpoint(
+    folder: RunFolder, reached: Checkpoint, scratch: Path, parts: tuple[str, ...], effort: Effort
+) -> None:
+    """Put what a loader did into the run's folder: the part of the object that it went through is the first chunk.
+
+    ``parts`` are the keys of its rejects. Its keys are of one hash partition, which is all.
+    """
+    decision = reached.decision
+    end = reached.surveyed.position if decision is None else reached.loaded.position
+    first = Chunk(0, reached.start, end.offset, end.row - reached.start.row)
+    names = _upload(folder, reached.files, scratch, "keys/000000" if decision is None else "losers")
+    keys = tuple(names[name] for name in reached.surveyed.keys) if decision is None else ()
+    folder.write(survey_name(0), replace(reached.surveyed, keys=keys, finished=True))
+    if decision is not None:
+        (losers,) = names.values() or (None,)
+        # How many lose has told already: the decision is made.
+        folder.write(decided_name(0), Decided(0, 0, 0, losers))
+        folder.write(DECISION, decision)
+        loaded = replace(reached.loaded, finished=True)
+        folder.write(load_name(0), ChunkLoad(loaded, parts, effort, invocations=reached.workers))
+    folder.write(CUT, Cut(reached.binding, end, end, (first,)))
+
+
+def note_progress(run: Run, reached: Checkpoint) -> Run:
+    """Give a run with what a loader did of it."""
+    done = reached.loaded
+    counts = count_records(done.tally, done.outcome, reached.decision)
+    items = {"put": done.outcome.puts, "deleted": done.outcome.deletes}
+    return replace(run, offset=done.position.offset, counts=asdict(counts), items=items)
+
+
+def start_execution(loader: Loader, run: Run) -> None:
+    """Start the execution that takes over a run. That it was started before is success.
+
+    Needs states:StartExecution on the state machine. Raises :class:`~penstock.errors.ServiceError`.
+    """
+    machine = loader.state_machine
+    prefix = folder_prefix(run.feed, str(run.saved))
+    order = {
+        "run": run.id,
+        "bucket": run.bucket,
+        "key": run.key,
+        "version": run.version,
+        "attempt": run.attempt,
+        "chunks": f"{prefix}{CHUNKS}",
+        "partitions": f"{prefix}{PARTITIONS}",
+    }
+    try:
+        loader.connections.stepfunctions.start_execution(
+            stateMachineArn=machine, name=name_execution(run), input=json.dumps(order, sort_keys=True)
+        )
+    except AwsError as error:
+        if isinstance(error, ClientError) and error_code(error) == "ExecutionAlreadyExists":
+            return
+        raise explain_error(error, f"start the state machine {machine}", "states:StartExecution") from error
+
+
+def name_execution(run: Run) -> str:
+    """Give the name of a run's execution: one for each attempt at a version of an object by a plan.
+
+    A name has at most 80 characters, and is taken for 90 days after its execution ended (Step Functions, quotas).
+    """
+    about = "\n".join((run.bucket, run.key, run.version, str(run.plan)))
+    return f"{hashlib.sha256(about.encode()).hexdigest()[:60]}-{run.attempt}"
+
+
+def new_token() -> str:
+    """Make a name for a worker, which its files have: two who do the same don't write over each other."""
+    return secrets.token_hex(4)
+
+
+def _upload(folder: RunFolder, files: tuple[str, ...], scratch: Path, place: str) -> dict[str, str]:
+    """Upload files, and give their names in the folder."""
+    token = new_token()
+    names = {name: f"{place}/loader-{token}-{number}.parquet" for number, name in enumerate(files)}
+    for name, stored in names.items():
+        folder.upload(stored, scratch / name)
+    return names

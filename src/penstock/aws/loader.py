@@ -1,0 +1,165 @@
+"""What loading takes: the loader, made once for a process, and the time that an invocation has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from penstock.aws.connect import REQUEST_SECONDS, Client, Connections
+from penstock.aws.ledger import Ledger
+from penstock.aws.objects import ObjectVersion
+from penstock.aws.write import Pace, Sends, TableWriter
+from penstock.load.chunk import BATCH_BYTES
+from penstock.load.judges import MEMORY_MB
+from penstock.plan.codec import plan_hash
+from penstock.plan.model import Plan
+
+FINISH_SECONDS = 10.0
+"""What is kept back of an invocation's time for the rejects, the report and the ledger."""
+
+_PACKED = 4
+"""How many times its size a compressed object is taken to have: CSV shrinks to a fourth and often to less."""
+
+_RECORD_BYTES = 100
+"""How long a record is taken to be that costs a write unit, in sizing batches for a limited rate."""
+_LEAST_BATCH = 16 << 10
+
+_IN_FLIGHT = 4
+"""Batches that are read, judged or written when a worker decides to stop, and how many times the slowest it may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time that an invocation has. ``end`` is when it is cut off, in seconds of the epoch.
+
+    ``stop`` is when a run gives up, to have time to say so. ``seconds`` is how long it was in the beginning.
+    """
+
+    seconds: float
+    end: float
+    stop: float
+    clock: Callable[[], float]
+
+    @property
+    def left(self) -> float:
+        """Seconds until ``stop``."""
+        return self.stop - self.clock()
+
+    @property
+    def claim_end(self) -> float:
+        """Until when to claim: by then the last request, sent at the very end, has ended too."""
+        return self.end + REQUEST_SECONDS
+
+
+def make_budget(seconds: float, clock: Callable[[], float] = time.time) -> Budget:
+    """Give the budget of an invocation that is cut off in so many seconds."""
+    now = clock()
+    return Budget(seconds, now + seconds, now + seconds - min(FINISH_SECONDS, seconds / 5), clock)
+
+
+class Deadline:
+    """Tells, between two batches, when to leave the rest to another invocation.
+
+    That is while there is time for what is in flight, each as slow as the slowest so far. ``leg_seconds`` is after how
+    long a worker keeps what it has done, so that one that dies loses no more than that.
+    """
+
+    def __init__(self, budget: Budget, leg_seconds: float) -> None:
+        self._budget = budget
+        self._leg_seconds = leg_seconds
+        self._slowest = 0.0
+        self._asked = self._leg = budget.clock()
+
+    @property
+    def near(self) -> bool:
+        """Whether there is no time for more."""
+        return self._budget.left < _IN_FLIGHT * self._slowest
+
+    def begin_leg(self) -> None:
+        """Begin anew to measure, after what was done was kept."""
+        self._asked = self._leg = self._budget.clock()
+
+    def ends_leg(self) -> bool:
+        """Tell whether to stop here, be it to go on at once. To be asked after each batch."""
+        now = self._budget.clock()
+        self._slowest = max(self._slowest, now - self._asked)
+        self._asked = now
+        return self.near or now - self._leg >= self._leg_seconds
+
+    def comes(self) -> bool:
+        """Tell whether to stop here for good. To be asked after each batch."""
+        self.ends_leg()
+        return self.near
+
+
+@dataclass(frozen=True)
+class Loader:
+    """All that loading a feed's objects takes, made once and handed down.
+
+    ``state_machine`` is what takes over objects of more than ``large_bytes`` and those that take longer than an
+    invocation, if there is one. They are cut into chunks of ``chunk_bytes``, of which ``chunk_workers`` are loaded at
+    once; ``loaders`` is how many loaders of the feed there may be at once.
+    """
+
+    plan: Plan
+    connections: Connections
+    sender: Sends
+    ledger: Ledger
+    artifacts: str
+    topic: str | None = None
+    memory_mb: int = MEMORY_MB
+    state_machine: str | None = None
+    large_bytes: int = 256 << 20
+    chunk_bytes: int = 64 << 20
+    chunk_workers: int = 10
+    loaders: int = 1
+    batch_bytes: int = BATCH_BYTES
+    leg_seconds: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def s3(self) -> Client:
+        return self.connections.s3
+
+    def takes(self, key: str) -> bool:
+        """Tell whether a key is of the feed. What the S3 console makes to show a folder is not: its name ends in ``/``."""
+        return key.startswith(self.plan.prefix) and key.endswith(self.plan.suffix) and not key.endswith("/")
+
+    def is_large(self, found: ObjectVersion) -> bool:
+        """Tell whether an object is handed to the state machine without a try."""
+        return (
+            self.state_machine is not None
+            and found.size * (_PACKED if found.packed else 1) > self.large_bytes
+        )
+
+    @cached_property
+    def plan_hash(self) -> str:
+        return plan_hash(self.plan)
+
+    def open_writer(self, budget: Budget, workers: int) -> TableWriter:
+        """Give a writer that sends nothing after the budget's end, and has the share of one of so many workers."""
+        return TableWriter(
+            self.sender,
+            self.plan.table,
+            pace=Pace(clock=budget.clock, deadline=budget.stop),
+            max_write_units=self.share_units(workers),
+        )
+
+    def share_units(self, workers: int) -> float | None:
+        """Give the write units a second that one of so many workers may use; None where nobody limits them."""
+        units = self.plan.max_write_units
+        return None if units is None else units / workers
+
+    def size_batch(self, budget: Budget, workers: int) -> int:
+        """Give the bytes to judge at a time.
+
+        A worker can stop only between two batches, so at a limited rate a batch must not take long to write: the
+        twentieth part of an invocation, and no more than ten seconds.
+        """
+        units = self.share_units(workers)
+        if units is None:
+            return self.batch_bytes
+        fitting = int(units * min(10.0, budget.seconds / 20) * _RECORD_BYTES)
+        return min(self.batch_bytes, max(_LEAST_BATCH, fitting))

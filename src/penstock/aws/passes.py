@@ -1,0 +1,200 @@
+"""The steps that go through an object's bytes: cut it into chunks, survey a chunk, load a chunk.
+
+Each goes on where its saved state says, saves what it has done now and then and when its deadline nears, and tells
+whether it is done. Whatever is delivered twice gives the same, be it at once: files have names of their worker, and of
+two states of a chunk the one that is further counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from penstock.aws.artifacts import S3RejectWriter
+from penstock.aws.hand_over import new_token
+from penstock.aws.job import Job
+from penstock.aws.loader import Deadline
+from penstock.aws.states import (
+    CUT,
+    REFUSED,
+    ChunkLoad,
+    Refusal,
+    further,
+    load_name,
+    read_decided,
+    read_decision,
+    survey_name,
+    write_lists,
+)
+from penstock.aws.unpacked import unpack_object
+from penstock.engine.decide import Decision
+from penstock.errors import DataError, ServiceError
+from penstock.load.chunk import Chunk
+from penstock.load.cut import Cut, cut_object
+from penstock.load.load import load_chunk
+from penstock.load.survey import Surveyed, survey_chunk
+
+
+def cut(job: Job) -> dict[str, object]:
+    """Cut the object into chunks, after unpacking it where it is compressed. An object that is refused has none."""
+    folder, deadline = job.folder, job.make_deadline()
+    if folder.read(Refusal, REFUSED) is not None:
+        return {"finished": True, "conclude": True}
+    try:
+        if job.work.found.packed and not unpack_object(folder, job.stored, deadline.comes):
+            return {"finished": False}
+        found = _cut(job, deadline)
+    except DataError as error:
+        folder.write(REFUSED, Refusal(error.code, str(error)))
+        return {"finished": True, "conclude": True}
+    if found.finished:
+        write_lists(folder, len(found.chunks), job.work.partitions)
+    return {"finished": found.finished, "conclude": False, "chunks": len(found.chunks)}
+
+
+def _cut(job: Job, deadline: Deadline) -> Cut:
+    source = job.source
+    found = job.folder.read(Cut, CUT)
+    while found is None or not found.finished:
+        deadline.begin_leg()
+        reached = cut_object(
+            job.loader.plan,
+            source,
+            chunk_bytes=job.work.chunk_bytes,
+            resume=found,
+            stop=deadline.ends_leg,
+        )
+        found = job.folder.update(Cut, CUT, partial(_take_further, reached))
+        if deadline.near:
+            break
+    return found
+
+
+def _take_further(reached: Cut, old: Cut | None) -> Cut:
+    return further(old, reached)
+
+
+def survey(job: Job, index: int) -> dict[str, object]:
+    """Survey a chunk. Where the object was decided before it was handed over, nothing is left to survey."""
+    name = survey_name(index)
+    state = job.folder.read(Surveyed, name)
+    if state is not None and state.finished:
+        return {"finished": True}
+    found, chunk = job.find_chunk(index)
+    if read_decision(job.folder) is not None:
+        job.folder.write(name, Surveyed(chunk.start, finished=True))
+        return {"finished": True}
+    deadline = job.make_deadline()
+    with job.make_scratch() as scratch:
+        reached = survey_chunk(
+            job.loader.plan,
+            job.source,
+            found.binding,
+            chunk,
+            Path(scratch),
+            partitions=job.work.partitions,
+            resume=state,
+            stop=deadline.comes,
+            batch_bytes=job.loader.batch_bytes,
+            memory_mb=job.loader.memory_mb,
+        )
+        known = () if state is None else state.keys
+        token = new_token()
+        keys = [_keep_keys(job, Path(scratch), key, index, token) for key in reached.keys[len(known) :]]
+    named = replace(reached, keys=(*known, *keys))
+    found_state = job.folder.update(Surveyed, name, lambda old: further(old, named))
+    return {"finished": found_state.finished}
+
+
+def _keep_keys(job: Job, scratch: Path, key: str, index: int, token: str) -> str:
+    """Upload a file of keys, ``keys/<partition>/<file>`` here, and give its name there."""
+    _, partition, file = key.split("/")
+    name = f"keys/{int(partition):06d}/{index:06d}-{token}-{file}"
+    job.folder.upload(name, scratch / key)
+    return name
+
+
+def load(job: Job, index: int) -> dict[str, object]:
+    """Load a chunk: write its items, keep its rejects."""
+    name, token, until = load_name(index), new_token(), job.budget.claim_end
+    known = job.folder.read(ChunkLoad, name)
+    if known is not None and known.finished:
+        return {"finished": True}
+    found, chunk = job.find_chunk(index)
+    decision = read_decision(job.folder)
+    if decision is None:
+        raise ServiceError("What holds for the whole object is not decided yet. Start the load again.")
+    state = job.folder.update(ChunkLoad, name, lambda old: _begin(old, token, until))
+    state = _load(job, found, chunk, decision, state, token)
+    return {"finished": state.finished}
+
+
+def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLoad, token: str) -> ChunkLoad:
+    """Load leg by leg, and save after each."""
+    loader, source, deadline = job.loader, job.source, job.make_deadline()
+    writer = loader.open_writer(job.budget, loader.chunk_workers)
+    leg = 0
+    with job.make_scratch() as scratch, writer as items:
+        losers = _bring_losers(job, decision, Path(scratch))
+        while True:
+            deadline.begin_leg()
+            began, before = job.budget.clock(), items.stats
+            stem = f"{chunk.index:06d}-{token}-{leg:03d}"
+            rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, job.run.id, name=stem)
+            loaded = load_chunk(
+                loader.plan,
+                source,
+                found.binding,
+                chunk,
+                decision,
+                losers,
+                items,
+                rejects,
+                Path(scratch),
+                resume=state.loaded,
+                stop=deadline.ends_leg,
+                batch_bytes=loader.size_batch(job.budget, loader.chunk_workers),
+                memory_mb=loader.memory_mb,
+            )
+            rejects.close()
+            ends = loaded.finished or deadline.near
+            effort = state.effort.add(job.budget.clock() - began, before, items.stats)
+            reached = ChunkLoad(loaded, (*state.parts, *rejects.parts), effort, invocations=state.invocations)
+            state = _save(job, chunk.index, reached, token, ends=ends)
+            if ends or state.finished:
+                return state
+            leg += 1
+
+
+def _begin(old: ChunkLoad | None, token: str, until: float) -> ChunkLoad:
+    """Note who begins to work on a chunk."""
+    state = old or ChunkLoad()
+    new = token not in state.workers
+    return replace(
+        state, workers={**state.workers, token: until}, invocations=state.invocations + (1 if new else 0)
+    )
+
+
+def _save(job: Job, index: int, reached: ChunkLoad, token: str, *, ends: bool) -> ChunkLoad:
+    """Save what a worker reached, unless another got further; and that it is gone, where it ends here."""
+
+    def change(old: ChunkLoad | None) -> ChunkLoad:
+        other = old or ChunkLoad()
+        assert reached.loaded is not None
+        ahead = further(other.loaded, reached.loaded) is reached.loaded
+        workers = {name: until for name, until in other.workers.items() if not (ends and name == token)}
+        state = reached if ahead else other
+        return replace(state, workers=workers, invocations=other.invocations)
+
+    return job.folder.update(ChunkLoad, load_name(index), change)
+
+
+def _bring_losers(job: Job, decision: Decision, scratch: Path) -> list[str]:
+    """Bring the files of what loses below ``scratch``, and give their names."""
+    if not (decision.losers or decision.repeated):
+        return []
+    decided = read_decided(job.folder, job.work.partitions)
+    names = [found.losers for found in decided.values() if found.losers is not None]
+    job.download(names, scratch)
+    return names

@@ -1,0 +1,145 @@
+"""The steps of a run that was handed to the state machine: what an order says, whether it may be done, what is answered.
+
+A step answers ``{"finished": bool}``; where that is false, it is to be called again. All that steps have to tell one
+another is in the run's folder (:mod:`penstock.aws.states`), so that each can be done again, by anyone, at any time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from penstock.aws.conclude import fail, finish
+from penstock.aws.decide import decide_all, decide_keys
+from penstock.aws.events import Step
+from penstock.aws.hand_over import GRACE_SECONDS, open_folder
+from penstock.aws.job import Job
+from penstock.aws.ledger import Saved
+from penstock.aws.loader import Budget, Loader
+from penstock.aws.log import Log
+from penstock.aws.passes import cut, load, survey
+from penstock.aws.runs import Run, format_time, get_run, put_off_end, put_run
+from penstock.aws.states import WORK, Problem, Work, problem_name
+from penstock.errors import PenstockError, ServiceError, UsageError
+
+Answer = dict[str, object]
+
+
+def run_step(loader: Loader, step: Step, budget: Budget, log: Log) -> Answer:
+    """Do a step of a run, and give its answer.
+
+    Raises :class:`~penstock.errors.UsageError` where the run is not to go on: it is over, it is of another version, or
+    the feed was deployed anew; :class:`~penstock.aws.ledger.LostClaimError` where another run has the object, and
+    what the step itself raises.
+    """
+    log = log.bind(
+        run=step.run,
+        bucket=step.bucket,
+        key=step.key,
+        version=step.version,
+        chunk=step.chunk,
+        partition=step.partition,
+    )
+    began = budget.clock()
+    try:
+        job = _open_job(loader, step, budget, log)
+        answer = _do(job, step)
+    except PenstockError as error:
+        log.failure(f"{step.name} failed", outcome="failed", reason=str(error), seconds=_since(began, budget))
+        raise
+    outcome = "done" if answer["finished"] else "unfinished"
+    log.info(f"{step.name} {outcome}", outcome=outcome, seconds=_since(began, budget))
+    return answer
+
+
+def _do(job: Job, step: Step) -> Answer:
+    if step.name == "finish":
+        return finish(job)
+    if step.name == "fail":
+        return fail(job, step.error)
+    _check_goes_on(job)
+    claimed = job.budget.claim_end + GRACE_SECONDS
+    job.loader.ledger.extend(step.bucket, step.key, step.run, claimed)
+    put_off_end(job.loader.ledger, step.run, format_time(claimed))
+    number = step.chunk if step.chunk is not None else step.partition
+    try:
+        return _work(job, step)
+    except PenstockError as error:
+        about = f" of chunk {number}" if step.chunk is not None else ""
+        loads = step.chunk if step.name == "load" else None
+        job.folder.write(
+            problem_name(step.name, number), Problem(f"In the step {step.name}{about}: {error}", loads)
+        )
+        raise
+
+
+def _work(job: Job, step: Step) -> Answer:
+    if step.name == "cut":
+        return cut(job)
+    if step.name == "survey":
+        return survey(job, _number(step.chunk))
+    if step.name == "load":
+        return load(job, _number(step.chunk))
+    return decide_all(job) if step.partition is None else decide_keys(job, step.partition)
+
+
+def _number(given: int | None) -> int:
+    assert given is not None, "an order to survey or to load names its chunk"
+    return given
+
+
+def _open_job(loader: Loader, step: Step, budget: Budget, log: Log) -> Job:
+    run = get_run(loader.ledger, step.run)
+    if (
+        run is None
+        or run.saved is None
+        or (run.bucket, run.key, run.version) != (step.bucket, step.key, step.version)
+    ):
+        raise UsageError(
+            f"The run {step.run} was not handed to the state machine for this version of s3://{step.bucket}/{step.key}. "
+            "Executions are started by the loader: put the object again, or wait for the feed's schedule."
+        )
+    folder = open_folder(loader, run.saved)
+    work = folder.read(Work, WORK)
+    if work is None:
+        raise ServiceError(
+            f"What the run {run.id} has done is gone from s3://{loader.artifacts}/{folder.prefix}. Load the object again."
+        )
+    if step.name == "cut" and run.status == "failed":
+        run = _take_up(loader, run, budget)
+    return Job(loader, run, folder, work, budget, log.bind(attempt=run.attempt))
+
+
+def _check_goes_on(job: Job) -> None:
+    run = job.run
+    if run.ended:
+        raise UsageError(f"The run {run.id} is over: it is {run.status}.")
+    if run.plan != job.loader.plan_hash:
+        raise UsageError(
+            f"The feed was deployed anew while the run {run.id} went on, and its contract is another one now. What is loaded "
+            "stays; the object is loaded whole by the new contract when its event is sent again, or by the feed's schedule."
+        )
+
+
+def _take_up(loader: Loader, run: Run, budget: Budget) -> Run:
+    """Take up a run that failed, whose execution somebody started again: it claims the object anew."""
+    claimed = budget.claim_end + GRACE_SECONDS
+    state = loader.ledger.read_state(run.bucket, run.key)
+    if state.saved != Saved(str(run.saved), run.version, str(run.plan)):
+        return run
+    claim = loader.ledger.claim(loader.plan.name, run.bucket, run.key, run.id, claimed)
+    if claim is None:
+        return run
+    again = replace(
+        run,
+        status="handed over",
+        attempt=claim.attempt,
+        reason=None,
+        ended_at=None,
+        ends_by=format_time(claimed),
+    )
+    put_run(loader.ledger, again)
+    return again
+
+
+def _since(began: float, budget: Budget) -> float:
+    return round(budget.clock() - began, 3)
