@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import compare, contracts, hostile, page, scaling, starts
+from bench import compare, contracts, hostile, layers, page, scaling, starts, writer
 from bench.data import Data
 from bench.figures import Figure, Row
 from bench.lab import QUICK, Lab, Sizes
@@ -18,10 +18,10 @@ from bench.measure import ROOT, BenchError
 from bench.plot import draw_memory
 from bench.sink import start_sink
 
-ROWS = (*compare.ROWS, *scaling.ROWS, *hostile.ROWS, *starts.ROWS)
-DETAILS = {"compare": compare.detail}
+ROWS = (*compare.ROWS, *scaling.ROWS, *hostile.ROWS, *starts.ROWS, *writer.ROWS)
+DETAILS = {"compare": compare.detail, "profile": layers.detail, "writer": writer.detail}
 """What explains a part, by the part's name."""
-PARTS = tuple(dict.fromkeys(row.part for row in ROWS))
+PARTS = tuple(dict.fromkeys([*(row.part for row in ROWS), *DETAILS]))
 
 
 def main() -> None:
@@ -39,6 +39,7 @@ def main() -> None:
     with start_sink(contracts.KEYS, folder / "sink") as sink:
         lab = Lab(folder, sizes, sink, _say, Data(folder / "data", _say))
         _measure(lab, [row for row in ROWS if row.part in wanted or row.name in wanted], results)
+        _explain(lab, [part for part in DETAILS if part in wanted], results)
     page.keep_results(kept, results)
     print()
     page.print_table(ROWS, results)
@@ -63,9 +64,15 @@ def _measure(lab: Lab, rows: Sequence[Row], results: dict[str, Any]) -> None:
             figure = Figure("not measured", False if row.goal else None, f"{kind}{error}")
         results["rows"][row.name] = figure.to_dict()
         lab.say(f"  = {figure.value}  ({figure.note})")
-    for part, explain in DETAILS.items():
-        if any(row.part == part for row in rows):
-            results["details"][part] = explain(lab).to_dict()
+
+
+def _explain(lab: Lab, parts: Sequence[str], results: dict[str, Any]) -> None:
+    """Give the details of some parts, from what was measured; one that can't be given says why."""
+    for part in parts:
+        try:
+            results["details"][part] = DETAILS[part](lab).to_dict()
+        except Exception as error:  # noqa: BLE001 -- as above
+            lab.say(f"[{part}] no details: {type(error).__name__}: {error}")
 
 
 def _say(message: str) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench import contracts
 from bench.data import Data, count_rows
@@ -41,6 +41,7 @@ class Sizes:
     cores: int = 400
     runways: int = 20
     starts: int = 12
+    throttle: float = 20.0
 
 
 QUICK: Final = Sizes(
@@ -54,6 +55,7 @@ QUICK: Final = Sizes(
     cores=80,
     runways=3,
     starts=4,
+    throttle=4.0,
 )
 
 
@@ -110,6 +112,8 @@ class Lab:
     tries: int = 3
     cpus: Sequence[int] = field(default_factory=lambda: sorted(os.sched_getaffinity(0)))
     pictures: dict[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What several rows are made of, by the name that they agree on."""
     _seen: dict[tuple[object, ...], Measured | BenchError] = field(default_factory=dict)
     _counted: dict[Path, int] = field(default_factory=dict)
 

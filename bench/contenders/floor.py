@@ -5,7 +5,6 @@ Arguments: a file with a body on each line, and the endpoint. Prints the CPU sec
 
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from penstock.aws.connect import Connections
@@ -14,22 +13,20 @@ from penstock.aws.write import LANES
 
 
 def main() -> None:
-    """Send all bodies, as many at a time as the writer has lanes."""
+    """Send all bodies, as many at a time as the writer does."""
     file, endpoint = sys.argv[1:]
     bodies = Path(file).read_bytes().splitlines()
     sender = Sender(Connections("us-east-1", endpoint), LANES)
-    parts = iter(bodies)
-
-    def send() -> None:
-        for body in parts:
-            if sender.send("BatchWriteItem", body).status != 200:
-                raise SystemExit("the sink refused a request")
-
+    flights = sender.launch(LANES)
     started = time.process_time()
-    with ThreadPoolExecutor(LANES) as lanes:
-        for lane in [lanes.submit(send) for _ in range(LANES)]:
-            lane.result()
+    while bodies or flights.under_way:
+        while bodies and flights.has_room():
+            flights.start(None, bodies.pop())
+        for _, answer in flights.land(1.0, more=bool(bodies)):
+            if answer is None or answer.status != 200:
+                raise SystemExit("the sink did not take a request")
     print(time.process_time() - started)
+    flights.close()
     sender.close()
 
 
