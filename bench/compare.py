@@ -77,9 +77,9 @@ def _floor(lab: Lab) -> float:
     command = python("-m", "bench.contenders.floor", str(bodies), lab.sink.url)
     seconds = []
     for _ in range(3):
-        before = lab.sink.counts().puts
+        before = lab.sink.counts().writes
         done = measure(command, environment=lab.sink.environment(), label="floor", say=lab.say)
-        arrived = lab.sink.counts().puts - before
+        arrived = lab.sink.counts().writes - before
         if arrived != lab.count(_file(lab)):
             raise BenchError(f"the floor sent {arrived:,} items, and {lab.count(_file(lab)):,} were due")
         seconds.append(float(done.output))

@@ -206,7 +206,7 @@ class Lab:
             accept=job.accept,
         )
         after = self.sink.counts()
-        arrived = after.puts + after.deletes - before.puts - before.deletes
+        arrived = after.writes - before.writes
         if job.items is not None and arrived != job.items:
             raise BenchError(f"{job.label} sent {arrived:,} items to the sink, and {job.items:,} were due")
         read = job.rows if job.find_rows is None else job.find_rows(measured.output)

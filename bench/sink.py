@@ -1,7 +1,7 @@
 """A sink for writes: a loopback HTTPS endpoint that speaks BatchWriteItem, takes everything, and keeps nothing.
 
-It runs in a process of its own, so that its work is not the loader's, and does as little of it as it can: a thread for
-each connection, requests read by Content-Length, answers made before. It counts the puts and deletes that arrive, so
+It runs in a process of its own, so that its work is not the loader's, and does as little of it as it can: one thread for
+all connections, requests read by Content-Length, answers made before. It counts the writes that arrive, so
 that a benchmark can tell a fast loader from one that loses rows.
 
 The process tells its port on its output, answers each line of its input with the counts so far, and ends with it.
@@ -11,24 +11,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import selectors
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bench.measure import ROOT
 
-READ_BYTES: Final = 1 << 17
-_PUT: Final = b'"PutRequest"'
-_DELETE: Final = b'"DeleteRequest"'
+READ_BYTES: Final = 1 << 16
+_EACH: Final = b'Request"'
+"""In a body once for each put and delete: within a text, a quote has a backslash before it."""
 _WRITE: Final = b".BatchWriteItem"
 _WANTS_UNITS: Final = b'"ReturnConsumedCapacity"'
+_LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 Keys = Mapping[str, list[str]]
 """The key attributes of each table: partition key and its type, sort key and its type."""
@@ -39,8 +42,7 @@ class Counts:
     """What has arrived."""
 
     requests: int = 0
-    puts: int = 0
-    deletes: int = 0
+    writes: int = 0
 
 
 @dataclass
@@ -48,35 +50,47 @@ class Sink:
     """The endpoint, within the process that serves it."""
 
     keys: Keys
-    counts: list[Counts] = field(default_factory=list)
-    """One of each connection, so that no thread waits for another."""
+    counts: Counts = field(default_factory=Counts)
 
-    def total(self) -> Counts:
-        """Add up the connections' counts."""
-        seen = list(self.counts)
-        return Counts(
-            sum(one.requests for one in seen), sum(one.puts for one in seen), sum(one.deletes for one in seen)
+    def serve(self, listener: socket.socket, tls: ssl.SSLContext) -> None:
+        """Answer whoever connects, for ever, in one thread."""
+        selector = selectors.DefaultSelector()
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.data is None:
+                    plain, _ = listener.accept()
+                    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    plain.setblocking(False)
+                    opened = tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+                    selector.register(opened, selectors.EVENT_READ, Client(opened))
+                elif not self._attend(key.data):
+                    selector.unregister(key.fileobj)
+                    key.data.connection.close()
+
+    def _attend(self, client: Client) -> bool:
+        """Answer all that a client has sent; tell whether it is still there."""
+        try:
+            client.receive()
+            while (body := client.next_body()) is not None:
+                client.send(self._answer(client, body))
+        except (OSError, EOFError):
+            return False
+        return True
+
+    def _answer(self, client: Client, body: slice) -> bytes:
+        seen, start, end, counts = client.seen, body.start, body.stop, self.counts
+        if seen.find(_WRITE, 0, start) < 0:
+            return self._describe(bytes(seen[:start]), bytes(seen[body]))
+        writes = seen.count(_EACH, start, end)
+        counts.requests += 1
+        counts.writes += writes
+        # It stands at the end or at the beginning, before or after all requests.
+        asked = (
+            seen.find(_WANTS_UNITS, max(start, end - 64), end) >= 0
+            or seen.find(_WANTS_UNITS, start, start + 64) >= 0
         )
-
-    def serve(self, connection: ssl.SSLSocket) -> None:
-        """Answer one connection's requests until it is closed."""
-        mine = Counts()
-        self.counts.append(mine)
-        with suppress(OSError, EOFError), connection:
-            connection.do_handshake()
-            left = b""
-            while True:
-                head, body, left = _read_request(connection, left)
-                connection.sendall(self._answer(head, body, mine))
-
-    def _answer(self, head: bytes, body: bytes, mine: Counts) -> bytes:
-        if _WRITE not in head:
-            return self._describe(head, body)
-        puts, deletes = body.count(_PUT), body.count(_DELETE)
-        mine.requests += 1
-        mine.puts += puts
-        mine.deletes += deletes
-        return _acknowledge(puts + deletes if _WANTS_UNITS in body else 0, next(iter(self.keys), ""))
+        return _acknowledge(writes if asked else 0, next(iter(self.keys), ""))
 
     def _describe(self, head: bytes, body: bytes) -> bytes:
         name = str(json.loads(body).get("TableName")) if b".DescribeTable" in head else ""
@@ -96,27 +110,58 @@ class Sink:
         return _response(200, {"Table": table})
 
 
-def _read_request(connection: ssl.SSLSocket, left: bytes) -> tuple[bytes, bytes, bytes]:
-    """Give a request's head, its body, and what was read beyond it."""
-    seen = left
-    while (end := seen.find(b"\r\n\r\n")) < 0:
-        seen += _receive(connection)
-    head = seen[:end]
-    start = head.lower().find(b"content-length:")
-    length = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
-    parts, missing = [seen[end + 4 :]], length - (len(seen) - end - 4)
-    while missing > 0:
-        parts.append(_receive(connection))
-        missing -= len(parts[-1])
-    body = b"".join(parts)
-    return head, body[:length], body[length:]
+class Client:
+    """A connection, and what it has sent: into one buffer, ``seen``, so that nothing is copied."""
 
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        self.connection = connection
+        self.seen = bytearray(READ_BYTES)
+        self._filled = 0
+        self._taken = 0
+        self._greeted = False
 
-def _receive(connection: ssl.SSLSocket) -> bytes:
-    data = connection.recv(READ_BYTES)
-    if not data:
-        raise EOFError
-    return data
+    def receive(self) -> None:
+        """Take all that has come. Raises EOFError where the client is gone."""
+        try:
+            if not self._greeted:
+                self.connection.do_handshake()
+                self._greeted = True
+            while True:
+                if self._filled == len(self.seen):
+                    self.seen.extend(bytes(len(self.seen)))
+                with memoryview(self.seen) as view:
+                    count = self.connection.recv_into(view[self._filled :])
+                if not count:
+                    raise EOFError
+                self._filled += count
+        except ssl.SSLWantReadError:
+            return
+
+    def next_body(self) -> slice | None:
+        """Give where the next request's body is, its head being before it; None until it is whole."""
+        if self._taken:
+            left = self._filled - self._taken
+            if left:  # of a client that does not wait for answers
+                self.seen[:left] = self.seen[self._taken : self._filled]
+            self._filled, self._taken = left, 0
+        end = self.seen.find(b"\r\n\r\n", 0, self._filled)
+        if end < 0:
+            return None
+        start = end + 4
+        found = _LENGTH.search(self.seen, 0, start)
+        stop = start + (int(found[1]) if found else 0)
+        if self._filled < stop:
+            return None
+        self._taken = stop
+        return slice(start, stop)
+
+    def send(self, answer: bytes) -> None:
+        """Send an answer; it is short, and whoever does not take it at once is waited for."""
+        self.connection.setblocking(True)
+        try:
+            self.connection.sendall(answer)
+        finally:
+            self.connection.setblocking(False)
 
 
 def _response(status: int, content: Mapping[str, Any]) -> bytes:
@@ -137,20 +182,12 @@ def _acknowledge(units: int, table: str) -> bytes:
 
 
 def listen(keys: Keys, certificate: Path) -> tuple[Sink, int]:
-    """Serve on a free port of the loopback, in threads that end with the process; give the port too."""
+    """Serve on a free port of the loopback, in a thread that ends with the process; give the port too."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_suffix(".key"))
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     sink = Sink(keys)
-
-    def accept() -> None:
-        while True:
-            plain, _ = listener.accept()
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-            threading.Thread(target=sink.serve, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
+    threading.Thread(target=sink.serve, args=(listener, context), daemon=True).start()
     return sink, listener.getsockname()[1]
 
 
@@ -236,10 +273,7 @@ def main() -> None:
     sink, port = listen(json.loads(keys), Path(certificate))
     print(port, flush=True)
     for _ in sys.stdin:
-        total = sink.total()
-        print(
-            json.dumps({"requests": total.requests, "puts": total.puts, "deletes": total.deletes}), flush=True
-        )
+        print(json.dumps(asdict(sink.counts)), flush=True)
 
 
 if __name__ == "__main__":
