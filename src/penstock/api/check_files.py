@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from penstock.api.prepare import AnyPath, Progress, prepare
+from penstock.api.prepare import AnyPath, Progress, make_scratch, prepare
 from penstock.api.rejects import FirstRejects
 from penstock.contract.model import Contract
 from penstock.engine.result import PUT, SEPARATOR, Reject, WriteBatch
@@ -57,7 +57,8 @@ def check(
     verdicts = []
     for source in call.sources:
         scale, rejects = _Scale(), FirstRejects()
-        report = call.run(source, scale, rejects)
+        with make_scratch() as scratch:
+            report = call.run(source, scale, rejects, scratch)
         verdicts.append(
             Verdict(report, rejects.errors, tuple(rejects.rejects), scale.first, scale.write_units)
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from penstock.errors import UsageError
 from penstock.load.files import FileSource
 from penstock.load.protocols import ItemWriter, RejectWriter
 from penstock.load.report import Report
-from penstock.load.run import BATCH_BYTES, run_object
+from penstock.load.run import BATCH_BYTES, KEEP_SECONDS, Checkpoint, Keep, run_object
 from penstock.plan.model import Plan
 
 AnyPath = str | os.PathLike[str]
@@ -33,21 +34,39 @@ class Call:
     batch_bytes: int
     progress: Progress | None
 
-    def run(self, source: FileSource, items: ItemWriter, rejects: RejectWriter) -> Report:
+    def run(
+        self,
+        source: FileSource,
+        items: ItemWriter,
+        rejects: RejectWriter,
+        scratch: Path,
+        *,
+        resume: Checkpoint | None = None,
+        keep: Keep | None = None,
+    ) -> Report:
         """Run one of the files; see :func:`~penstock.load.run.run_object`."""
         progress = self.progress
-        with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-            report = run_object(
-                self.plan,
-                source,
-                items,
-                rejects,
-                Path(scratch),
-                batch_bytes=self.batch_bytes,
-                progress=None if progress is None else lambda name, seen: progress(source.key, name, seen),
-            )
+        report = run_object(
+            self.plan,
+            source,
+            items,
+            rejects,
+            scratch,
+            batch_bytes=self.batch_bytes,
+            progress=None if progress is None else lambda name, seen: progress(source.key, name, seen),
+            resume=resume,
+            keep=keep,
+            keep_seconds=KEEP_SECONDS,
+        )
         assert isinstance(report, Report)  # nothing stops it before its end
         return report
+
+
+@contextmanager
+def make_scratch() -> Iterator[Path]:
+    """Make a folder for what does not fit into memory."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        yield Path(folder)
 
 
 def load_contract(path: AnyPath) -> Contract:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from penstock.api.prepare import AnyPath, Call, Progress, prepare
-from penstock.api.rejects import FirstRejects, outline
+from penstock.api.resume import RUN_FOLDER, Kept, KeptRun
+from penstock.api.run_one import Destination, run_one
 from penstock.contract.model import Contract
-from penstock.errors import ServiceError, UsageError
-from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
-from penstock.load.protocols import RejectWriter
-from penstock.load.report import Counts, ItemCounts, Report
+from penstock.errors import UsageError
+from penstock.load.files import FileSource
+from penstock.load.report import Report
+from penstock.plan.codec import plan_hash
 
 if TYPE_CHECKING:
     from penstock.api.table import OpenTable
-
-REPORT_FILE: Final = "report.json"
 
 
 def run(  # noqa: PLR0913 -- the options of the command, each by its name
@@ -34,6 +32,7 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     table: str | None = None,
     rejects: AnyPath | None = None,
     chunk_size: int | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> list[Report]:
     """Load files, one after the other, and give a report for each.
@@ -44,6 +43,9 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     ``rejects``, or the report's ``first_rejects``, places and reasons, are all that is kept of them. A ``.gz`` file is unpacked.
     ``chunk_size`` is how many bytes are judged at a time; it changes no result.
 
+    How far a run is, is kept every few seconds in ``.run`` of that folder, and removed in the end. With ``resume`` runs
+    that were cut off go on from there, and give what they would have given; without, they start over.
+
     Raises :class:`~penstock.errors.UsageError` and :class:`~penstock.errors.ContractError` before anything is
     written, and :class:`~penstock.errors.ServiceError` where the table can't be reached.
     """
@@ -52,51 +54,53 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
             "With an output folder nothing is sent to DynamoDB: leave out either the folder, or the endpoint, region, "
             "profile, table and folder of rejects."
         )
+    parent = output if output is not None else rejects
+    if resume and parent is None:
+        raise UsageError(
+            "Only a run whose rejects are kept in a folder is kept there itself: name it with --rejects. Without, run "
+            "again: a load that is repeated gives the same table."
+        )
     call = prepare(contract, files, chunk_size, progress)
     if output is not None:
-        folders = [Path(output) / Path(source.key).name for source in call.sources]
-        return [
-            _run_one(call, source, folder, folder)
-            for source, folder in zip(call.sources, folders, strict=True)
-        ]
+        return _run_all(call, None, Path(output), resume=resume)
     from penstock.api.table import open_table  # noqa: PLC0415 -- botocore, which a run here can do without
 
     wanted = replace(call.plan.table, name=table or call.plan.table.name)
     with open_table(wanted, region, endpoint_url, profile) as opened:
-        return [
-            _run_one(call, source, opened, None if rejects is None else Path(rejects) / Path(source.key).name)
-            for source in call.sources
-        ]
+        return _run_all(call, opened, None if rejects is None else Path(rejects), resume=resume)
 
 
-def _run_one(call: Call, source: FileSource, items: Path | OpenTable, kept: Path | None) -> Report:
-    """Run one file into a folder or a table. Rejects and the report are kept in ``kept``, if anywhere."""
-    report = Report(call.plan.name, source.key, "failed", Counts(), ItemCounts(), {})
-    first = FirstRejects()
-    try:
-        with ExitStack() as stack:
-            rejects: RejectWriter = first if kept is None else stack.enter_context(JsonlRejectWriter(kept))
-            if kept is not None:
-                (kept / REPORT_FILE).unlink(missing_ok=True)  # an older run's would vouch for half a result
-            writer = stack.enter_context(JsonlItemWriter(items)) if isinstance(items, Path) else items.writer
-            report = call.run(source, writer, rejects)
-    except ServiceError as error:  # a file could not be opened, or what was still in memory not written
-        report = replace(report, status="failed", reason=str(error))
-    if not isinstance(items, Path):
-        report = items.account(report)
-    if kept is None:
-        return replace(report, extra={"first_rejects": [outline(reject) for reject in first.rejects]})
-    return _keep(report, kept)
+def unfinished(parent: AnyPath, files: Sequence[AnyPath]) -> list[str]:
+    """Name those of the files whose run into a folder was cut off, so that it can be resumed."""
+    return [str(file) for file in files if (Path(parent) / RUN_FOLDER / Path(file).name).is_dir()]
 
 
-def _keep(report: Report, folder: Path) -> Report:
-    """Write the report, whole or not at all."""
-    whole = folder / REPORT_FILE
-    part = folder / f"{REPORT_FILE}.part"
-    try:
-        part.write_text(json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n", "utf-8")
-        part.replace(whole)
-    except OSError as error:
-        sorry = f"{whole.as_posix()} can't be written: {error.strerror}. Name another folder, and run again."
-        return replace(report, status="failed", reason=report.reason or sorry)
-    return report
+def _run_all(call: Call, table: OpenTable | None, parent: Path | None, *, resume: bool) -> list[Report]:
+    """Run each file into a folder of its name in ``parent``, where the runs are kept until all are through."""
+    found = [_find(call, source, table, parent, resume=resume) for source in call.sources]
+    reports = []
+    for source, (destination, before) in zip(call.sources, found, strict=True):
+        kept = destination.kept
+        if kept is not None and before is None:
+            kept.remove()
+        report = run_one(call, source, destination, before)
+        reports.append(report)
+        if kept is not None and report.status != "failed" and len(found) > 1:
+            kept.keep(Kept(kept.identity, report=report))
+    if all(report.status != "failed" for report in reports):
+        for destination, _ in found:
+            if destination.kept is not None:
+                destination.kept.remove()
+    return reports
+
+
+def _find(
+    call: Call, source: FileSource, table: OpenTable | None, parent: Path | None, *, resume: bool
+) -> tuple[Destination, Kept | None]:
+    """Give where a file's results go, and how far its run was, if that is to be gone on with."""
+    if parent is None:
+        assert table is not None
+        return Destination(table, None, None), None
+    kept = KeptRun(parent, source, plan_hash(call.plan), version("penstock"))
+    folder = parent / Path(source.key).name
+    return Destination(table or folder, folder, kept), kept.read() if resume else None

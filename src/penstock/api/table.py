@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from penstock.api.region import configured_region, find_region
+from penstock.api.resume import Effort
 from penstock.aws.connect import Connections
 from penstock.aws.explain import error_code, explain_error
 from penstock.aws.send import Sender
@@ -29,15 +30,27 @@ class OpenTable:
         self.writer = writer
         self._accounted = WriterStats()
 
-    def account(self, report: Report) -> Report:
-        """Give the report with what the writes since the last one took."""
-        before, after = self._accounted, self.writer.stats
-        self._accounted = after
+    @property
+    def effort(self) -> Effort:
+        """What the writes took since they were accounted for last."""
+        before, now = self._accounted, self.writer.stats
+        return Effort(
+            math.ceil(now.write_units - before.write_units),
+            now.throttled - before.throttled,
+            now.resent - before.resent,
+        )
+
+    def account(self, report: Report, before: Effort) -> Report:
+        """Give the report with what the writes took since the last one, and ``before`` in another process."""
+        found = before.plus(self.effort)
+        alone = self._accounted.requests == 0  # the rates of several files can't be told apart
+        self._accounted = self.writer.stats
         return replace(
             report,
-            write_units=math.ceil(after.write_units - before.write_units),
-            throttled=after.throttled - before.throttled,
-            resent=after.resent - before.resent,
+            write_units=found.write_units,
+            throttled=found.throttled,
+            resent=found.resent,
+            rate_over_time=self._accounted.rate_over_time if alone else (),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from penstock.cli.exits import exit_code
 from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region
-from penstock.cli.output import give_json, say, visible
+from penstock.cli.output import give_json, say, tell, visible
 from penstock.cli.progress import Meter
 from penstock.cli.summary import say_error_counts, say_reasons, say_report, say_writes
 from penstock.load.report import Report
@@ -43,6 +44,9 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
             metavar="DIR", help="Keep rejects and reports here, when loading DynamoDB.", show_default=False
         ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run into this folder was cut off.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Load files into DynamoDB, or with --output into JSON files here.
@@ -52,9 +56,15 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
 
     Without, the contract's table is loaded, which must exist (`penstock deploy`
     makes it). Rejects are then kept only where --rejects names a folder.
+
+    A run that was cut off (Ctrl-C, a crash) goes on with --resume, and gives
+    what it would have given: how far it is, is kept in .run/ of DIR meanwhile.
     """
     import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
 
+    parent = output or rejects
+    if parent is not None and not resume:
+        _mention_unfinished(parent, files)
     with Meter() as meter:
         reports = penstock.run(
             contract,
@@ -66,14 +76,24 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
             profile=profile,
             table=table,
             rejects=rejects,
+            resume=resume,
             progress=meter,
         )
     if json:
         give_json([report.to_dict() for report in reports])
     else:
         for report in reports:
-            _say(report, output or rejects)
+            _say(report, parent)
     return exit_code(report.status for report in reports)
+
+
+def _mention_unfinished(parent: Path, files: Sequence[Path]) -> None:
+    from penstock.api.run_files import unfinished  # noqa: PLC0415 -- as above
+
+    for file in unfinished(parent, files):
+        tell(
+            f"{visible(file)}: an earlier run was cut off. It starts over; with --resume it would have gone on."
+        )
 
 
 def _say(report: Report, parent: Path | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,9 @@ from penstock.load.protocols import Refused
 from penstock.load.rejects import reject_to_json
 
 _PUT, _DELETE = PUT.index('{"Item"'), DELETE.index('{"Key"')
+_NEXT_PUT = "}" + SEPARATOR + PUT[:_PUT]
+"""What stands between the lines of two puts in a batch. The separator is nowhere in an item."""
+_ITEMS, _DELETES, _REJECTS = "items.jsonl", "deletes.jsonl", "rejects.jsonl"
 _READ_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 20
 
@@ -86,19 +89,41 @@ def _look(path: Path) -> os.stat_result:
 class _LineFile:
     """A file of lines that explains why it could not be written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, length: int | None) -> None:
+        """Begin the file anew, or go on after so many bytes of it: what lies beyond is dropped."""
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = path.open("wb", buffering=_BUFFER_BYTES)
+            self._file: BinaryIO = path.open("wb" if length is None else "r+b", buffering=_BUFFER_BYTES)
+            if length is not None:
+                self._cut(length)
         except OSError as error:
             raise self._explain(error) from error
 
-    def write(self, lines: list[str]) -> None:
-        if not lines:
-            return
+    def _cut(self, length: int) -> None:
+        if self._file.seek(0, os.SEEK_END) < length:
+            self._file.close()
+            raise ServiceError(
+                f"{self._path.as_posix()} is shorter than it was when the run stopped: somebody changed it. Run again "
+                "without --resume."
+            )
+        self._file.seek(length)
+        self._file.truncate()
+
+    def keep(self) -> int:
+        """Make what was written durable; give the file's length in bytes."""
         try:
-            self._file.write(("\n".join(lines) + "\n").encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def write(self, lines: str) -> None:
+        """Write lines, all of which are ended but the last."""
+        try:
+            self._file.write(lines.encode())
+            self._file.write(b"\n")
         except OSError as error:
             raise self._explain(error) from error
 
@@ -118,26 +143,38 @@ class _LineFile:
         return ServiceError(f"{path} can't be written: {error.strerror}. Name another folder, and run again.")
 
 
+Lengths = Mapping[str, int]
+"""How many bytes files have, by their names."""
+
+
 class JsonlItemWriter:
     """Writes puts to ``items.jsonl`` as ``{"Item": ...}`` and deletes to ``deletes.jsonl`` as ``{"Key": ...}``.
 
-    A context manager. Both files are made, and emptied if they were there. Raises
-    :class:`~penstock.errors.ServiceError` where the folder can't be written to; leaving the context raises it too,
-    for what was still in memory.
+    A context manager. Both files are made, and emptied if they were there; with the lengths that :meth:`keep` gave, they
+    are cut to those and gone on with. Raises :class:`~penstock.errors.ServiceError` where the folder can't be written
+    to; leaving the context raises it too, for what was still in memory.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._puts = _LineFile(folder / "items.jsonl")
-        self._deletes = _LineFile(folder / "deletes.jsonl")
+    def __init__(self, folder: Path, resume: Lengths | None = None) -> None:
+        self._puts = _LineFile(folder / _ITEMS, None if resume is None else resume[_ITEMS])
+        self._deletes = _LineFile(folder / _DELETES, None if resume is None else resume[_DELETES])
 
     def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
         """Write all; a file refuses nothing."""
         for batch in batches:
-            requests = batch.requests.split(SEPARATOR)
-            self._puts.write([text[_PUT:-1] for text in requests if text.startswith(PUT)])
-            if batch.deletes:
-                self._deletes.write([text[_DELETE:-1] for text in requests if text.startswith(DELETE)])
+            if not batch.deletes:
+                self._puts.write(batch.requests[_PUT:-1].replace(_NEXT_PUT, "\n"))
+                continue
+            for request in batch.requests.split(SEPARATOR):
+                if request.startswith(PUT):
+                    self._puts.write(request[_PUT:-1])
+                else:
+                    self._deletes.write(request[_DELETE:-1])
         return []
+
+    def keep(self) -> dict[str, int]:
+        """Make what was written durable; give the files' lengths."""
+        return {_ITEMS: self._puts.keep(), _DELETES: self._deletes.keep()}
 
     def __enter__(self) -> Self:
         return self
@@ -155,14 +192,19 @@ class JsonlItemWriter:
 class JsonlRejectWriter:
     """Writes rejects to ``rejects.jsonl``, as :func:`~penstock.load.rejects.reject_to_json` shapes them.
 
-    A context manager, like :class:`JsonlItemWriter`.
+    A context manager that resumes like :class:`JsonlItemWriter`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._lines = _LineFile(folder / "rejects.jsonl")
+    def __init__(self, folder: Path, resume: Lengths | None = None) -> None:
+        self._lines = _LineFile(folder / _REJECTS, None if resume is None else resume[_REJECTS])
 
     def write(self, rejects: Sequence[Reject]) -> None:
-        self._lines.write([reject_to_json(reject) for reject in rejects])
+        for reject in rejects:
+            self._lines.write(reject_to_json(reject))
+
+    def keep(self) -> dict[str, int]:
+        """Make what was written durable; give the file's length."""
+        return {_REJECTS: self._lines.keep()}
 
     def __enter__(self) -> Self:
         return self

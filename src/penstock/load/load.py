@@ -125,9 +125,7 @@ class Sink:
 def load_leg(judges: Judges, reader: ChunkReader, sink: Sink, stop: Stop) -> None:
     """Load on until the reader's leg ends; everything judged is written when this returns."""
     decision = sink.decision
-    judged = judges.judge(
-        lambda judge, batch: judge.resolve(batch, batch.first.row, decision), reader.leg(stop)
-    )
+    judged = judges.judge(lambda judge, batch: judge.resolve(batch, decision), reader.leg(stop))
     with closing(judged), Follower() as follower:
         for batch, resolved, tally in judged:
             follower.do(partial(sink.take, batch, resolved, tally))

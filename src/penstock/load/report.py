@@ -44,8 +44,8 @@ class Report:
     """What a run did. ``seconds`` is wall time, ``bytes`` the uncompressed bytes of the object.
 
     ``reason`` is None, or why the file was refused or the run failed, in one sentence; ``code`` is its stable code.
-    ``chunks`` is in how many parts it was loaded, ``invocations`` how many workers took turns at one of them.
-    ``recovered`` lists lines of rows that may be the text of a broken field (the first 1,000; ``recovered_count`` all).
+    ``rate_over_time`` gives write units a second, each from a second of the run on. ``chunks`` is in how many parts the
+    object was loaded, ``invocations`` how many processes took turns. ``recovered`` lists lines of rows that may be the text of a broken field (the first 1,000; ``recovered_count`` all).
     """
 
     feed: str
@@ -67,6 +67,7 @@ class Report:
     write_units: int = 0
     throttled: int = 0
     resent: int = 0
+    rate_over_time: tuple[tuple[int, float], ...] = ()
     chunks: int = 1
     invocations: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)

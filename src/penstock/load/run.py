@@ -34,9 +34,11 @@ from penstock.load.survey import Surveyed, keep_keys, survey_leg
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
 
-__all__ = ["BATCH_BYTES", "MEMORY_MB", "Checkpoint", "Keep", "Progress", "run_object"]
+__all__ = ["BATCH_BYTES", "KEEP_SECONDS", "MEMORY_MB", "Checkpoint", "Keep", "Progress", "run_object"]
 
 KEEP_SECONDS: Final = 5.0
+"""How often a run is kept: often enough to lose little, seldom enough to cost nothing."""
+
 _LOSERS: Final = "losers/0.parquet"
 
 Progress = Callable[[str, int], None]
@@ -186,7 +188,7 @@ class _Run:
                 begun = state.surveyed
                 surveyed = survey_leg(judges, reader, begun, self._is_due)
                 if self.stopping or not surveyed.finished:
-                    surveyed = keep_keys(judges, begun, surveyed, 1)
+                    surveyed = keep_keys(judges, Chunk(0, state.start), begun, surveyed, 1)
                 state = self._reach(replace(state, surveyed=surveyed))
                 if self.stopping:
                     break

@@ -73,13 +73,16 @@ def _read(wanted: Any, value: Any) -> Any:
         return _read_container(origin, arguments, value)
     if wanted is float and type(value) is int:
         return float(value)
-    return _expect(type(value) is wanted, value, wanted)
+    return _expect(wanted is Any or type(value) is wanted, value, wanted)
 
 
 def _read_container(origin: Any, arguments: tuple[Any, ...], value: Any) -> Any:
     if origin is Counter:
         _expect(isinstance(value, dict), value, origin)
         return Counter({name: _read(int, count) for name, count in value.items()})
+    if issubclass(origin, Mapping):
+        _expect(isinstance(value, dict), value, origin)
+        return {name: _read(arguments[1], entry) for name, entry in value.items()}
     _expect(isinstance(value, list), value, origin)
     if origin is list or arguments[-1] is Ellipsis:
         return origin(_read(arguments[0], entry) for entry in value)

@@ -28,8 +28,8 @@ PARTITIONS: Final = 16
 class Surveyed:
     """How far a chunk is surveyed: what was counted up to ``position``, and whether that is its end.
 
-    ``keys`` are the files of keys so far, ``keys/<partition>/<offset>.parquet`` in the scratch folder, each of the
-    bytes from its offset on. No two chunks of an object give a file of one name.
+    ``keys`` are the files of keys so far, ``keys/<partition>/<chunk>-<offset>.parquet`` in the scratch folder, each of the
+    bytes from its offset on.
     """
 
     position: Position
@@ -62,25 +62,23 @@ def survey_chunk(  # noqa: PLR0913 -- what a pass needs, each by its name
         plan, source, binding, chunk, resume=begun.position, batch_bytes=batch_bytes, seen=seen
     )
     with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
-        return keep_keys(judges, begun, survey_leg(judges, reader, begun, stop), partitions)
+        return keep_keys(judges, chunk, begun, survey_leg(judges, reader, begun, stop), partitions)
 
 
 def survey_leg(judges: Judges, reader: ChunkReader, begun: Surveyed, stop: Stop) -> Surveyed:
     """Survey on from ``begun``; the keys are left in the database."""
     tally = begun.tally
-    for _, _, counted in judges.judge(
-        lambda judge, batch: judge.survey(batch, batch.first.row), reader.leg(stop)
-    ):
+    for _, _, counted in judges.judge(lambda judge, batch: judge.survey(batch), reader.leg(stop)):
         tally = add_tallies((tally, counted))
     return Surveyed(reader.position, tally, begun.keys, reader.finished)
 
 
-def keep_keys(judges: Judges, begun: Surveyed, surveyed: Surveyed, partitions: int) -> Surveyed:
+def keep_keys(judges: Judges, chunk: Chunk, begun: Surveyed, surveyed: Surveyed, partitions: int) -> Surveyed:
     """Move the keys noted since ``begun`` from the database to files; give the state that names them."""
     names = list(surveyed.keys)
     folder = judges.scratch / "keys"
     for partition, path in enumerate(export_keys(judges.database, folder, partitions)):
-        name = f"keys/{partition}/{begun.position.offset:015d}.parquet"
+        name = f"keys/{partition}/{chunk.index:05d}-{begun.position.offset:015d}.parquet"
         place = judges.scratch / name
         place.parent.mkdir(exist_ok=True)
         path.replace(place)
