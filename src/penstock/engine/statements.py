@@ -1,8 +1,6 @@
-"""The statements of a judge: a plan's SQL put together once for a file, and prepared, because planning one takes longer
-than running it over a thousand rows.
+"""The statements of a judge: a plan's SQL put together for a file.
 
-A prepared statement holds for as long as no table is made or dropped. So a judge makes its tables when it begins, and
-fills and empties them. Of its connection:
+They read and fill, on the judge's connection:
 
 - ``records``, a view of the batch's text: ``n``, ``blank``, ``f<i>``, and ``source_line`` if the plan uses it;
 - ``breaks``, from which row on a row's line is its number plus what (:meth:`~penstock.engine.batch.Batch.lines`);
@@ -38,11 +36,6 @@ def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, records: str)
         f"large BOOLEAN{keys})"
     )
     connection.execute(f"CREATE TEMP VIEW records AS {records}")
-
-
-def prepare(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> None:
-    """Prepare a statement, to be executed by its name."""
-    connection.execute(f"PREPARE {name} AS {sql}")
 
 
 def long_scan(plan: Plan, answered: bool) -> str:

@@ -1,4 +1,4 @@
-"""The two ways of rows through the database: what is prepared, which rows go which way, and what codecs answer."""
+"""The two ways of rows through the database: which rows go which way, and what codecs answer."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class Ways:
     plan: Plan
     binding: Binding
     path: Path
-    _prepared: set[str] = field(default_factory=set)
+    _written: dict[str, str] = field(default_factory=dict)
+    _ready: bool = False
     _detour: int = 0
 
     def read(self, batch: Batch) -> None:
         """Put the batch's text where the statements read it."""
         self.path.write_bytes(batch.text)
-        if not self._prepared:
+        if not self._ready:
             records = raw_sql(self.plan, self.binding, batch.quote, self.path)
             statements.make_tables(self.connection, self.plan, records)
+            self._ready = True
         if self.plan.statements.uses_line:
             lines = batch.lines()
             self.connection.execute("DELETE FROM breaks")
@@ -67,14 +69,13 @@ class Ways:
     ) -> duckdb.DuckDBPyConnection:
         """Execute the statement that a function of :mod:`penstock.engine.statements` writes from the arguments.
 
-        It is written and prepared once.
+        It is written once. It is not prepared: DuckDB plans a prepared statement that reads a table anew each time (or
+        should: it has taken a table for empty that was not any more), and does not hand out its rows as they come.
         """
         name = "_".join([sql.__name__, *map(str, arguments)]).lower()
-        if name not in self._prepared:
-            statements.prepare(self.connection, name, sql(self.plan, *arguments))
-            self._prepared.add(name)
-        listed = "" if parameter is None else f"({parameter})"
-        return self.connection.execute(f"EXECUTE {name}{listed}")
+        if name not in self._written:
+            self._written[name] = sql(self.plan, *arguments)
+        return self.connection.execute(self._written[name], None if parameter is None else [parameter])
 
     def go_long(
         self, sql: Callable[[Plan, bool], str], rows: Collection[int], of: int
