@@ -1,0 +1,454 @@
+"""A file that takes many workers gives the table, the rejects and the counts of one pass, whatever happens to them."""
+
+import gzip
+import json
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pytest
+from embedded_aws import run_server
+from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
+
+from penstock.aws.handler import NotLoadedError
+from penstock.aws.ledger import LostClaimError
+from penstock.aws.send import Answer
+from penstock.compile.plan import compile_contract
+from penstock.contract.read import read_contract
+from penstock.errors import EngineError, ServiceError, UsageError
+from penstock.local.server import Server
+from penstock.plan.model import Plan
+
+pytestmark = pytest.mark.aws
+
+CONTRACT = """\
+penstock: 1
+name: orders
+source: {prefix: incoming/orders/}
+schema:
+  fields:
+    - {name: id, type: string}
+    - {name: n, type: integer}
+    - {name: secret, type: string}
+transform:
+  where: "n <> 13"
+  set: {line: "source.line", file: "source.key"}
+load: {table: orders, partition_key: id}
+"""
+
+
+def make_plan(folder: Any, more: str = "") -> Plan:
+    path = folder.mktemp("contract") / "orders.yaml"
+    path.write_text(CONTRACT + more)
+    return compile_contract(read_contract(path))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return make_plan(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return make_plan(tmp_path_factory, "quality: {max_rejects: 1}\n")
+
+
+@pytest.fixture
+def feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
+    """A feed all of whose files are large, in chunks of less than 1 KB."""
+    with make_large_feed(server, plan, large_bytes=1, chunk_bytes=700, batch_bytes=700) as made:
+        yield made
+
+
+def make_file(rows: int = 200, seed: int = 1) -> bytes:
+    """A file with all that can happen: repeated keys, wrong cells, filtered rows, blank lines, broken quotes, newlines."""
+    dice = random.Random(seed)
+    lines = ["id,n,secret"]
+    for i in range(rows):
+        kind = dice.randrange(20)
+        text = {1: '"a\nb"', 2: '"say ""hi"""', 3: 'bro"ken', 4: '"unclosed'}.get(kind, f"SECRET{i}")
+        number = {5: "many", 6: "13", 7: ""}.get(kind, str(i))
+        lines.append("" if kind == 8 else f"k{dice.randrange(rows)},{number},{text}")
+    return "\n".join(lines).encode() + b"\n"
+
+
+def outcome(feed: LargeFeed) -> dict[str, Any]:
+    """All that a run is to be compared by."""
+    run = feed.run
+    report = feed.world.s3.get_object(Bucket=feed.world.artifacts, Key=f"reports/orders/{run.id}.json")
+    with report["Body"] as body:
+        told = json.loads(body.read())
+    return {
+        "items": feed.items(),
+        "rejects": [asdict(reject) for reject in feed.rejects()],
+        **{
+            name: getattr(run, name)
+            for name in ("status", "code", "reason", "counts", "items", "errors", "bytes")
+        },
+        **{name: told[name] for name in ("recovered", "recovered_count", "counts", "items", "errors")},
+        "table": feed.items(),
+    }
+
+
+def one_pass(server: Server, plan: Plan, body: bytes, key: str = KEY) -> dict[str, Any]:
+    with make_large_feed(server, plan, state_machine=None) as feed:
+        feed.land(body, key)
+        assert feed.executions.started == []
+        return outcome(feed)
+
+
+def test_a_mapped_file_gives_what_one_pass_gives(server: Server, plan: Plan, feed: LargeFeed) -> None:
+    body = make_file()
+    feed.land(body)
+    assert feed.run.status == "handed over"
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, plan, body)
+    assert feed.run.counts["superseded"] > 5
+    assert feed.run.counts["rejected"] > 5
+    ((_, order),) = feed.executions.started
+    assert len(feed.list_of(order, "chunks")) > 2
+    state = feed.world.ledger.read_state(feed.world.landing, KEY)
+    assert state.applied is not None
+    assert (state.applied.version, state.claim_run, state.saved) == (feed.run.version, None, None)
+
+
+def test_a_compressed_file_gives_what_one_pass_gives(server: Server, plan: Plan, feed: LargeFeed) -> None:
+    body, key = gzip.compress(make_file()), f"{KEY}.gz"
+    packed = replace(plan, suffix=".gz")
+    feed.loader = replace(feed.loader, plan=packed)
+    feed.land(body, key)
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, packed, body, key)
+
+
+def test_a_file_that_takes_thirty_invocations_gives_what_one_pass_gives(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    body = make_file(800)
+    feed.loader = replace(feed.loader, batch_bytes=300, chunk_bytes=3000)
+    feed.tick, feed.seconds = 1.0, 42.0
+    feed.land(body)
+    feed.run_machine()
+    assert feed.invocations > 30
+    assert outcome(feed) == one_pass(server, plan, body)
+
+
+def test_keys_in_many_partitions_are_decided_as_in_one(
+    server: Server, plan: Plan, feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.aws.hand_over._KEYS_OF", 700)
+    body = make_file()
+    feed.land(body)
+    ((_, order),) = feed.executions.started
+    feed.run_machine()
+    assert len(feed.list_of(order, "partitions")) > 2
+    assert outcome(feed) == one_pass(server, plan, body)
+
+
+@pytest.mark.parametrize("seconds", [25.0, 80.0])
+def test_a_run_that_nears_its_deadline_is_taken_up_where_it_stopped(
+    server: Server, plan: Plan, seconds: float
+) -> None:
+    body = make_file(200)
+    with make_large_feed(server, plan, chunk_bytes=1000, batch_bytes=400) as feed:
+        feed.tick, feed.seconds = 1.0, seconds
+        feed.land(body)
+        handed = feed.run
+        assert handed.status == "handed over"
+        loads = "load/000000.json" in " ".join(feed.world.keys(f"runs/orders/{handed.id}/"))
+        assert loads == (seconds == 80.0), "it was surveyed to its end, and loading"
+        if loads:
+            assert handed.offset is not None
+            assert 0 < handed.offset < len(body)
+            assert 0 < handed.counts["loaded"] < 200
+        feed.tick = 0.0
+        feed.run_machine()
+        assert outcome(feed) == one_pass(server, plan, body)
+        assert feed.run.id == handed.id
+
+
+def test_without_a_state_machine_a_run_out_of_time_fails_as_it_did(server: Server, plan: Plan) -> None:
+    with make_large_feed(server, plan, state_machine=None, batch_bytes=400) as feed:
+        feed.tick, feed.seconds = 1.0, 40.0
+        feed.world.put(KEY, make_file(200))
+        with pytest.raises(NotLoadedError):
+            feed.tell()
+        assert (feed.run.status, str(feed.run.reason)[:15]) == ("failed", "The time was up")
+
+
+def test_an_object_that_is_refused_is_finished_without_a_chunk(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    body = b"id,other\na,1\n"
+    feed.land(body)
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, plan, body)
+    assert (feed.run.status, feed.run.code) == ("rejected", "incorrect-label")
+    feed.tell()
+    assert len(feed.runs()) == 1
+
+
+def test_a_reject_limit_holds_for_all_chunks_together(server: Server, strict: Plan, feed: LargeFeed) -> None:
+    feed.loader = replace(feed.loader, plan=strict)
+    body = make_file(100)
+    feed.land(body)
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, strict, body)
+    assert (feed.run.status, feed.run.code) == ("rejected", "reject-limit")
+    assert feed.items() == []
+    assert feed.rejects() != []
+
+
+def order_of(feed: LargeFeed) -> Order:
+    return feed.executions.started[-1][1]
+
+
+def survey_all(feed: LargeFeed) -> Order:
+    order = order_of(feed)
+    feed.until_finished(order, "cut")
+    for entry in feed.list_of(order, "chunks"):
+        feed.until_finished(order, "survey", **entry)
+    feed.until_finished(order, "decide", partition=0)
+    feed.until_finished(order, "decide")
+    return order
+
+
+def test_a_step_that_is_delivered_twice_at_once_counts_once(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    body = make_file(100)
+    feed.land(body)
+    order = order_of(feed)
+
+    def twice(name: str, **more: Any) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(feed.until_finished, order, name, **more) for _ in range(2)]
+            for answer in asked:
+                assert answer.result()["finished"]
+
+    twice("cut")
+    for entry in feed.list_of(order, "chunks"):
+        twice("survey", **entry)
+    twice("decide", partition=0)
+    twice("decide")
+    for entry in feed.list_of(order, "chunks"):
+        twice("load", **entry)
+    feed.until_finished(order, "finish")
+    feed.until_finished(order, "finish")
+    feed.until_finished(order, "fail")
+    assert outcome(feed) == one_pass(server, plan, body)
+    assert len(feed.runs()) == 1
+
+
+@dataclass
+class Mortal:
+    """A sender whose process dies at a request, after it was sent."""
+
+    sender: Any
+    dies_at: int
+    sent: int = 0
+
+    def send(self, operation: str, body: bytes) -> Any:
+        answer = self.sender.send(operation, body)
+        self.sent += 1
+        if self.sent == self.dies_at:
+            raise Killed
+        return answer
+
+
+def test_a_worker_that_dies_loses_no_more_than_a_leg_and_holds_the_object_until_it_must_be_gone(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    body = make_file(100)
+    feed.land(body)
+    order = survey_all(feed)
+    chunk = feed.list_of(order, "chunks")[0]
+    whole = feed.loader
+    feed.loader = replace(whole, sender=Mortal(whole.sender, 3), leg_seconds=0.0)
+    with pytest.raises(Killed):
+        feed.step(order, "load", **chunk)
+    dies_by = feed.world.now + feed.seconds
+    feed.loader = replace(whole, sender=Mortal(whole.sender, 0))
+    for entry in feed.list_of(order, "chunks"):
+        feed.until_finished(order, "load", **entry)
+    assert feed.world.now < dies_by
+    feed.until_finished(order, "finish")
+    assert feed.world.now > dies_by, "until then it may have a request under way"
+    assert outcome(feed) == one_pass(server, plan, body)
+
+
+class Denying:
+    """A sender that the table refuses, from one request on."""
+
+    def __init__(self, sender: Any, lets: int) -> None:
+        self.sender, self.lets = sender, lets
+
+    def send(self, operation: str, body: bytes) -> Any:
+        self.lets -= 1
+        if self.lets >= 0:
+            return self.sender.send(operation, body)
+        return Answer(400, b'{"__type":"x#AccessDeniedException","message":"no"}')
+
+
+def fail_at_a_chunk(feed: LargeFeed, lets: int = 2) -> ServiceError:
+    """Run the machine until a chunk fails."""
+    whole = feed.loader
+    feed.loader = replace(whole, sender=Denying(whole.sender, lets), leg_seconds=0.0)
+    with pytest.raises(ServiceError) as caught:
+        feed.run_machine()
+    feed.loader = whole
+    return caught.value
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_execution_that_failed_is_started_again_and_does_only_what_is_left(
+    server: Server, plan: Plan, feed: LargeFeed, by_hand: bool
+) -> None:
+    body = make_file(100)
+    feed.land(body)
+    failed_with = fail_at_a_chunk(feed)
+    feed.fail_machine(failed_with)
+    failed = feed.run
+    assert failed.status == "failed"
+    assert "In the step load of chunk" in str(failed.reason)
+    assert "dynamodb:BatchWriteItem" in str(failed.reason)
+    assert "these are not loaded" in str(failed.reason)
+    state = feed.world.ledger.read_state(feed.world.landing, KEY)
+    assert (state.claim_run, state.applied) == (None, None)
+
+    steps: list[str] = []
+    feed.before = lambda asked: steps.append(asked["step"])
+    feed.world.now += 60
+    if by_hand:
+        feed.executions.started.append(("by hand", order_of(feed)))
+    else:
+        feed.tell()
+        assert [name[-2:] for name, _ in feed.executions.started] == ["-1", "-2"]
+    sender = Mortal(feed.loader.sender, 0)
+    feed.loader = replace(feed.loader, sender=sender)
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, plan, body)
+    assert (feed.run.id == failed.id, feed.run.attempt) == (by_hand, 2)
+    requests = sender.sent
+    with make_large_feed(server, plan, large_bytes=1, chunk_bytes=700, batch_bytes=700) as other:
+        sender = Mortal(other.loader.sender, 0)
+        other.loader = replace(other.loader, sender=sender)
+        other.land(body)
+        other.run_machine()
+    assert requests < sender.sent
+
+
+def test_a_new_version_that_came_meanwhile_is_loaded_when_the_run_has_ended(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    feed.land(make_file(60))
+    newer = make_file(90, seed=5)
+    feed.land(newer)
+    assert len(feed.runs()) == 1, "the run has the key"
+    first = feed.run
+    feed.run_machine()
+    assert [run.status for run in feed.runs() if run.id == first.id] == ["done"]
+    feed.run_machine()
+    assert feed.run.status == "done"
+    assert feed.run.version != first.version
+    assert {item["id"]["S"] for item in one_pass(server, plan, newer)["table"]} <= {
+        item["id"]["S"] for item in feed.items()
+    }
+
+
+def test_a_new_version_that_came_meanwhile_is_loaded_when_the_run_has_failed(feed: LargeFeed) -> None:
+    feed.land(make_file(100))
+    first = feed.run
+    feed.land(make_file(90, seed=5))
+    feed.fail_machine(fail_at_a_chunk(feed))
+    assert [(run.version == first.version, run.status) for run in feed.runs()] == [
+        (False, "handed over"),
+        (True, "failed"),
+    ]
+    feed.run_machine()
+    assert feed.run.status == "done"
+
+
+def test_chunks_that_are_missing_are_named_and_the_object_is_not_settled(feed: LargeFeed) -> None:
+    feed.land(make_file(200))
+    order = survey_all(feed)
+    feed.until_finished(order, "load", chunk=0)
+    with pytest.raises(EngineError, match=r"these are not loaded: 1, 2"):
+        feed.step(order, "finish")
+    assert feed.run.status == "handed over"
+    feed.fail_machine()
+    assert "The state machine did not say why" not in str(feed.run.reason)
+    assert "not loaded: 1, 2" in str(feed.run.reason)
+
+
+def test_a_deploy_in_the_middle_stops_the_run_with_a_word(feed: LargeFeed, plan: Plan) -> None:
+    feed.land(make_file(60))
+    order = order_of(feed)
+    feed.until_finished(order, "cut")
+    feed.loader = replace(feed.loader, plan=replace(plan, version=99))
+    with pytest.raises(UsageError, match="deployed anew") as caught:
+        feed.step(order, "survey", chunk=0)
+    feed.fail_machine(caught.value)
+    assert "deployed anew" in str(feed.run.reason)
+    feed.world.now += 60
+    feed.tell()
+    assert len({run.saved for run in feed.runs()}) == 2, "nothing that another plan did is of use"
+    feed.run_machine()
+    assert feed.run.status == "done"
+
+
+def test_a_run_that_lost_its_claim_stops(feed: LargeFeed) -> None:
+    feed.land(make_file(60))
+    order = order_of(feed)
+    feed.until_finished(order, "cut")
+    feed.world.now += 2 * 3600
+    feed.land(make_file(60, seed=9))
+    for name in ("survey", "load"):
+        with pytest.raises((LostClaimError, UsageError)):
+            feed.step(order, name, chunk=0)
+    assert feed.run.status == "handed over"
+    feed.run_machine()
+    assert [run.status for run in feed.runs()] == ["done", "failed"]
+
+
+def test_a_step_of_a_run_that_is_unknown_or_of_another_version_is_refused(feed: LargeFeed) -> None:
+    feed.land(make_file(60))
+    order = order_of(feed)
+    for wrong in ({"run": "run-x"}, {"version": "v0"}):
+        with pytest.raises(UsageError, match="was not handed"):
+            feed.step({**order, **wrong}, "cut")
+
+
+def test_an_execution_that_can_not_be_started_brings_the_event_back(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    body = make_file(60)
+    feed.world.put(KEY, body)
+    feed.executions.closed = True
+    with pytest.raises(NotLoadedError):
+        feed.tell()
+    assert feed.run.status == "failed"
+    assert "states:StartExecution" in str(feed.run.reason)
+    feed.executions.closed = False
+    feed.world.now += 60
+    feed.tell()
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, plan, body)
+
+
+def test_the_log_tells_every_step_and_no_cells_value(feed: LargeFeed) -> None:
+    feed.land(make_file(100))
+    feed.run_machine()
+    told = {(line["event"], line.get("chunk")) for line in feed.lines()}
+    assert {("run handed over", None), ("cut done", None), ("survey done", 0), ("load done", 1)} <= told
+    assert {("decide done", None), ("run done", None), ("finish done", None)} <= told
+    assert {line["run"] for line in feed.lines() if "run" in line} == {feed.run.id}
+    assert "SECRET" not in feed.stream.getvalue()
