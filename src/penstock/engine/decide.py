@@ -79,16 +79,14 @@ def prepare_tables(database: duckdb.DuckDBPyConnection, key: str, last_modified:
 
 
 def has_repeats(database: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether two rows that were scanned may have one key. No says surely that none have. The hashes are dropped."""
-    found = any(
+    """Tell whether two rows that were scanned may have one key. No says surely that none have."""
+    return any(
         database.execute(
             f"SELECT count(*) > count(DISTINCT h) FROM hashes WHERE h BETWEEN {first} AND {last}"
         ).fetchone()
         == (True,)
         for first, last in _ranges(_count(database, "hashes"))
     )
-    database.execute("CREATE OR REPLACE TABLE hashes (h UBIGINT)")
-    return found
 
 
 def decide_losers(database: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[int, int]:

@@ -45,7 +45,13 @@ def conclude_chunks(
         add_outcomes(part.outcome for part in parts),
         finished=True,
     )
-    first = add_tallies(surveyed[chunk.index].tally for chunk in chunks)
+    surveys = [surveyed[chunk.index] for chunk in chunks]
+    first = Surveyed(
+        cut.position,
+        add_tallies(survey.tally for survey in surveys),
+        finished=True,
+        scanned=any(survey.scanned for survey in surveys),
+    )
     return conclude(plan, key, cut.binding, decision, first, whole)
 
 
@@ -59,19 +65,14 @@ def conclude(
     key: str,
     binding: Binding,
     decision: Decision,
-    surveyed: Tally,
+    surveyed: Surveyed,
     loaded: Loaded,
-    *,
-    scanned: bool = False,
 ) -> Report:
-    """Conclude an object that was loaded to its end. Passes that do not agree, or counts that do not add up, fail it.
-
-    ``scanned`` tells that the first pass judged no rows, and counted records alone.
-    """
+    """Conclude an object that was loaded to its end. Passes that do not agree, or counts that do not add up, fail it."""
     tally, outcome = loaded.tally, loaded.outcome
     counts = count_records(tally, outcome, decision)
     status, code, reason = _judge(counts, decision)
-    if not _agree(surveyed, tally, decision, scanned=scanned):
+    if not _agree(surveyed, tally, decision):
         status, code = "failed", None
         reason = "the second pass over the object counted other records than the first: run it again"
     return Report(
@@ -146,8 +147,9 @@ def _judge(counts: Counts, decision: Decision) -> tuple[Status, str | None, str 
     return "done", None, None
 
 
-def _agree(first: Tally, second: Tally, decision: Decision, *, scanned: bool) -> bool:
-    if scanned:
+def _agree(surveyed: Surveyed, second: Tally, decision: Decision) -> bool:
+    first = surveyed.tally
+    if surveyed.scanned:
         return first.read == second.read
     if decision.repeated:  # the rows that repeat a key are known only after the first pass
         return first.read == second.read and first.good >= second.good

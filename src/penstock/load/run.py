@@ -30,6 +30,7 @@ from penstock.load.judges import MEMORY_MB, Judges, open_judges
 from penstock.load.load import Loaded, Sink, load_leg
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.report import Report
+from penstock.load.scan import can_scan, scan_object
 from penstock.load.survey import Surveyed, keep_keys, survey_leg
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
@@ -143,8 +144,12 @@ class _Run:
     state: Checkpoint | None
     sink: Sink | None = None
     stopping: bool = False
+    fresh: bool = field(init=False)
     began: float = field(default_factory=time.monotonic)
     kept: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.fresh = self.state is None
 
     @property
     def seconds(self) -> float:
@@ -165,7 +170,7 @@ class _Run:
             return report_failure(plan, key, str(error), self._done)
         if state.decision is None or not state.loaded.finished:
             return replace(state, seconds=self.seconds)
-        return conclude(plan, key, state.binding, state.decision, state.surveyed.tally, state.loaded)
+        return conclude(plan, key, state.binding, state.decision, state.surveyed, state.loaded)
 
     def _begin(self) -> Checkpoint:
         found = begin_object(self.plan, self.source)
@@ -174,13 +179,29 @@ class _Run:
     def _pass(self, judges: Judges, state: Checkpoint) -> Checkpoint:
         """Do both passes, or what is left of them."""
         if state.decision is None:
-            state = self._survey(judges, state)
+            decided = self._scan(judges, state) if self.fresh and can_scan(self.plan) else None
+            if decided is None and not self.stopping:
+                state = self._survey(judges, state)
             if self.stopping:
                 return state
-            return self._load(judges, *self._decide(judges, state))
+            return self._load(judges, *(decided or self._decide(judges, state)))
         files = [self.scratch / name for name in state.losers]
         import_losers(judges.database, files, state.loaded.position.row, None)
         return self._load(judges, state, state.decision)
+
+    def _scan(self, judges: Judges, state: Checkpoint) -> tuple[Checkpoint, Decision] | None:
+        """Decide by a scan, where no key repeats. None where that takes a survey, or the run is to stop."""
+        with closing(self._read("survey", state.start, state)) as reader:
+            scanned = scan_object(judges, reader, self._is_stopped)
+        if scanned is None:
+            return None
+        decision = make_decision(self.plan, scanned, 0, 0)
+        surveyed = Surveyed(reader.position, scanned, finished=True, scanned=True)
+        return replace(state, surveyed=surveyed, decision=decision), decision
+
+    def _is_stopped(self) -> bool:
+        self.stopping = self.stop()
+        return self.stopping
 
     def _survey(self, judges: Judges, state: Checkpoint) -> Checkpoint:
         with closing(self._read("survey", state.surveyed.position, state)) as reader:

@@ -29,13 +29,14 @@ class Surveyed:
     """How far a chunk is surveyed: what was counted up to ``position``, and whether that is its end.
 
     ``keys`` are the files of keys so far, ``keys/<partition>/<chunk>-<offset>.parquet`` in the scratch folder, each of the
-    bytes from its offset on.
+    bytes from its offset on. ``scanned`` tells that a scan was enough, which counts no rows.
     """
 
     position: Position
     tally: Tally = field(default_factory=Tally)
     keys: tuple[str, ...] = ()
     finished: bool = False
+    scanned: bool = False
 
 
 def survey_chunk(  # noqa: PLR0913 -- what a pass needs, each by its name
