@@ -175,6 +175,17 @@ def test_a_run_that_nears_its_deadline_is_taken_up_where_it_stopped(
         assert feed.run.id == handed.id
 
 
+def test_a_compressed_file_that_nears_its_deadline_is_unpacked_from_there(server: Server, plan: Plan) -> None:
+    body, key, packed = gzip.compress(make_file(150)), f"{KEY}.gz", replace(plan, suffix=".gz")
+    with make_large_feed(server, packed, chunk_bytes=1000, batch_bytes=400) as feed:
+        feed.tick, feed.seconds = 1.0, 60.0
+        feed.land(body, key)
+        assert feed.run.status == "handed over"
+        feed.tick = 0.0
+        feed.run_machine()
+        assert outcome(feed) == one_pass(server, packed, body, key)
+
+
 def test_without_a_state_machine_a_run_out_of_time_fails_as_it_did(server: Server, plan: Plan) -> None:
     with make_large_feed(server, plan, state_machine=None, batch_bytes=400) as feed:
         feed.tick, feed.seconds = 1.0, 40.0
@@ -331,7 +342,9 @@ def test_an_execution_that_failed_is_started_again_and_does_only_what_is_left(
         feed.executions.started.append(("by hand", order_of(feed)))
     else:
         feed.tell()
-        assert [name[-2:] for name, _ in feed.executions.started] == ["-1", "-2"]
+        names = [name.split("-") for name, _ in feed.executions.started]
+        assert [attempt for _, attempt, _ in names] == ["1", "2"]
+        assert len({object_hash for object_hash, _, _ in names}) == 1
     sender = Mortal(feed.loader.sender, 0)
     feed.loader = replace(feed.loader, sender=sender)
     feed.run_machine()
@@ -359,6 +372,10 @@ def test_a_new_version_that_came_meanwhile_is_loaded_when_the_run_has_ended(
     feed.run_machine()
     assert feed.run.status == "done"
     assert feed.run.version != first.version
+    orders = [order for _, order in feed.executions.started]
+    feed.until_finished(orders[0], "finish")  # its answer was lost, and it comes again
+    assert feed.run.version != first.version
+    assert len(feed.runs()) == 2
     assert {item["id"]["S"] for item in one_pass(server, plan, newer)["table"]} <= {
         item["id"]["S"] for item in feed.items()
     }

@@ -17,7 +17,7 @@ from penstock.aws.close import close_run
 from penstock.aws.hand_over import GRACE_SECONDS
 from penstock.aws.job import Job
 from penstock.aws.ledger import Applied
-from penstock.aws.load import load_key
+from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.states import (
     CUT,
     REFUSED,
@@ -28,7 +28,7 @@ from penstock.aws.states import (
     read_problems,
     read_surveys,
 )
-from penstock.errors import DataError, EngineError, UsageError
+from penstock.errors import DataError, EngineError, ServiceError, UsageError
 from penstock.load.conclude import conclude_chunks, report_failure, report_refusal
 from penstock.load.cut import Cut
 from penstock.load.load import Loaded
@@ -65,11 +65,15 @@ def finish(job: Job) -> dict[str, object]:
         run = close_run(job.loader, run, found.report, found.parts, job.budget, job.log)
         if run.status == "failed":  # its rejects could not be kept
             raise EngineError(str(run.reason))
-    # Done before, perhaps, and only the answer was lost: to settle it again, and to look again, does no harm.
-    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-    etag = job.work.found.etag
-    if ledger.settle(job.claim, Applied(run.version, etag, status, str(run.plan), run.id)):
-        _load_again(job)
+    # What follows may have been done before, and only the answer was lost: to do it again does no harm.
+    if ledger.read_state(run.bucket, run.key).claim_run == run.id:
+        status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
+        ledger.settle(job.claim, Applied(run.version, job.work.found.etag, status, str(run.plan), run.id))
+    outcome = _load_again(job)
+    if outcome in RETRIED:
+        raise ServiceError(
+            "The run is finished; what came for the object meanwhile could not be loaded. The log says why."
+        )
     return {"finished": True}
 
 
@@ -93,7 +97,7 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
     if found.whole and found.report.status == "failed":
         ledger.save(job.claim, None)
     if ledger.release(job.claim):
-        _load_again(job)
+        _load_again(job)  # what becomes of that is in its own run
     return {"finished": True}
 
 
@@ -149,9 +153,9 @@ def _await_workers(job: Job, loads: Mapping[int, ChunkLoad]) -> bool:
         loads = read_loads(job.folder, 1 + max(loads))
 
 
-def _load_again(job: Job) -> None:
-    """Load what came for the key while the run had it."""
-    load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, cause="")
+def _load_again(job: Job) -> Outcome:
+    """Load what came for the key while the run had it; where nothing came, its version is applied."""
+    return load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, cause="")
 
 
 def _explain(job: Job, found: _Sum, error: str | None) -> str:

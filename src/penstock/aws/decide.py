@@ -29,7 +29,7 @@ def decide_keys(job: Job, partition: int) -> dict[str, object]:
             job.folder.upload(stored, scratch / decided.losers)
             decided = replace(decided, losers=stored)
     job.folder.update(Decided, name, lambda old: old or decided)
-    return {"finished": True}
+    return {"finished": True, "counts": {"losers": decided.items}}
 
 
 def decide_all(job: Job) -> dict[str, object]:

@@ -138,12 +138,17 @@ def start_execution(loader: Loader, run: Run) -> None:
 
 
 def name_execution(run: Run) -> str:
-    """Give the name of a run's execution: one for each attempt at a version of an object by a plan.
+    """Give the name of a run's execution: a hash of the object's version and the plan, the attempt, and one of the run.
 
-    A name has at most 80 characters, and is taken for 90 days after its execution ended (Step Functions, quotas).
+    Attempts are counted anew once an object is settled. A name has at most 80 characters, and is taken for 90 days after
+    its execution ended (Step Functions, quotas).
     """
     about = "\n".join((run.bucket, run.key, run.version, str(run.plan)))
-    return f"{hashlib.sha256(about.encode()).hexdigest()[:60]}-{run.attempt}"
+    return f"{_hash(about)[:48]}-{run.attempt}-{_hash(run.id)[:8]}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def new_token() -> str:

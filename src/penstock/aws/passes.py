@@ -7,7 +7,7 @@ two states of a chunk the one that is further counts.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from penstock.aws.unpacked import unpack_object
 from penstock.engine.decide import Decision
 from penstock.errors import DataError, ServiceError
 from penstock.load.chunk import Chunk
+from penstock.load.conclude import count_records
 from penstock.load.cut import Cut, cut_object
 from penstock.load.load import load_chunk
 from penstock.load.survey import Surveyed, survey_chunk
@@ -50,7 +51,12 @@ def cut(job: Job) -> dict[str, object]:
         return {"finished": True, "conclude": True}
     if found.finished:
         write_lists(folder, len(found.chunks), job.work.partitions)
-    return {"finished": found.finished, "conclude": False, "chunks": len(found.chunks)}
+    return {
+        "finished": found.finished,
+        "conclude": False,
+        "chunks": len(found.chunks),
+        "bytes": found.position.offset,
+    }
 
 
 def _cut(job: Job, deadline: Deadline) -> Cut:
@@ -104,7 +110,9 @@ def survey(job: Job, index: int) -> dict[str, object]:
         keys = [_keep_keys(job, Path(scratch), key, index, token) for key in reached.keys[len(known) :]]
     named = replace(reached, keys=(*known, *keys))
     found_state = job.folder.update(Surveyed, name, lambda old: further(old, named))
-    return {"finished": found_state.finished}
+    tally = found_state.tally
+    counts = {"read": tally.read, "rejected": tally.rejected, "filtered": tally.filtered}
+    return {"finished": found_state.finished, "counts": counts}
 
 
 def _keep_keys(job: Job, scratch: Path, key: str, index: int, token: str) -> str:
@@ -127,7 +135,9 @@ def load(job: Job, index: int) -> dict[str, object]:
         raise ServiceError("What holds for the whole object is not decided yet. Start the load again.")
     state = job.folder.update(ChunkLoad, name, lambda old: _begin(old, token, until))
     state = _load(job, found, chunk, decision, state, token)
-    return {"finished": state.finished}
+    assert state.loaded is not None
+    counts = count_records(state.loaded.tally, state.loaded.outcome, decision)
+    return {"finished": state.finished, "counts": asdict(counts)}
 
 
 def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLoad, token: str) -> ChunkLoad:

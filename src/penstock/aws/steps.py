@@ -1,6 +1,6 @@
 """The steps of a run that was handed to the state machine: what an order says, whether it may be done, what is answered.
 
-A step answers ``{"finished": bool}``; where that is false, it is to be called again. All that steps have to tell one
+A step answers ``{"finished": bool}``; where that is false, it is to be called again. What else it answers is for the log. All that steps have to tell one
 another is in the run's folder (:mod:`penstock.aws.states`), so that each can be done again, by anyone, at any time.
 """
 
@@ -47,7 +47,8 @@ def run_step(loader: Loader, step: Step, budget: Budget, log: Log) -> Answer:
         log.failure(f"{step.name} failed", outcome="failed", reason=str(error), seconds=_since(began, budget))
         raise
     outcome = "done" if answer["finished"] else "unfinished"
-    log.info(f"{step.name} {outcome}", outcome=outcome, seconds=_since(began, budget))
+    told = {name: answer.get(name) for name in ("chunks", "bytes", "counts")}
+    log.info(f"{step.name} {outcome}", outcome=outcome, seconds=_since(began, budget), **told)
     return answer
 
 
