@@ -214,7 +214,7 @@ def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_recor
         assert read(cut(data, places), dialect, width) == expected(data, dialect, width)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(files(), st.sampled_from(["lf", "cr"]), st.integers(0, 5))
 def test_a_line_judged_alone_is_judged_as_the_careful_scan_judges_it(
     file: tuple[bytes, Dialect, int], newline: Newline, at: int

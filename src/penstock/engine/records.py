@@ -209,7 +209,7 @@ class RecordReader:
 
     def _add_run(self, assembly: Assembly, run: Run) -> None:
         assembly.add_run(run, self._window.pos, self._line)
-        self._note_recovered(assembly, run.end)
+        self._note_recovered(assembly, run.end - 1)
 
     def _take_lines(self, assembly: Assembly, fast: _Fast, bound: int) -> bool:
         """Take records line by line, until one is open or some in a row are plain; tell whether any was taken."""
@@ -238,12 +238,12 @@ class RecordReader:
         self._shares["records"] += window.pos - begun
         return window.pos > begun
 
-    def _note_recovered(self, assembly: Assembly, end: int) -> None:
-        """Note those of the next rows, one a line up to ``end``, that begin where a broken field may still go on."""
+    def _note_recovered(self, assembly: Assembly, stop: int) -> None:
+        """Note those of the next rows that begin where a broken field may still go on: one, and one for each newline before ``stop``."""
         window = self._window
         if window.offset <= self._broken_to:
             sign = CR if self._newline == "cr" else LF
-            others = window.data.count(sign, window.pos, min(end - 1, self._broken_to - window.base))
+            others = window.data.count(sign, window.pos, min(stop, self._broken_to - window.base))
             assembly.add_recovered(range(self._line, self._line + 1 + others))
 
     def _take_record(self, assembly: Assembly, record: Record, width: int) -> None:

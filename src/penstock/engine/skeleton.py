@@ -17,15 +17,18 @@ class Skeleton:
     def __init__(self, grammar: Grammar, width: int, newline: Newline) -> None:
         self._newline = LF if newline == "lf" else CR
         self._width = width
-        self._delimiter = grammar.delimiter
-        self._quote = grammar.quote if width > 1 else b""
+        self._other = CR if newline == "lf" else LF
+        self._quote = quote = grammar.quote if width > 1 else b""
+        self._between = quote + grammar.delimiter + quote
         self._emitted = grammar.emitted
         self._escape = grammar.escape
         escape = b"" if grammar.quote else grammar.escape
         self._bare = grammar.delimiter * (width - 1) + self._newline
         self._but_bare = _all_but(grammar.delimiter + grammar.emitted + escape + CR + LF + _NUL)
-        self._closed = grammar.quote + _NUL * (width - 1) + grammar.quote + self._newline
-        self._but_closed = _all_but(grammar.quote + _NUL + self._newline)
+        self._quoted = (quote * 2 + grammar.delimiter) * (width - 1) + quote * 2 + self._newline
+        self._but_quoted = _all_but(quote + grammar.delimiter + self._newline)
+        self._marked = quote + _NUL * (width - 1) + quote + self._newline
+        self._but_marked = _all_but(quote + _NUL + self._newline)
         # No plain record begins with these.
         first = grammar.comment + SPACE * grammar.skips_spaces + (CR + LF if width == 1 else b"")
         self._first = first
@@ -48,23 +51,34 @@ class Skeleton:
         return not any(pair in text for pair in self._pairs)
 
     def _all_quoted(self, text: bytes) -> bool:
-        """Tell that every cell is quoted, with no quote or newline inside.
+        """Tell that every cell is quoted, with no quote or newline inside."""
+        if _NUL in text or self._other in text or (self._escape and self._escape in text):
+            return False
+        signs = text.translate(None, self._but_quoted)
+        lines = len(signs) // len(self._quoted)
+        if signs == self._quoted * lines:
+            between_cells = text.count(self._between)
+            return between_cells == lines * (self._width - 1) and self._all_enclosed(text, lines)
+        return self._all_marked(text)
+
+    def _all_marked(self, text: bytes) -> bool:
+        """Tell the same where cells hold delimiters.
 
         Between two cells stands quote, delimiter, quote; between two records quote, newline, quote. Where no quote is
         left but those, the first and the last, there is only one way to read the text. NUL, which no record may
         hold, stands for the first of the two.
         """
-        quote, newline = self._quote, self._newline
-        other = CR if newline == LF else LF
-        if _NUL in text or other in text or (self._escape and self._escape in text):
-            return False
-        marked = text.replace(quote + self._delimiter + quote, _NUL)
-        signs = marked.translate(None, self._but_closed)
-        lines = len(signs) // len(self._closed)
-        if signs != self._closed * lines:
-            return False
-        between = marked.count(quote + newline + quote)
-        return marked.startswith(quote) and marked.endswith(quote + newline) and between == lines - 1
+        marked = text.replace(self._between, _NUL)
+        signs = marked.translate(None, self._but_marked)
+        lines = len(signs) // len(self._marked)
+        return signs == self._marked * lines and self._all_enclosed(marked, lines)
+
+    def _all_enclosed(self, text: bytes, lines: int) -> bool:
+        """Tell that every line begins and ends with a quote."""
+        end = self._quote + self._newline
+        return (
+            text.startswith(self._quote) and text.endswith(end) and text.count(end + self._quote) == lines - 1
+        )
 
 
 def _all_but(signs: bytes) -> bytes:
