@@ -403,3 +403,38 @@ def test_duckdb_reads_extreme_cells_out_of_a_batch(
     dialect = Dialect(header=False, max_record_bytes=8_000_000)
     batches = RecordReader([b"\xef\xbb\xbf", text.getvalue().encode()], dialect).batches(len(rows[0]))
     assert [row for batch in batches for row in by_duckdb(batch, dialect, len(rows[0]), scratch)] == rows
+
+
+LONG_RUN = b"a,b\n" * records._LONG
+
+
+def read_all(data: bytes, known: records.KnownRuns, block: int = 2**20) -> list[tuple[bytes, Position]]:
+    blocks = (data[at : at + block] for at in range(0, len(data), block))
+    reader = RecordReader(blocks, Dialect(header=False), known=known)
+    return [(batch.text, batch.end) for batch in reader.batches(2)]
+
+
+def test_a_second_reader_of_a_file_gives_what_the_first_did() -> None:
+    data = LONG_RUN + b'a,"b\n' + LONG_RUN + b"a\n" + LONG_RUN
+    known: records.KnownRuns = {}
+    first = read_all(data, known)
+    assert known
+    assert read_all(data, known) == first == read_all(data, {})
+
+
+def test_a_second_reader_that_cuts_the_file_differently_gives_the_same_records() -> None:
+    data = LONG_RUN + b"a\n" + LONG_RUN
+    known: records.KnownRuns = {}
+    read_all(data, known)
+    again = read_all(data, known, block=3 * 2**18 - 3)
+    assert b"".join(text for text, _ in again) == b"".join(text for text, _ in read_all(data, {}))
+
+
+def test_a_second_reader_does_not_check_long_runs_again() -> None:
+    known: records.KnownRuns = {}
+    read_all(LONG_RUN, known)
+    start, (end, _) = next(iter(known.items()))
+    middle = (start + end) // 8 * 4
+    changed = LONG_RUN[:middle] + b"abc\n" + LONG_RUN[middle + 4 :]
+    assert any(b"abc" in text for text, _ in read_all(changed, known))
+    assert not any(b"abc" in text for text, _ in read_all(changed, {}))

@@ -23,7 +23,7 @@ from penstock.engine.window import Window
 from penstock.errors import EngineError
 from penstock.plan.model import Dialect
 
-__all__ = ["ByteTally", "Header", "RecordReader"]
+__all__ = ["ByteTally", "Header", "KnownRuns", "RecordReader"]
 
 _BOM = "\ufeff".encode()
 _NEAR, _FAR = 1_024, 262_144
@@ -32,6 +32,13 @@ _SUSPECT = 16_384
 """How far it looks where the rows may be the text of a broken field: each of them is noted."""
 _PLAIN = 4
 """How many plain rows in a row end the taking of single lines."""
+
+KnownRuns = dict[int, tuple[int, int]]
+"""Runs of plain records, by the offset at which they begin: the offset at which they end, and how many they are."""
+_LONG = 131_072
+"""From how many bytes on a run is worth knowing."""
+_MOST_KNOWN = 50_000
+"""How many are known: those of some ten gigabytes, in as many megabytes."""
 
 Share = Literal["bom", "header", "comments", "records"]
 
@@ -60,6 +67,9 @@ class RecordReader:
     ``start`` is where an earlier reader of the file was: the blocks begin at its offset, and neither a byte-order mark
     nor a header is due there. ``stop`` is the offset of another such place: reading ends exactly there. A verdict
     may need bytes beyond it, so the blocks go on to the file's end, and are taken only as they are needed.
+
+    ``known`` is what readers of the same bytes have found before and what this one will have: long runs of plain records
+    are then not checked again.
     """
 
     def __init__(
@@ -69,6 +79,7 @@ class RecordReader:
         *,
         start: Position | None = None,
         stop: int | None = None,
+        known: KnownRuns | None = None,
     ) -> None:
         newline = None if dialect.line_terminator == "auto" else dialect.line_terminator
         begin = start or Position(0, 1, 0, newline, -1)
@@ -84,6 +95,7 @@ class RecordReader:
         self._broken_to = begin.broken_to
         self._fast: _Fast | None = None
         self._reach = sys.maxsize
+        self._known: KnownRuns = {} if known is None else known
 
     @property
     def tally(self) -> ByteTally:
@@ -132,10 +144,11 @@ class RecordReader:
             assembly = Assembly(self._grammar, window.data, window.base)
             short = not self._assemble(assembly, width)
             self._row += assembly.rows
-            if not assembly.empty:
-                batch = assembly.finish(first, self.position)
-                first = batch.end
-                yield batch
+            ready = [] if assembly.empty else [assembly.finish(first, self.position)]
+            del assembly
+            while ready:
+                first = ready[0].end
+                yield ready.pop()  # nothing here keeps a batch while the next is read
             if short:
                 window.fill()
         if window.offset != self._stop < sys.maxsize:
@@ -186,7 +199,7 @@ class RecordReader:
         window, fast = self._window, self._fast
         bound = min(len(window.data), self._stop - window.base)
         reach = self._reach if window.offset > self._broken_to else min(self._reach, _SUSPECT)
-        if run := fast.runs.take(window.data, window.pos, min(bound, window.pos + reach)):
+        if run := self._recall(fast, bound) or self._take_run(fast, min(bound, window.pos + reach)):
             self._add_run(assembly, run)
             self._line += run.rows
             self._advance(run.end, "records")
@@ -206,6 +219,21 @@ class RecordReader:
             self._pass_record(record.next)
             return True
         return False
+
+    def _take_run(self, fast: _Fast, stop: int) -> Run | None:
+        window = self._window
+        run = fast.runs.take(window.data, window.pos, stop)
+        if run and run.end - window.pos >= _LONG and len(self._known) < _MOST_KNOWN:
+            self._known[window.offset] = (window.base + run.end, run.rows)
+        return run
+
+    def _recall(self, fast: _Fast, bound: int) -> Run | None:
+        """Take the run that an earlier reader found here, if it is all there."""
+        window = self._window
+        end, rows = self._known.get(window.offset, (-1, 0))
+        if not 0 <= end - window.base <= bound:
+            return None
+        return fast.runs.run_of(window.data, window.pos, end - window.base, rows)
 
     def _add_run(self, assembly: Assembly, run: Run) -> None:
         assembly.add_run(run, self._window.pos, self._line)

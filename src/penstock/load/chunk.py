@@ -13,7 +13,7 @@ from penstock import verdicts
 from penstock.engine.assemble import RecordBatch
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding, bind_by_order, bind_header
-from penstock.engine.records import RecordReader
+from penstock.engine.records import KnownRuns, RecordReader
 from penstock.errors import DataError, EngineError
 from penstock.load.protocols import ObjectSource
 from penstock.plan.model import Plan
@@ -80,9 +80,12 @@ def begin_object(plan: Plan, source: ObjectSource) -> Beginning:
 
 
 class ChunkReader:
-    """Reads a chunk's records in batches, leg by leg, from ``resume`` on if given. To be closed."""
+    """Reads a chunk's records in batches, leg by leg, from ``resume`` on if given. To be closed.
 
-    def __init__(
+    ``known`` is what one reader of the object's version leaves for the next (:class:`~penstock.engine.records.RecordReader`).
+    """
+
+    def __init__(  # noqa: PLR0913 -- what reading takes, each by its name
         self,
         plan: Plan,
         source: ObjectSource,
@@ -92,13 +95,16 @@ class ChunkReader:
         resume: Position | None = None,
         batch_bytes: int = BATCH_BYTES,
         seen: Seen | None = None,
+        known: KnownRuns | None = None,
     ) -> None:
         self._chunk = chunk
         self._begun = resume or chunk.start
         self._seen = seen
         self._pulled = 0
         self._blocks = self._watch(source.blocks(batch_bytes, self._begun.offset))
-        self._reader = RecordReader(self._blocks, plan.dialect, start=self._begun, stop=chunk.stop)
+        self._reader = RecordReader(
+            self._blocks, plan.dialect, start=self._begun, stop=chunk.stop, known=known
+        )
         self._batches = self._reader.batches(binding.width)
         self.position = self._begun
         self.finished = False

@@ -22,6 +22,7 @@ from penstock.engine.decide import (
     import_keys,
     import_losers,
 )
+from penstock.engine.records import KnownRuns
 from penstock.errors import DataError, EngineError, ServiceError
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Stop, begin_object, never
 from penstock.load.conclude import conclude, report_failure, report_refusal
@@ -144,6 +145,7 @@ class _Run:
     state: Checkpoint | None
     sink: Sink | None = None
     stopping: bool = False
+    known: KnownRuns = field(default_factory=dict)
     fresh: bool = field(init=False)
     began: float = field(default_factory=time.monotonic)
     kept: float = field(default_factory=time.monotonic)
@@ -245,6 +247,7 @@ class _Run:
             resume=position,
             batch_bytes=self.batch_bytes,
             seen=lambda seen: self.progress(name, seen),
+            known=self.known,
         )
 
     def _is_due(self) -> bool:
