@@ -15,7 +15,7 @@ from penstock.engine.batch import RAW_LIMIT, RecordError
 from penstock.engine.records import Header, RecordReader
 from penstock.engine.window import Window
 from penstock.errors import DataError
-from penstock.plan.model import Dialect
+from penstock.plan.model import Dialect, Encoding
 
 HEADLESS = Dialect(header=False)
 
@@ -452,6 +452,45 @@ def test_a_batch_of_nothing_but_errors_is_bounded() -> None:
     batches = list(RecordReader([b"x\n" * 50_000], HEADLESS).batches(2))
     assert max(len(batch.errors) for batch in batches) < 20_000
     assert sum(len(batch.errors) for batch in batches) == 50_000
+
+
+def test_what_the_errors_of_a_batch_keep_is_no_more_than_its_bytes() -> None:
+    block = (b"x" * 60_000 + b"\n") * 30
+    for batch in RecordReader([block] * 3, HEADLESS).batches(2):
+        assert 0 < sum(len(error.location.raw) for error in batch.errors) <= len(block)
+
+
+def test_a_batch_of_nothing_but_recovered_rows_is_bounded() -> None:
+    data = b'"' + b",\n" * 400_000
+    batches = list(RecordReader([data], Dialect(header=False, max_record_bytes=500_000)).batches(2))
+    assert max(len(batch.recovered) for batch in batches) < 30_000
+    assert [line for batch in batches for line in batch.recovered] == list(range(2, 250_001))
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [
+        (b"aaaaaaaaa,bbbbbbbbbbbb\n", "utf-8"),
+        (b"aaaaaaaaa,bbbbbbbbbbbb\r\n", "utf-8"),
+        (b'"aaaaaaaa","b,bbbbbbb"\n', "utf-8"),
+        (b'aaaaaa,"bbbbb""bbbbb"\n', "utf-8"),
+        ("aaaa\U0001f600aaaaa,bbbbbbbbb€\n".encode(), "utf-8"),
+        (b"aaaa\xe9aaaaa,bbbbbbbbb\n", "cp1252"),
+    ],
+)
+def test_reading_takes_no_more_memory_than_that_of_three_batches(line: bytes, encoding: Encoding) -> None:
+    size = 2_000_000
+
+    def blocks() -> Iterator[bytes]:
+        for _ in range(3):
+            yield line * (size // len(line))
+
+    tracemalloc.start()
+    for batch in RecordReader(blocks(), Dialect(header=False, encoding=encoding)).batches(2):
+        del batch  # so that it is not kept while the next is read
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3.3 * size
 
 
 def test_the_quote_of_a_batch_is_the_dialects_or_one_that_is_no_delimiter() -> None:

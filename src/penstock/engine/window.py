@@ -38,6 +38,8 @@ class Window:
             return False
         pieces = [self.data[self.pos :]]
         wanted = max(1, self.left)
+        self.base += self.pos
+        self.data, self.pos = b"", 0  # not kept while the next bytes are read
         while wanted > 0:
             block = next(self._blocks, None)
             if block is None:
@@ -45,7 +47,5 @@ class Window:
                 break
             pieces.append(block)
             wanted -= len(block)
-        self.base += self.pos
         self.data = b"".join(pieces)
-        self.pos = 0
         return True
