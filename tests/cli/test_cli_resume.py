@@ -1,0 +1,204 @@
+"""`penstock run --resume`: a run that was cut off anywhere goes on, and gives what it would have given."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import CLEAN, CONTRACT, HEADER, contract, invoke, write
+
+RESULTS = ("items.jsonl", "deletes.jsonl", "rejects.jsonl")
+EAGER = (
+    "import sys\nimport penstock.api.prepare\nimport penstock.cli\n"
+    "penstock.api.prepare.KEEP_SECONDS = 0.0\n"  # a short run would be over before it is kept
+    "sys.argv = ['penstock', *sys.argv[1:]]\npenstock.cli.main()\n"
+)
+
+
+def dirty_rows(count: int) -> str:
+    """Rows of all fates: loaded, superseded, rejected, filtered, blank, quoted over lines, and deletes."""
+    dice = random.Random(7)
+    rows = []
+    for n in range(count):
+        status = dice.choice(["NEW", "PAID", "CANCELLED", "LOST"])
+        rows.append(f"ORD-{dice.randrange(1000):03},c{dice.randrange(9)},{dice.randrange(4)},{n},{status}")
+        rows += [["", 'ORD-001,"a\nb",1,1,NEW', 'ORD-002,"broken,1,1,NEW', "x,y"][dice.randrange(4)]] * (
+            n % 7 == 0
+        )
+    return HEADER + "\n".join(rows) + "\n"
+
+
+DELETING = CONTRACT + '  delete_where: "quantity = 3"\n'
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-c", EAGER, *(str(argument) for argument in arguments)]
+
+
+def start(call: list[str], kept: Path) -> subprocess.Popen[bytes]:
+    """Start a run, and come back once it is kept."""
+    running = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for_change(running, kept)
+    return running
+
+
+def wait_for_change(running: subprocess.Popen[bytes], kept: Path) -> None:
+    """Wait until what is kept has changed, or the run is over."""
+    before = kept.stat().st_mtime_ns if kept.exists() else None
+    while running.poll() is None:
+        try:
+            if kept.stat().st_mtime_ns != before:
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.001)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+def report(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((folder / "report.json").read_text("utf-8"))
+    return {name: value for name, value in found.items() if name not in {"seconds", "invocations"}}
+
+
+@pytest.mark.parametrize("parts", ["", "quality:\n  max_rejects: 90%\n"])
+def test_a_run_that_is_killed_again_and_again_gives_what_it_would_have_given(
+    tmp_path: Path, parts: str
+) -> None:
+    described = contract(tmp_path, text=DELETING, extra=parts)
+    file = write(tmp_path / "o.csv", dirty_rows(2_500))
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert invoke("run", described, file, "--output", whole).exit_code == 0
+    kept = cut / ".run" / "o.csv" / "state.json"
+    call = command("run", described, file, "--output", cut, "--chunk-size", 10_000)
+    dice = random.Random(os.urandom(8))
+    kills = 0
+    running = start(call, kept)
+    while kept.exists():  # it is removed at the very end
+        for _ in range(dice.randrange(2, 9)):
+            wait_for_change(running, kept)
+        time.sleep(dice.random() / 50)
+        running.kill()
+        kills += running.wait() == -signal.SIGKILL
+        if kept.exists():
+            running = start([*call, "--resume"], kept)
+    running.wait()
+    assert kills
+    assert results(cut / "o.csv") == results(whole / "o.csv")
+    assert report(cut / "o.csv") == report(whole / "o.csv")
+    assert not (cut / ".run").exists()
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> tuple[list[object], Path]:
+    """A run that was cut off by Ctrl-C while it loaded, and the file of what is kept of it."""
+    described, file = contract(tmp_path), write(tmp_path / "o.csv", dirty_rows(1_500))
+    arguments: list[object] = ["run", described, file, "--output", tmp_path / "out", "--chunk-size", 10_000]
+    kept = tmp_path / "out" / ".run" / "o.csv" / "state.json"
+    running = start(command(*arguments), kept)
+    while json.loads(kept.read_bytes())["state"]["lengths"]["items.jsonl"] == 0:
+        wait_for_change(running, kept)
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130
+    return arguments, kept
+
+
+def test_what_an_interrupt_cut_off_is_gone_on_with(
+    cut_off: tuple[list[object], Path], tmp_path: Path
+) -> None:
+    arguments, _ = cut_off
+    done = invoke(*arguments, "--resume")
+    assert done.exit_code == 0, done.output
+    whole = [tmp_path / "whole" if part == tmp_path / "out" else part for part in arguments]
+    invoke(*whole)
+    assert results(tmp_path / "out" / "o.csv") == results(tmp_path / "whole" / "o.csv")
+    assert json.loads((tmp_path / "out" / "o.csv" / "report.json").read_text())["invocations"] == 2
+
+
+def test_without_resume_a_run_that_was_cut_off_is_mentioned_and_starts_over(
+    cut_off: tuple[list[object], Path],
+) -> None:
+    arguments, kept = cut_off
+    done = invoke(*arguments)
+    assert done.exit_code == 0
+    assert "o.csv: an earlier run was cut off. It starts over" in done.stderr
+    assert not kept.exists()
+
+
+def touch(file: Path, kept: Path) -> None:
+    file.write_text(file.read_text() + "ORD-001,ann,1,1,NEW\n")
+
+
+def deploy_other_contract(file: Path, kept: Path) -> None:
+    described = file.parent / "orders.yaml"
+    described.write_text(described.read_text().replace("quantity * price", "quantity + price"))
+
+
+def upgrade(file: Path, kept: Path) -> None:
+    kept.write_text(kept.read_text().replace('"penstock":"', '"penstock":"0.'))
+
+
+def damage(file: Path, kept: Path) -> None:
+    kept.write_bytes(kept.read_bytes()[:100])
+
+
+def lose_results(file: Path, kept: Path) -> None:
+    (kept.parents[2] / "o.csv" / "items.jsonl").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        (touch, 2, "the file is not what it was. Run again without --resume"),
+        (deploy_other_contract, 2, "the contract is not what it was. Run again without --resume"),
+        (upgrade, 2, "Penstock was 0."),
+        (damage, 3, "kept state can't be used"),
+        (lose_results, 3, "items.jsonl is shorter than it was when the run stopped"),
+    ],
+)
+def test_a_run_whose_ground_has_changed_is_not_gone_on_with(
+    cut_off: tuple[list[object], Path], change: Callable[[Path, Path], None], code: int, said: str
+) -> None:
+    arguments, kept = cut_off
+    file = arguments[2]
+    assert isinstance(file, Path)
+    change(file, kept)
+    done = invoke(*arguments, "--resume")
+    assert done.exit_code == code
+    assert said in done.output
+
+
+def test_with_several_files_those_that_are_done_are_not_done_again(tmp_path: Path) -> None:
+    described = contract(tmp_path)
+    good, long = write(tmp_path / "a.csv", CLEAN), write(tmp_path / "o.csv", dirty_rows(1_500))
+    arguments = ["run", described, good, long, "--output", tmp_path / "out", "--chunk-size", 10_000]
+    running = start(command(*arguments), tmp_path / "out" / ".run" / "o.csv" / "state.json")
+    running.kill()
+    running.wait()
+    before = (tmp_path / "out" / "a.csv" / "items.jsonl").stat().st_mtime_ns
+    done = invoke(*arguments, "--resume", "--json")
+    assert [found["status"] for found in json.loads(done.stdout)] == ["done", "done"]
+    assert (tmp_path / "out" / "a.csv" / "items.jsonl").stat().st_mtime_ns == before
+    assert not (tmp_path / "out" / ".run").exists()
+
+
+def test_resume_without_anything_kept_is_a_run_from_the_start(tmp_path: Path) -> None:
+    file = write(tmp_path / "o.csv", CLEAN)
+    done = invoke("run", contract(tmp_path), file, "--output", tmp_path / "out", "--resume")
+    assert done.exit_code == 0
+
+
+def test_resume_of_a_load_that_keeps_nothing_is_refused(tmp_path: Path) -> None:
+    done = invoke("run", contract(tmp_path), write(tmp_path / "o.csv", CLEAN), "--resume")
+    assert done.exit_code == 2
+    assert "name it with --rejects" in done.stderr
