@@ -100,38 +100,42 @@ def batch_of(count: int, first: int = 0) -> WriteBatch:
 
 
 def test_what_is_left_of_several_batches_is_sent_as_one() -> None:
-    backlog = Backlog([], 8)
+    backlog = Backlog([])
     for first in (0, 10, 20):
         backlog.put_back(Parcel(batch_of(10, first), 1 + first), due=5.0)
-    assert backlog.take(4.9) is None
-    assert backlog.due() == 5.0
-    joined = backlog.take(5.0)
+    assert backlog.take(4.9, 99) is None
+    assert backlog.due == 5.0
+    joined = backlog.take(5.0, 99)
     assert joined is not None
     assert contents(joined.batch) == contents(batch_of(20))
     assert joined.tries == 11
-    last = backlog.take(5.0)
+    last = backlog.take(5.0, 99)
     assert last is not None
     assert contents(last.batch) == contents(batch_of(10, 20))
     assert not backlog
 
 
 def test_a_part_of_an_invalid_batch_is_not_joined_again() -> None:
-    backlog = Backlog([], 8)
+    backlog = Backlog([])
     backlog.put_back(Parcel(batch_of(2), alone=True), 0.0)
     backlog.put_back(Parcel(batch_of(2, 2), alone=True), 0.0)
-    assert [len(parcel.batch.rows) for parcel in iter(lambda: backlog.take(0.0), None) if parcel] == [2, 2]
+    assert [len(parcel.batch.rows) for parcel in iter(lambda: backlog.take(0.0, 99), None) if parcel] == [
+        2,
+        2,
+    ]
 
 
 def test_nothing_new_is_begun_while_much_waits() -> None:
-    backlog = Backlog([batch_of(25, first) for first in range(0, 100, 25)], 2)
+    backlog = Backlog([batch_of(25, first) for first in range(0, 100, 25)])
     for _ in range(2):
-        parcel = backlog.take(0.0)
+        parcel = backlog.take(0.0, 50)
         assert parcel is not None
         backlog.put_back(parcel, due=9.0)
-    assert backlog.take(0.0) is None
-    assert backlog.due() == 9.0
-    assert backlog.take(9.0) is not None
-    assert backlog.due() < 9.0
+    assert backlog.take(0.0, 50) is None
+    assert backlog.due == 9.0
+    assert backlog.take(0.0, 51) is not None
+    assert backlog.take(9.0, 50) is not None
+    assert backlog.waiting == 25
 
 
 TABLE = Table("orders", False, KeyAttribute("pk", "S"), KeyAttribute("n", "N"), (), None, None, None, None)

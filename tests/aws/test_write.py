@@ -119,11 +119,11 @@ def test_items_held_back_are_sent_again_until_none_is(table: FakeTable, sender: 
 
 
 def test_a_throttle_backs_off_exponentially_with_full_jitter(table: FakeTable, sender: Sender) -> None:
-    table.faults = ["throttle"] * 9
+    table.faults = ["throttle"] * 5
     time = Time()
     writer = write(sender, [put("a")], time)
-    assert time.naps == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0])
-    assert writer.stats.throttled == 9
+    assert time.naps == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
+    assert writer.stats.throttled == 5
     assert len(table.items) == 1
 
 
@@ -260,7 +260,7 @@ def test_a_slow_table_is_not_given_up_while_it_takes_something(table: FakeTable,
     time = Time()
     with TableWriter(sender, TABLE, pace=time.pace(patience=11), lanes=1) as writer:
         assert writer.write(pack([put(f"c{i}") for i in range(25)])) == []
-    assert time.now > 22
+    assert time.now > 11
 
 
 def test_nothing_is_sent_after_the_deadline_and_nothing_is_in_flight(

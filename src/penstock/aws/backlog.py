@@ -30,42 +30,45 @@ class Parcel:
 class Backlog:
     """The parcels of one call. Batches are taken in an order that spreads them over the whole.
 
-    No new batch is begun while ``most_waiting`` parcels wait to be sent again.
+    ``waiting`` counts the writes that are to be sent again.
     """
 
-    def __init__(self, batches: Sequence[WriteBatch], most_waiting: int) -> None:
+    def __init__(self, batches: Sequence[WriteBatch]) -> None:
         self._batches = fit_batches(batches)
         self._order = spread(len(self._batches))
         self._unsent = len(self._batches)
         self._waiting: list[tuple[float, int, Parcel]] = []
         self._ties = itertools.count()
-        self._most_waiting = most_waiting
+        self.waiting = 0
 
     def __bool__(self) -> bool:
         return self._unsent > 0 or bool(self._waiting)
 
-    def take(self, now: float) -> Parcel | None:
-        """Give what is to be sent next, None where nothing is due."""
+    def take(self, now: float, most_waiting: float) -> Parcel | None:
+        """Give what is to be sent next, None where nothing is due.
+
+        No new batch is begun while ``most_waiting`` writes wait to be sent again.
+        """
         if self._waiting and self._waiting[0][0] <= now:
             return self._take_waiting(now)
-        if not self._unsent or len(self._waiting) >= self._most_waiting:
+        if not self._unsent or self.waiting >= most_waiting:
             return None
         self._unsent -= 1
         return Parcel(self._batches[next(self._order)])
 
+    @property
     def due(self) -> float:
-        """Tell when :meth:`take` will give something: the moment of the next parcel to send again."""
-        if self._unsent and len(self._waiting) < self._most_waiting:
-            return -math.inf
+        """The moment at which the next parcel is to be sent again; infinite where none waits."""
         return self._waiting[0][0] if self._waiting else math.inf
 
     def put_back(self, parcel: Parcel, due: float) -> None:
         """Keep a parcel until it is to be sent again."""
         heapq.heappush(self._waiting, (due, next(self._ties), parcel))
+        self.waiting += len(parcel.batch.rows)
 
     def _take_waiting(self, now: float) -> Parcel:
         """Take the parcel due first, and others due too as far as they fit in: a request of one item costs as much."""
-        due, _, first = heapq.heappop(self._waiting)
+        due, first = self._pop()
         together = [first]
         count = len(first.batch.rows)
         while not first.alone and self._waiting and self._waiting[0][0] <= now:
@@ -73,7 +76,7 @@ class Backlog:
             count += len(parcel.batch.rows)
             if parcel.alone or count > BATCH_REQUESTS:
                 break
-            together.append(heapq.heappop(self._waiting)[2])
+            together.append(self._pop()[1])
         if len(together) == 1:
             return first
         tries = max(parcel.tries for parcel in together)
@@ -81,3 +84,8 @@ class Backlog:
         for batch in rest:  # all of them together are past the limit of bytes
             self.put_back(Parcel(batch, tries), due)
         return Parcel(merged, tries)
+
+    def _pop(self) -> tuple[float, Parcel]:
+        due, _, parcel = heapq.heappop(self._waiting)
+        self.waiting -= len(parcel.batch.rows)
+        return due, parcel

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 from botocore.exceptions import ConnectionError as UnreachableError
 from botocore.exceptions import HTTPClientError
 
-MOST_THREADS: Final = 16
+MOST_THREADS: Final = 32
 
 
 class Answer(NamedTuple):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
+from penstock.aws.answers import ALL_DONE, INVALID, PASSING, THROTTLED, read_answer, read_units
 from penstock.aws.backlog import Backlog, Parcel
 from penstock.aws.batches import Frame, halve_batch
 from penstock.aws.explain import explain_code
@@ -20,7 +19,7 @@ from penstock.aws.rate import Rate
 from penstock.aws.refusals import describe_refusal
 from penstock.aws.stats import Counters, WriterStats
 from penstock.aws.unprocessed import find_unprocessed
-from penstock.engine.result import WriteBatch
+from penstock.engine.result import BATCH_REQUESTS, WriteBatch
 from penstock.errors import ServiceError
 from penstock.load.protocols import Refused
 from penstock.plan.model import Table
@@ -31,32 +30,13 @@ LANES: Final = 64
 """The most requests under way: at 20 ms each, 80,000 small items a second."""
 _FIRST_NAP: Final = 0.05
 _LONGEST_NAP: Final = 5.0
+_WAITING: Final = 2 * BATCH_REQUESTS
+"""How many writes may wait to be sent again, for each request that may be under way, before no new ones are begun."""
 _TICK: Final = 0.001
 """No timer is finer."""
 _ITEM_BYTES: Final = 1300
 """About how long DynamoDB JSON is where the item is 1 KB, one write unit. A guess, until the first answer tells."""
 _LEARNING: Final = 0.1
-
-_INVALID: Final = {"ValidationException", "SerializationException", "RequestEntityTooLarge"}
-_THROTTLED: Final = {
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "ThrottlingError",
-}
-_NO_ANSWER: Final = "no answer"
-_PASSING: Final = {
-    "InternalFailure",
-    "InternalServerError",
-    "ReplicatedWriteConflictException",
-    "ServiceUnavailable",
-    "TransactionConflictException",
-    _NO_ANSWER,
-}
-
-_ALL_DONE: Final = b'"UnprocessedItems":{}'
-"""Only in an answer that holds nothing back: within an item, an attribute's value is never empty braces."""
-_UNITS: Final = re.compile(rb'"CapacityUnits":\s*([0-9.]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +77,7 @@ class TableWriter:
         self._pace = pace or Pace()
         self._lanes = lanes
         self._flights: Flights | None = None
-        self._rate = Rate(max_write_units)
+        self._rate = Rate(max_write_units, lanes)
         self._counters = Counters()
         self._units_each = 0.0  # write units that a write has lately consumed; 0 before the first answer
         self._moved = 0.0
@@ -116,7 +96,7 @@ class TableWriter:
         flights = self._open_flights()
         flights.refresh()
         self._moved = self._pace.clock()
-        backlog = Backlog(batches, 4 * self._lanes)
+        backlog = Backlog(batches)
         try:
             while self._turn(flights, backlog, refused):
                 pass
@@ -156,13 +136,14 @@ class TableWriter:
                 "The time was up before everything was written. What is written stays, and the load is begun again. If "
                 "the file never gets through, give the function more memory or time, or send the file in parts."
             )
-        while backlog and flights.has_room():
+        while backlog and flights.under_way < self._rate.window and flights.has_room():
             seconds = self._rate.wait(now)
             if seconds > 0:
                 return max(_TICK, min(seconds, self._pace.deadline - now))
-            parcel = backlog.take(now)
+            parcel = backlog.take(now, _WAITING * self._rate.window)
             if parcel is None:
-                return max(_TICK, min(backlog.due(), self._pace.deadline) - now)
+                self._rate.rest()
+                return max(_TICK, min(backlog.due, self._pace.deadline) - now)
             self._start(flights, parcel)
         return math.inf
 
@@ -179,11 +160,11 @@ class TableWriter:
 
     def _take(self, parcel: Parcel, answer: Answer | None, backlog: Backlog, refused: list[Refused]) -> None:
         """Take in an answer; what it leaves to do goes back to the backlog."""
-        if answer is not None and answer.status == 200 and _ALL_DONE in answer.body:
+        if answer is not None and answer.status == 200 and ALL_DONE in answer.body:
             self._acknowledge(parcel, answer.body, None)
             return
-        code, content = _read(answer)
-        if code in _INVALID:
+        code, content = read_answer(answer)
+        if code in INVALID:
             self._part(parcel, str(content.get("message") or content.get("Message") or ""), backlog, refused)
             return
         left: WriteBatch | None = parcel.batch
@@ -191,15 +172,19 @@ class TableWriter:
             assert answer is not None
             left = find_unprocessed(content, self._table, parcel.batch)
             self._acknowledge(parcel, answer.body, left)
-        elif code in _THROTTLED:
-            self._rate.settle(self._pace.clock(), parcel.units, 0.0, parcel.units)
-        elif code not in _PASSING:
+        elif code in THROTTLED:
+            again = parcel.tries > 0
+            self._rate.settle(self._pace.clock(), parcel.units, 0.0, parcel.units, again=again)
+        elif code not in PASSING:
             raise self._explain(code)
-        self._counters.throttled += code in _THROTTLED or (code is None and left is not None)
+        self._counters.throttled += code in THROTTLED or (code is None and left is not None)
         if left is not None:
             self._check_progress(code)
             tries = parcel.tries + 1
-            nap = self._pace.jitter() * min(_LONGEST_NAP, _FIRST_NAP * 2.0**tries)
+            longest = (
+                _LONGEST_NAP if left is parcel.batch else _LONGEST_NAP / 10
+            )  # of what moves the rate minds itself
+            nap = self._pace.jitter() * min(longest, _FIRST_NAP * 2.0**tries)
             backlog.put_back(Parcel(left, tries, alone=parcel.alone), self._pace.clock() + nap)
 
     def _acknowledge(self, parcel: Parcel, body: bytes, left: WriteBatch | None) -> None:
@@ -208,8 +193,7 @@ class TableWriter:
         batch = parcel.batch
         count = len(batch.rows)
         done = count if left is None else count - len(left.rows)
-        found = _UNITS.search(body)
-        units = float(found[1]) if found else 0.0
+        units = read_units(body)
         if done:
             self._moved = now
             deletes = batch.deletes if left is None else batch.deletes - left.deletes
@@ -217,7 +201,7 @@ class TableWriter:
             each = self._units_each or units / done
             self._units_each = each + _LEARNING * (units / done - each)
         held = 0.0 if left is None else parcel.units * (count - done) / count
-        self._rate.settle(now, parcel.units, units, held)
+        self._rate.settle(now, parcel.units, units, held, again=parcel.tries > 0)
 
     def _part(self, parcel: Parcel, message: str, backlog: Backlog, refused: list[Refused]) -> None:
         """Halve a batch that was refused as invalid, down to the request at fault."""
@@ -261,7 +245,7 @@ class TableWriter:
             except ServiceError:
                 continue  # the one that is raised already tells why
             for parcel, answer in landed:
-                code, content = _read(answer)
+                code, content = read_answer(answer)
                 if answer is not None and code is None:
                     left = find_unprocessed(content, self._table, parcel.batch)
                     self._acknowledge(parcel, answer.body, left)
@@ -278,23 +262,3 @@ class TableWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close_flights()
-
-
-def _read(answer: Answer | None) -> tuple[str | None, dict[str, Any]]:
-    """Give an answer's error code (of AWS JSON 1.0: what follows ``#`` in ``__type``) and its content."""
-    if answer is None:
-        return _NO_ANSWER, {}
-    try:
-        content = json.loads(answer.body)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        # Cut on its way, or from something between us and the service: whether it was applied is not known.
-        code = "RequestEntityTooLarge" if answer.status == 413 else _NO_ANSWER
-        return code, {}
-    if answer.status == 200:
-        return None, content
-    code = str(content.get("__type", "")).rpartition("#")[2]
-    if answer.status >= 500 or not code:
-        return "InternalServerError", content
-    return code, content

@@ -1,0 +1,144 @@
+"""``python -m bench.throttle``: how much of a table's capacity the writer uses, and what it sends twice.
+
+The writer is the real one. The table is :mod:`bench.throttled_table`, in real time with threads, or (as in the tests) in
+virtual time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from bench.throttled_table import RealSender, ThrottledTable, Troubles, VirtualSender, VirtualTime
+from penstock.aws.stats import WriterStats
+from penstock.aws.write import LANES, Pace, TableWriter
+from penstock.engine.result import BATCH_REQUESTS, SEPARATOR, WriteBatch
+from penstock.errors import ServiceError
+from penstock.plan.model import KeyAttribute, Table
+
+CAPACITIES: Final = (1_000, 4_000, 40_000)
+Order = Literal["shuffled", "sorted"]
+_TABLE: Final = Table("t", True, KeyAttribute("pk", "S"), KeyAttribute("n", "N"), (), None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A run of ``seconds`` against a table. A partition key has ``rows_each`` rows; a call writes ``window`` rows.
+
+    ``budget`` is the writer's, None for none.
+    """
+
+    capacity: float
+    order: Order = "shuffled"
+    seconds: float = 60.0
+    burst: float = 1.0
+    rows_each: int = 200
+    window: int = 75_000
+    budget: float | None = None
+    lanes: int = LANES
+    seed: int = 1
+    troubles: Troubles = field(default_factory=Troubles)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``used`` is the share of what the table could take in the time, its burst included; ``resent`` that of the items."""
+
+    used: float
+    resent: float
+    units: float
+    stats: WriterStats
+
+
+def run_virtual(case: Case) -> Outcome:
+    """Run a case in virtual time: the same each time, and fast."""
+    table = ThrottledTable(case.capacity, case.burst, case.troubles, case.seed)
+    time = VirtualTime()
+    dice = random.Random(case.seed)  # noqa: S311 -- dice, no secret
+    pace = Pace(time.clock, time.sleep, dice.random, deadline=case.seconds)
+    return _run(case, table, VirtualSender(table, time), pace)
+
+
+def run_real(case: Case) -> Outcome:
+    """Run a case in real time, a thread for each request under way."""
+    table = ThrottledTable(case.capacity, case.burst, case.troubles, case.seed)
+    sender = RealSender(table)
+    pace = Pace()
+    pace = Pace(deadline=pace.clock() + case.seconds)
+    return _run(case, table, sender, pace)
+
+
+def _run(case: Case, table: ThrottledTable, sender: Any, pace: Pace) -> Outcome:
+    with TableWriter(sender, _TABLE, pace=pace, lanes=case.lanes, max_write_units=case.budget) as writer:
+        try:
+            for window in _make_windows(case):
+                writer.write(window)
+        except ServiceError:
+            if pace.clock() < pace.deadline:
+                raise  # only the deadline ends a run
+    stats = writer.stats
+    could = case.capacity * (case.seconds + case.burst)
+    return Outcome(table.taken / could, stats.resent / table.taken, table.taken, stats)
+
+
+def _make_windows(case: Case) -> Iterator[list[WriteBatch]]:
+    """Make a file without end, window by window: each is full of keys of its own."""
+    dice = random.Random(case.seed)  # noqa: S311 -- dice, no secret
+    for first in itertools.count(0, case.window):
+        rows = range(first, first + case.window)
+        keys = [f"c{row // case.rows_each}" for row in rows]
+        if case.order == "shuffled":
+            dice.shuffle(keys)
+        requests = [
+            f'{{"PutRequest":{{"Item":{{"pk":{{"S":"{key}"}},"n":{{"N":"{row}"}}}}}}}}'
+            for key, row in zip(keys, rows, strict=True)
+        ]
+        yield [
+            WriteBatch(SEPARATOR.join(requests[at : at + BATCH_REQUESTS]), rows[at : at + BATCH_REQUESTS], 0)
+            for at in range(0, case.window, BATCH_REQUESTS)
+        ]
+
+
+def measure(seconds: float = 20.0, *, virtual: bool = False) -> list[dict[str, Any]]:
+    """Measure each capacity with a shuffled and a sorted file, in real time unless ``virtual``.
+
+    A dict for each: ``capacity`` (write units a second), ``used`` and ``resent`` (shares, of the shuffled file),
+    ``throttled`` (answers that held something back), and ``sorted`` (units of the sorted file to those of the shuffled one).
+    """
+    run = run_virtual if virtual else run_real
+    found = []
+    for capacity in CAPACITIES:
+        shuffled = run(Case(capacity, "shuffled", seconds))
+        in_order = run(Case(capacity, "sorted", seconds))
+        found.append(
+            {
+                "capacity": capacity,
+                "used": round(shuffled.used, 4),
+                "resent": round(max(shuffled.resent, in_order.resent), 4),
+                "throttled": shuffled.stats.throttled,
+                "sorted": round(in_order.units / shuffled.units, 4),
+            }
+        )
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.throttle", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each of the six runs is")
+    parser.add_argument("--virtual", action="store_true", help="in virtual time, as the tests do")
+    options = parser.parse_args()
+    print("capacity/s    used  resent  throttled answers  sorted/shuffled")
+    for row in measure(options.seconds, virtual=options.virtual):
+        print(
+            f"{row['capacity']:>10,}  {row['used']:>6.1%}  {row['resent']:>6.2%}  {row['throttled']:>17,}"
+            f"  {row['sorted']:>15.1%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
