@@ -24,8 +24,8 @@ DETAILS = {"compare": compare.detail, "profile": layers.detail, "writer": writer
 PARTS = tuple(dict.fromkeys([*(row.part for row in ROWS), *DETAILS]))
 
 
-def main() -> None:
-    """Measure what is asked for."""
+def main() -> int:
+    """Measure what is asked for; give 1 where something could not be measured."""
     options = _read_options()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,26 +35,30 @@ def main() -> None:
     kept = folder / ("quick.json" if options.quick else "results.json")
     wanted = set(options.only.split(",")) if options.only else set(PARTS)
     results = page.read_results(kept) if options.only else {"rows": {}, "details": {}}
-    results.update(day=page.today(), machine=page.describe_machine(), versions=page.describe_versions())
+    results.update(machine=page.describe_machine(), versions=page.describe_versions())
     with start_sink(contracts.KEYS, folder / "sink") as sink:
         lab = Lab(folder, sizes, sink, _say, Data(folder / "data", _say))
-        _measure(lab, [row for row in ROWS if row.part in wanted or row.name in wanted], results)
+        whole = _measure(
+            lab, [row for row in ROWS if row.part in wanted or row.name in wanted], results, kept
+        )
         _explain(lab, [part for part in DETAILS if part in wanted], results)
     page.keep_results(kept, results)
     print()
     page.print_table(ROWS, results)
     if not options.quick and not options.no_page:
-        if "memory" in lab.pictures:
-            title = "Resident memory of one run, as it loads a file"
-            page.PICTURE.write_text(draw_memory(lab.pictures["memory"], scaling.MEMORY_LIMIT, title), "utf-8")
+        _draw(lab)
         page.write_page(ROWS, results, "make bench")
     if not options.keep_data:
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        for made in ("data", "items"):
+            shutil.rmtree(folder / made, ignore_errors=True)
+    return 0 if whole else 1
 
 
-def _measure(lab: Lab, rows: Sequence[Row], results: dict[str, Any]) -> None:
-    """Measure row by row; what can't be measured says why in its place, and costs no other row."""
+def _measure(lab: Lab, rows: Sequence[Row], results: dict[str, Any], kept: Path) -> bool:
+    """Measure row by row, and keep each; what can't be measured says why in its place, and costs no other row."""
     started = time.monotonic()
+    moment = page.describe_moment()
+    whole = True
     for number, row in enumerate(rows, 1):
         lab.say(f"[{number}/{len(rows)}, {time.monotonic() - started:.0f} s] {row.what}")
         try:
@@ -62,8 +66,11 @@ def _measure(lab: Lab, rows: Sequence[Row], results: dict[str, Any]) -> None:
         except Exception as error:  # noqa: BLE001 -- whatever is wrong with one row, the others are wanted
             kind = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
             figure = Figure("not measured", False if row.goal else None, f"{kind}{error}")
-        results["rows"][row.name] = figure.to_dict()
+            whole = False
+        results["rows"][row.name] = {**figure.to_dict(), "moment": moment}
+        page.keep_results(kept, results)
         lab.say(f"  = {figure.value}  ({figure.note})")
+    return whole
 
 
 def _explain(lab: Lab, parts: Sequence[str], results: dict[str, Any]) -> None:
@@ -75,12 +82,20 @@ def _explain(lab: Lab, parts: Sequence[str], results: dict[str, Any]) -> None:
             lab.say(f"[{part}] no details: {type(error).__name__}: {error}")
 
 
+def _draw(lab: Lab) -> None:
+    if "memory" in lab.pictures:
+        title = "Resident memory of one run, as it loads a file"
+        page.PICTURE.write_text(draw_memory(lab.pictures["memory"], scaling.MEMORY_LIMIT, title), "utf-8")
+
+
 def _say(message: str) -> None:
     print(message, flush=True)
 
 
 def _read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure, print one table, and write it to docs/benchmarks.md."
+    )
     parser.add_argument(
         "--only", metavar="PARTS", help=f"some parts or rows, with commas: {', '.join(PARTS)}"
     )
@@ -98,4 +113,5 @@ def _read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-main()
+if __name__ == "__main__":
+    raise SystemExit(main())

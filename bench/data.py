@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from bench.measure import ROOT, BenchError, Say
 
@@ -52,10 +51,9 @@ class Data:
         if not path.exists():
             left = megabytes * 1_000_000
             with whole.open("rb") as source, _whole(path) as scratch, scratch.open("wb") as target:
-                while left > 0:
-                    piece = source.read(min(left, _COPY_BYTES))
-                    left -= len(piece)
-                    target.write(piece)
+                left -= _copy(source, target, left)
+                if left > 0:
+                    raise BenchError(f"{whole.name} is smaller than {megabytes} MB")
                 target.write(source.readline())  # no field of this table has a newline in it
         return path
 
@@ -73,8 +71,9 @@ class Data:
         path = file.with_name(f"{file.stem}-repeated{share:g}.csv")
         if not path.exists():
             with _whole(path) as scratch, scratch.open("wb") as target:
-                _copy(file, target, file.stat().st_size)
                 with file.open("rb") as source:
+                    _copy(source, target, file.stat().st_size)
+                    source.seek(0)
                     source.readline()
                     left = int((file.stat().st_size - source.tell()) * share)
                     while left > 0 and (line := source.readline()):
@@ -150,11 +149,12 @@ def _renumber(lines: Iterable[bytes], times: int) -> Iterator[bytes]:
             yield b"%d%b%b" % (int(number) + turn * 1_000_000, comma, rest)
 
 
-def _copy(file: Path, target: io.BufferedWriter, size: int) -> None:
-    with file.open("rb") as source:
-        while size > 0 and (piece := source.read(min(size, _COPY_BYTES))):
-            size -= len(piece)
-            target.write(piece)
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> int:
+    """Copy so many bytes, or all that there are; give how many those were."""
+    copied = 0
+    while copied < size and (piece := source.read(min(size - copied, _COPY_BYTES))):
+        copied += target.write(piece)
+    return copied
 
 
 class _whole:  # noqa: N801 -- used as a function

@@ -43,21 +43,21 @@ def describe_machine() -> str:
 
 
 def describe_versions() -> str:
-    """Give Python and the libraries with their versions, and Penstock's commit."""
+    """Give Python and the libraries with their versions."""
     found = [f"Python {platform.python_version()}"]
     for name in _LIBRARIES:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             found.append(f"{name} (not installed)")
+    return ", ".join(found)
+
+
+def describe_moment() -> str:
+    """Give the day, in UTC, and the commit that is checked out."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
-    return ", ".join(found) + (f". Penstock's commit: {commit}" if commit else "")
-
-
-def today() -> str:
-    """Give the day, in UTC."""
-    return f"{datetime.now(UTC):%Y-%m-%d}"
+    return f"{datetime.now(UTC):%Y-%m-%d}" + (f" at commit {commit}" if commit else "")
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def print_table(rows: Sequence[Row], results: Mapping[str, Any]) -> None:
 def write_page(rows: Sequence[Row], results: Mapping[str, Any], command: str) -> None:
     """Write the measured part of the page anew, and leave its prose as it is."""
     lines = [
-        f"Measured on {results['day']} with `{command}` on: {results['machine']}. {results['versions']}.",
+        f"Measured on {_moments(results)} with `{command}`, on: {results['machine']}. {results['versions']}.",
         "",
         *_table(HEAD, lay_out(rows, results)),
     ]
@@ -114,6 +114,12 @@ def write_page(rows: Sequence[Row], results: Mapping[str, Any], command: str) ->
     before, _, rest = PAGE.read_text("utf-8").partition(_BEGIN)
     after = rest.partition(_END)[2]
     PAGE.write_text(f"{before}{_BEGIN}\n\n" + "\n".join(lines) + f"\n\n{_END}{after}", "utf-8")
+
+
+def _moments(results: Mapping[str, Any]) -> str:
+    """Give when the rows were measured: at one moment, unless parts of them were measured anew."""
+    moments = dict.fromkeys(row["moment"] for row in results["rows"].values())
+    return ", some of it on ".join(moments)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Final
 from bench import contracts
 from bench.figures import Figure, Row
 from bench.lab import Lab, Run, two_cpus
-from bench.measure import Measured, measure, python
+from bench.measure import BenchError, measure, python
 from bench.sink import start_sink
 
 MEMORY_LIMIT: Final = 300.0
@@ -78,31 +78,35 @@ def _cores(lab: Lab) -> Figure:
 
 
 def _workers(lab: Lab) -> Figure:
-    """Each worker has a core and a sink of its own on it, so that nothing is shared but the machine."""
+    """Each worker loads its chunk of one file, on a core of its own with a sink of its own: only the machine is shared."""
     _, both = two_cpus()
-    file = _beginning(lab, lab.sizes.cores // 2)
-    rows = lab.count(file)
-    alone = _work(lab, file, both[:1])
+    file = _beginning(lab, lab.sizes.cores)
+    [alone] = _work(lab, file, both[:1])
     together = _work(lab, file, both)
-    wall = max(run.wall for run in together)
-    times = (rows * len(together) / wall) / (rows / alone[0].wall)
-    note = f"rows per second of {len(together)} workers, each on a core of its own, against one"
+    times = sum(together) / alone
+    rates = " + ".join(f"{rate:,.0f}" for rate in together)
+    note = f"{rates} against {alone:,.0f} rows a second, each worker with its sink on a core of its own"
     return Figure(f"{times:.2f} × by {len(together)}", times >= 0.9 * len(together), note)
 
 
-def _work(lab: Lab, file: Path, cpus: Sequence[int]) -> list[Measured]:
-    def load(cpu: int) -> Measured:
+def _work(lab: Lab, file: Path, cpus: Sequence[int]) -> list[float]:
+    """Have each core load a chunk of the file, all at once; give the rows a second of each."""
+
+    def load(index: int, cpu: int) -> float:
         with start_sink(contracts.KEYS, lab.folder / f"sink-{cpu}") as sink:
             sink.bind([cpu])
-            command = python(
-                "-m", "penstock", "run", str(contracts.LINEITEM), str(file), "--endpoint-url", sink.url
-            )
-            label = f"worker on core {cpu} of {len(cpus)}"
-            return measure(command, environment=sink.environment(), label=label, say=lab.say, cpus=[cpu])
+            place = (str(file), sink.url, str(index), str(lab.sizes.cores // 2))
+            command = python("-m", "bench.map_worker", *place)
+            label = f"map worker on core {cpu}"
+            done = measure(command, environment=sink.environment(), label=label, say=lab.say, cpus=[cpu])
+            rows, seconds = done.output.split()
+            if sink.counts().writes != int(rows):
+                raise BenchError(f"{label} loaded {rows} rows, and {sink.counts().writes} arrived")
+            return int(rows) / float(seconds)
 
-    lab.say(f"  {len(cpus)} worker(s), each over {lab.count(file):,} rows")
+    lab.say(f"  {len(cpus)} at once")
     with ThreadPoolExecutor(len(cpus)) as pool:
-        return list(pool.map(load, cpus))
+        return list(pool.map(load, range(len(cpus)), cpus))
 
 
 def _quoted(lab: Lab) -> Figure:
