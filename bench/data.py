@@ -70,15 +70,14 @@ class Data:
         """Give a file whose first rows, a share of them, come again at its end."""
         path = file.with_name(f"{file.stem}-repeated{share:g}.csv")
         if not path.exists():
-            with _whole(path) as scratch, scratch.open("wb") as target:
-                with file.open("rb") as source:
-                    _copy(source, target, file.stat().st_size)
-                    source.seek(0)
-                    source.readline()
-                    left = int((file.stat().st_size - source.tell()) * share)
-                    while left > 0 and (line := source.readline()):
-                        target.write(line)
-                        left -= len(line)
+            with _whole(path) as scratch, scratch.open("wb") as target, file.open("rb") as source:
+                _copy(source, target, file.stat().st_size)
+                source.seek(0)
+                source.readline()
+                left = int((file.stat().st_size - source.tell()) * share)
+                while left > 0 and (line := source.readline()):
+                    target.write(line)
+                    left -= len(line)
         return path
 
     def quoted(self, file: Path, *, every: bool) -> Path:
