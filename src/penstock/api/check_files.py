@@ -19,6 +19,8 @@ WRITE_UNIT_BYTES: Final = 1024
 DOLLARS_PER_WRITE_UNIT: Final = 0.625e-6
 """On demand, us-east-1."""
 
+_PUT, _SEPARATOR = PUT.encode(), SEPARATOR.encode()
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -74,16 +76,23 @@ class _Scale:
 
     def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
         for batch in batches:
-            for request in batch.requests.split(SEPARATOR):
-                if self.first is None and request.startswith(PUT):
-                    self.first = json.loads(request)["PutRequest"]["Item"]
-                self.write_units += _write_units(request)
+            if self.first is None and batch.deletes < len(batch.rows):
+                self.first = _first_item(batch)
+            self.write_units += _write_units(batch)
         return []
 
 
-def _write_units(request: str) -> int:
+def _first_item(batch: WriteBatch) -> dict[str, Any]:
+    put = next(request for request in batch.requests.split(SEPARATOR) if request.startswith(PUT))
+    found: dict[str, Any] = json.loads(put)["PutRequest"]["Item"]
+    return found
+
+
+def _write_units(batch: WriteBatch) -> int:
     """Each put rounds up to the next kilobyte; a delete takes what is there, which is one unit at least."""
-    # A character has at most four bytes, and JSON adds to the item.
-    if not request.startswith(PUT) or len(request) * 4 <= WRITE_UNIT_BYTES:
-        return 1
-    return max(1, -(-item_size(request[len(PUT) : -2]) // WRITE_UNIT_BYTES))
+    units = len(batch.rows)
+    for request in batch.requests.encode().split(_SEPARATOR):
+        # The JSON of an item is never shorter than what DynamoDB counts, and most items are small.
+        if len(request) > WRITE_UNIT_BYTES and request.startswith(_PUT):
+            units += max(0, -(-item_size(request[len(PUT) : -2]) // WRITE_UNIT_BYTES) - 1)
+    return units
