@@ -450,7 +450,7 @@ def test_a_batch_is_about_a_block_of_text() -> None:
 
 def test_a_batch_of_nothing_but_errors_is_bounded() -> None:
     batches = list(RecordReader([b"x\n" * 50_000], HEADLESS).batches(2))
-    assert max(len(batch.errors) for batch in batches) < 20_000
+    assert max(len(batch.errors) for batch in batches) < 40_000
     assert sum(len(batch.errors) for batch in batches) == 50_000
 
 
@@ -463,7 +463,7 @@ def test_what_the_errors_of_a_batch_keep_is_no_more_than_its_bytes() -> None:
 def test_a_batch_of_nothing_but_recovered_rows_is_bounded() -> None:
     data = b'"' + b",\n" * 400_000
     batches = list(RecordReader([data], Dialect(header=False, max_record_bytes=500_000)).batches(2))
-    assert max(len(batch.recovered) for batch in batches) < 30_000
+    assert max(len(batch.recovered) for batch in batches) < 50_000
     assert [line for batch in batches for line in batch.recovered] == list(range(2, 250_001))
 
 

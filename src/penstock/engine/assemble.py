@@ -9,11 +9,13 @@ from hashlib import sha256
 
 from penstock.engine.batch import RAW_LIMIT, Location, Position, RecordError
 from penstock.engine.grammar import CR, LF, Grammar
-from penstock.engine.runs import Run
+from penstock.engine.runs import Run, Spanning
 
 _BOM = "\ufeff".encode()
-_MANY = 16_384
-"""How many single records and errors a batch holds, so that its memory is that of its bytes."""
+_MANY = 32_768
+"""How many pieces of text and errors a batch holds, so that its memory is that of its bytes."""
+_PARTS = 4
+"""How many times as many parts it holds, which are smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ class Assembly:
 
     @property
     def full(self) -> bool:
-        return len(self._pieces) + len(self._errors) >= _MANY or len(self._recovered) >= _MANY
+        objects = max(len(self._pieces) + len(self._errors), len(self._recovered))
+        return objects >= _MANY or len(self._parts.before) >= _PARTS * _MANY
 
     def add_run(self, run: Run, start: int, line: int) -> None:
         """Add a run. One that follows another directly becomes a part of it, and nothing is copied here."""
@@ -129,30 +132,35 @@ class Assembly:
             self._parts.add(self._rows, start, line, -1)
         self._run_end = run.end
         self._rows += run.rows
-        if run.text is not None:
-            self._add_text(run.text)
-        elif start == self._spans[1]:
-            self._spans = (self._spans[0], run.end)
-        else:
-            self._close_span()
-            self._spans = (start, run.end)
+        self._add_text(run.text, start, run.end)
+
+    def add_spanning(self, record: Spanning, start: int, line: int) -> None:
+        """Add a single record, which may span lines."""
+        self._add_single(start, line, record.end)
+        self._add_text(record.text, start, record.next)
 
     def add_cells(self, cells: list[bytes], start: int, line: int, end: int) -> None:
         """Add a single record by its cells in UTF-8; they are all quoted."""
         quote = self._grammar.emitted
         quoted = [quote + cell.replace(quote, quote + quote) + quote for cell in cells]
-        self.add_record(self._grammar.delimiter.join(quoted) + LF, start, line, end)
+        self._add_single(start, line, end)
+        self._add_text(self._grammar.delimiter.join(quoted) + LF, start, end)
 
-    def add_record(self, text: bytes, start: int, line: int, end: int) -> None:
-        """Add a single record by its canonical text."""
+    def _add_single(self, start: int, line: int, end: int) -> None:
         self._parts.add(self._rows, start, line, end)
         self._run_end = -1
         self._rows += 1
-        self._add_text(text)
 
-    def _add_text(self, text: bytes) -> None:
+    def _add_text(self, text: bytes | None, start: int, end: int) -> None:
+        """Add canonical text; ``None`` is what the data holds from ``start`` to ``end``."""
+        if text is None and start == self._spans[1]:
+            self._spans = (self._spans[0], end)
+            return
         self._close_span()
-        self._pieces.append(text)
+        if text is None:
+            self._spans = (start, end)
+        else:
+            self._pieces.append(text)
 
     def _close_span(self) -> None:
         start, end = self._spans

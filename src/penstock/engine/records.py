@@ -213,12 +213,7 @@ class RecordReader:
             return True
         if self._take_lines(assembly, fast, bound):
             return True
-        if record := fast.runs.take_spanning(window.data, window.pos):
-            assembly.add_record(record.text, window.pos, self._line, record.end)
-            self._note_recovered(assembly, window.pos)
-            self._pass_record(record.next)
-            return True
-        return False
+        return self._take_spanning(assembly, fast)
 
     def _take_run(self, fast: _Fast, stop: int) -> Run | None:
         window = self._window
@@ -234,6 +229,20 @@ class RecordReader:
         if not 0 <= end - window.base <= bound:
             return None
         return fast.runs.run_of(window.data, window.pos, end - window.base, rows)
+
+    def _take_spanning(self, assembly: Assembly, fast: _Fast) -> bool:
+        """Take records that span lines, and one more; tell whether any was taken."""
+        window, spans, begun = self._window, True, self._window.pos
+        while spans and not assembly.full and window.offset < self._stop:
+            record = fast.runs.take_spanning(window.data, window.pos)
+            if record is None:
+                break
+            line = self._line
+            assembly.add_spanning(record, window.pos, line)
+            self._note_recovered(assembly, window.pos)
+            self._pass_record(record.next)
+            spans = self._line > line + 1
+        return window.pos > begun
 
     def _add_run(self, assembly: Assembly, run: Run) -> None:
         assembly.add_run(run, self._window.pos, self._line)

@@ -34,11 +34,14 @@ class Run(NamedTuple):
 
 
 class Spanning(NamedTuple):
-    """One record that may span lines within its quotes: its content ends at ``end``; ``text`` is canonical."""
+    """One record that may span lines within its quotes: its content ends at ``end``.
+
+    ``text`` is canonical; it is ``None`` where that is what the data holds.
+    """
 
     end: int
     next: int
-    text: bytes
+    text: bytes | None
 
 
 class RunMatcher:
@@ -89,7 +92,8 @@ class RunMatcher:
         content = data[pos : found.start(1)]
         if self._up_to_undecodable(content, 0, len(content)) < len(content):
             return None
-        return Spanning(found.start(1), found.end(), self._in_utf_8(content) + LF)
+        verbatim = found[1] == LF and (self._encoding == "utf-8" or content.isascii())
+        return Spanning(found.start(1), found.end(), None if verbatim else self._in_utf_8(content) + LF)
 
     def _holds(self, stretch: bytes) -> bool:
         """Tell that a stretch of whole lines is plain by its skeleton."""
