@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -434,6 +435,41 @@ def test_a_run_that_lost_its_claim_stops(feed: LargeFeed) -> None:
     assert feed.run.status == "handed over"
     feed.run_machine()
     assert [run.status for run in feed.runs()] == ["done", "failed"]
+
+
+def test_an_object_at_which_a_worker_died_goes_to_the_state_machine(server: Server, plan: Plan) -> None:
+    with make_large_feed(server, plan) as feed:
+        world = feed.world
+        assert world.ledger.claim("orders", world.landing, KEY, "dead", world.now + 5)
+        world.now += 10
+        feed.land(make_file(20))
+        assert [run.status for run in feed.runs()] == ["handed over"]
+        feed.run_machine()
+        assert [run.status for run in feed.runs()] == ["done"]
+
+
+def test_a_run_whose_folder_is_gone_is_begun_anew(server: Server, plan: Plan, feed: LargeFeed) -> None:
+    body = make_file(60)
+    feed.land(body)
+    feed.fail_machine()
+    for key in feed.world.keys("runs/"):
+        feed.world.s3.delete_object(Bucket=feed.world.artifacts, Key=key)
+    feed.tell()
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, plan, body)
+
+
+def test_a_step_that_finds_the_disk_full_says_what_to_do(feed: LargeFeed) -> None:
+    feed.land(make_file(60))
+    order = order_of(feed)
+    feed.until_finished(order, "cut")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
+    try:
+        with pytest.raises(ServiceError, match="more `storage`"):
+            feed.step(order, "survey", chunk=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_step_of_a_run_that_is_unknown_or_of_another_version_is_refused(feed: LargeFeed) -> None:

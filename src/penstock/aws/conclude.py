@@ -103,7 +103,7 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
 
 def _add_up(job: Job) -> _Sum:
     """Make the report of what is there."""
-    plan, key, run = job.loader.plan, job.run.key, job.run
+    plan, key = job.loader.plan, job.run.key
     cut = job.folder.read(Cut, CUT)
     refusal = job.folder.read(Refusal, REFUSED)
     count = 0 if cut is None else len(cut.chunks)
@@ -117,26 +117,31 @@ def _add_up(job: Job) -> _Sum:
         report = report_failure(plan, key, "It was not read to its end, and nothing of it is decided", done)
     else:
         report = conclude_chunks(plan, key, cut, decision, read_surveys(job.folder, count), loaded)
-    effort = [state.effort for state in loads.values()]
-    report = replace(
-        report,
-        run=run.id,
-        version=run.version,
-        plan=run.plan,
-        seconds=round(job.budget.clock() - datetime.fromisoformat(run.started_at).timestamp(), 3),
-        write_units=math.ceil(sum(found.write_units for found in effort)),
-        throttled=sum(found.throttled for found in effort),
-        resent=sum(found.resent for found in effort),
-        chunks=max(1, count),
-        invocations=max((state.invocations for state in loads.values()), default=1),
-    )
     parts = tuple(part for chunk in sorted(loads) for part in loads[chunk].parts)
     whole = (
         cut is not None
         and cut.finished
         and all(chunk in loads and loads[chunk].finished for chunk in range(count))
     )
-    return _Sum(report, parts, loads, whole)
+    return _Sum(_describe(job, report, loads, count), parts, loads, whole)
+
+
+def _describe(job: Job, report: Report, loads: Mapping[int, ChunkLoad], chunks: int) -> Report:
+    """Say in a report what it is of, and what the work took."""
+    effort = [state.effort for state in loads.values()]
+    began = datetime.fromisoformat(job.run.started_at).timestamp()
+    return replace(
+        report,
+        run=job.run.id,
+        version=job.run.version,
+        plan=job.run.plan,
+        seconds=round(job.budget.clock() - began, 3),
+        write_units=math.ceil(sum(found.write_units for found in effort)),
+        throttled=sum(found.throttled for found in effort),
+        resent=sum(found.resent for found in effort),
+        chunks=max(1, chunks),
+        invocations=max((state.invocations for state in loads.values()), default=1),
+    )
 
 
 def _await_workers(job: Job, loads: Mapping[int, ChunkLoad]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +9,18 @@ from typing import Final, Literal
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.close import close_run
-from penstock.aws.hand_over import begin_folder, hand_over, keep_checkpoint, note_progress
+from penstock.aws.hand_over import begin_folder, hand_over, keep_checkpoint, note_progress, open_folder
 from penstock.aws.ledger import Applied, Claim
 from penstock.aws.loader import FINISH_SECONDS, Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.objects import ObjectVersion, S3Source, find_current
 from penstock.aws.runs import Run, format_time, mark_interrupted, new_run_id, put_run
-from penstock.aws.scratch import make_scratch
-from penstock.aws.states import Effort
+from penstock.aws.scratch import explain_full_disk, make_scratch
+from penstock.aws.states import WORK, Effort, Work
 from penstock.aws.stats import WriterStats
 from penstock.errors import ServiceError
 from penstock.load.chunk import never
+from penstock.load.protocols import ItemWriter
 from penstock.load.report import Counts, ItemCounts, Report
 from penstock.load.run import Checkpoint, run_object
 
@@ -36,11 +36,6 @@ no time left for it. ``handed over``: the state machine goes on with it.
 
 RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
 """The outcomes after which whoever brought the event is to bring it again."""
-
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_SPACE_LEFT = (
-    "There is no space left under /tmp: give the function more `storage`, or send the file in parts."
-)
 
 
 def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log, cause: str) -> Outcome:
@@ -137,14 +132,14 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
     )
     put_run(loader.ledger, run)
     log.info("run started", attempt=claim.attempt, size=found.size)
-    saved = claim.state.saved
     rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id)
     try:
-        if loader.state_machine and saved and (saved.version, saved.plan) == (run.version, run.plan):
-            return _hand_over(loader, claim, replace(run, saved=saved.folder), budget, log)
-        if loader.is_large(found):
+        saved = _find_saved(loader, claim, run)
+        if saved is None and _goes_straight_on(loader, claim, found):
             begin_folder(loader, run, found)
-            return _hand_over(loader, claim, replace(run, saved=run.id), budget, log)
+            saved = run.id
+        if saved is not None:
+            return _hand_over(loader, claim, replace(run, saved=saved), budget, log)
         report = _execute(loader, claim, run, found, rejects, budget, log)
         if isinstance(report, Run):
             return report
@@ -152,6 +147,22 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
     except ServiceError as error:
         report = replace(_fail(loader, found, str(error)), run=run.id, version=run.version, plan=run.plan)
     return close_run(loader, run, report, rejects.parts, budget, log)
+
+
+def _find_saved(loader: Loader, claim: Claim, run: Run) -> str | None:
+    """Find what an earlier run has done of this version by this plan: the name of its folder, if it is still there."""
+    saved = claim.state.saved
+    if not loader.state_machine or not saved or (saved.version, saved.plan) != (run.version, run.plan):
+        return None
+    return None if open_folder(loader, saved.folder).read(Work, WORK) is None else saved.folder
+
+
+def _goes_straight_on(loader: Loader, claim: Claim, found: ObjectVersion) -> bool:
+    """Tell whether to leave an object to the state machine without a try: it is large, or a worker died of it.
+
+    What killed the worker may kill the next; the state machine's keep what they do.
+    """
+    return loader.state_machine is not None and (loader.is_large(found) or claim.interrupted is not None)
 
 
 def _execute(
@@ -164,6 +175,34 @@ def _execute(
     log: Log,
 ) -> Report | Run:
     """Run the engine from the object to the table. Gives the report, or the run as it was handed over."""
+    with loader.open_writer(budget, loader.loaders) as items, make_scratch() as name:
+        scratch = Path(name)
+        reached = _run_engine(loader, found, items, rejects, scratch, budget)
+        stats = items.stats
+        if isinstance(reached, Checkpoint):
+            rejects.close()
+            effort = Effort().add(reached.seconds, WriterStats(), stats)
+            folder = begin_folder(loader, run, found, partitions=1)
+            keep_checkpoint(folder, reached, scratch, rejects.parts, effort)
+            return _hand_over(loader, claim, replace(note_progress(run, reached), saved=run.id), budget, log)
+    return replace(
+        reached,
+        run=run.id,
+        version=found.version,
+        write_units=math.ceil(stats.write_units),
+        throttled=stats.throttled,
+        resent=stats.resent,
+    )
+
+
+def _run_engine(
+    loader: Loader,
+    found: ObjectVersion,
+    items: ItemWriter,
+    rejects: S3RejectWriter,
+    scratch: Path,
+    budget: Budget,
+) -> Report | Checkpoint:
     deadline = Deadline(budget, math.inf)
 
     def watch(_name: str, _bytes: int) -> None:
@@ -173,38 +212,20 @@ def _execute(
                 "more memory or time, or send the file in parts."
             )
 
-    with loader.open_writer(budget, loader.loaders) as items, make_scratch() as scratch:
-        try:
-            report = run_object(
-                loader.plan,
-                S3Source(loader.s3, found),
-                items,
-                rejects,
-                Path(scratch),
-                run=run.id,
-                batch_bytes=loader.size_batch(budget, loader.loaders),
-                memory_mb=loader.memory_mb,
-                progress=watch,
-                stop=deadline.comes if loader.state_machine else never,
-            )
-        except OSError as error:
-            if error.errno not in _NO_SPACE:
-                raise
-            report = replace(_fail(loader, found, _NO_SPACE_LEFT), run=run.id)
-        stats = items.stats
-        if isinstance(report, Checkpoint):
-            rejects.close()
-            effort = Effort().add(report.seconds, WriterStats(), stats)
-            folder = begin_folder(loader, run, found, partitions=1)
-            keep_checkpoint(folder, report, Path(scratch), rejects.parts, effort)
-            return _hand_over(loader, claim, replace(note_progress(run, report), saved=run.id), budget, log)
-    return replace(
-        report,
-        version=found.version,
-        write_units=math.ceil(stats.write_units),
-        throttled=stats.throttled,
-        resent=stats.resent,
-    )
+    try:
+        return run_object(
+            loader.plan,
+            S3Source(loader.s3, found),
+            items,
+            rejects,
+            scratch,
+            batch_bytes=loader.size_batch(budget, loader.loaders),
+            memory_mb=loader.memory_mb,
+            progress=watch,
+            stop=deadline.comes if loader.state_machine else never,
+        )
+    except OSError as error:
+        return _fail(loader, found, str(explain_full_disk(error)))
 
 
 def _hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget, log: Log) -> Run:

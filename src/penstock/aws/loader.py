@@ -28,6 +28,8 @@ _LEAST_BATCH = 16 << 10
 
 _IN_FLIGHT = 4
 """Batches that are read, judged or written when a worker decides to stop, and how many times the slowest it may take."""
+_SAVING = 0.05
+"""The share of an invocation's time that is kept for saving what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def make_budget(seconds: float, clock: Callable[[], float] = time.time) -> Budge
 class Deadline:
     """Tells, between two batches, when to leave the rest to another invocation.
 
-    That is while there is time for what is in flight, each as slow as the slowest so far. ``leg_seconds`` is after how
+    That is while there is time for what is in flight, each as slow as the slowest so far, and a little to save it. ``leg_seconds`` is after how
     long a worker keeps what it has done, so that one that dies loses no more than that.
     """
 
@@ -75,7 +77,7 @@ class Deadline:
     @property
     def near(self) -> bool:
         """Whether there is no time for more."""
-        return self._budget.left < _IN_FLIGHT * self._slowest
+        return self._budget.left < max(_IN_FLIGHT * self._slowest, _SAVING * self._budget.seconds)
 
     def begin_leg(self) -> None:
         """Begin anew to measure, after what was done was kept."""

@@ -29,7 +29,7 @@ from penstock.aws.states import (
 )
 from penstock.aws.unpacked import unpack_object
 from penstock.engine.decide import Decision
-from penstock.errors import DataError, ServiceError
+from penstock.errors import DataError, PenstockError, ServiceError
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import count_records
 from penstock.load.cut import Cut, cut_object
@@ -134,7 +134,11 @@ def load(job: Job, index: int) -> dict[str, object]:
     if decision is None:
         raise ServiceError("What holds for the whole object is not decided yet. Start the load again.")
     state = job.folder.update(ChunkLoad, name, lambda old: _begin(old, token, until))
-    state = _load(job, found, chunk, decision, state, token)
+    try:
+        state = _load(job, found, chunk, decision, state, token)
+    except PenstockError:  # after any of these, none of its requests is under way
+        job.folder.update(ChunkLoad, name, lambda old: _leave(old, token))
+        raise
     assert state.loaded is not None
     counts = count_records(state.loaded.tally, state.loaded.outcome, decision)
     return {"finished": state.finished, "counts": asdict(counts)}
@@ -186,6 +190,12 @@ def _begin(old: ChunkLoad | None, token: str, until: float) -> ChunkLoad:
     )
 
 
+def _leave(old: ChunkLoad | None, token: str) -> ChunkLoad:
+    """Note who is gone."""
+    state = old or ChunkLoad()
+    return replace(state, workers={name: until for name, until in state.workers.items() if name != token})
+
+
 def _save(job: Job, index: int, reached: ChunkLoad, token: str, *, ends: bool) -> ChunkLoad:
     """Save what a worker reached, unless another got further; and that it is gone, where it ends here."""
 
@@ -193,9 +203,8 @@ def _save(job: Job, index: int, reached: ChunkLoad, token: str, *, ends: bool) -
         other = old or ChunkLoad()
         assert reached.loaded is not None
         ahead = further(other.loaded, reached.loaded) is reached.loaded
-        workers = {name: until for name, until in other.workers.items() if not (ends and name == token)}
-        state = reached if ahead else other
-        return replace(state, workers=workers, invocations=other.invocations)
+        state = replace(reached if ahead else other, workers=other.workers, invocations=other.invocations)
+        return _leave(state, token) if ends else state
 
     return job.folder.update(ChunkLoad, load_name(index), change)
 

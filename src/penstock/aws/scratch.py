@@ -6,12 +6,16 @@ Lambda ends a process that runs out of time or memory and starts another in the 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
 
+from penstock.errors import ServiceError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NAME = re.compile(r"penstock-run-(\d+)-\w+")
 
 
@@ -38,3 +42,12 @@ def _is_anothers(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def explain_full_disk(error: OSError) -> ServiceError:
+    """Give the error to raise where there is no space left; any other error of the system is raised as it is."""
+    if error.errno not in _FULL:
+        raise error
+    return ServiceError(
+        "There is no space left under /tmp: give the function more `storage`, or send the file in parts."
+    )

@@ -18,6 +18,7 @@ from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.passes import cut, load, survey
 from penstock.aws.runs import Run, format_time, get_run, put_off_end, put_run
+from penstock.aws.scratch import explain_full_disk
 from penstock.aws.states import WORK, Problem, Work, problem_name
 from penstock.errors import PenstockError, ServiceError, UsageError
 
@@ -63,7 +64,10 @@ def _do(job: Job, step: Step) -> Answer:
     put_off_end(job.loader.ledger, step.run, format_time(claimed))
     number = step.chunk if step.chunk is not None else step.partition
     try:
-        return _work(job, step)
+        try:
+            return _work(job, step)
+        except OSError as error:
+            raise explain_full_disk(error) from error
     except PenstockError as error:
         about = f" of chunk {number}" if step.chunk is not None else ""
         loads = step.chunk if step.name == "load" else None
