@@ -16,8 +16,9 @@ import reference_grammar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.engine import assemble, records, runs
+from penstock.engine import assemble, fast, runs
 from penstock.engine.batch import RAW_LIMIT, Batch, Location, Position
+from penstock.engine.fast import KnownRuns
 from penstock.engine.grammar import Grammar, Newline
 from penstock.engine.lines import BLANK, OPEN, ROW, LineJudge, misfit, misread
 from penstock.engine.records import RecordReader
@@ -205,9 +206,9 @@ def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_recor
 ) -> None:
     data, dialect, width = file
     with (
-        mock.patch.object(records, "_NEAR", near),
-        mock.patch.object(records, "_SUSPECT", near // 2),
-        mock.patch.object(records, "_PLAIN", near % 4),
+        mock.patch.object(fast, "_NEAR", near),
+        mock.patch.object(fast, "_SUSPECT", near // 2),
+        mock.patch.object(fast, "_PLAIN", near % 4),
         mock.patch.object(runs, "_WHOLE", near % 7),
         mock.patch.object(assemble, "_MANY", many),
     ):
@@ -405,10 +406,10 @@ def test_duckdb_reads_extreme_cells_out_of_a_batch(
     assert [row for batch in batches for row in by_duckdb(batch, dialect, len(rows[0]), scratch)] == rows
 
 
-LONG_RUN = b"a,b\n" * records._LONG
+LONG_RUN = b"a,b\n" * fast._LONG
 
 
-def read_all(data: bytes, known: records.KnownRuns, block: int = 2**20) -> list[tuple[bytes, Position]]:
+def read_all(data: bytes, known: KnownRuns, block: int = 2**20) -> list[tuple[bytes, Position]]:
     blocks = (data[at : at + block] for at in range(0, len(data), block))
     reader = RecordReader(blocks, Dialect(header=False), known=known)
     return [(batch.text, batch.end) for batch in reader.batches(2)]
@@ -416,7 +417,7 @@ def read_all(data: bytes, known: records.KnownRuns, block: int = 2**20) -> list[
 
 def test_a_second_reader_of_a_file_gives_what_the_first_did() -> None:
     data = LONG_RUN + b'a,"b\n' + LONG_RUN + b"a\n" + LONG_RUN
-    known: records.KnownRuns = {}
+    known: KnownRuns = {}
     first = read_all(data, known)
     assert known
     assert read_all(data, known) == first == read_all(data, {})
@@ -424,14 +425,14 @@ def test_a_second_reader_of_a_file_gives_what_the_first_did() -> None:
 
 def test_a_second_reader_that_cuts_the_file_differently_gives_the_same_records() -> None:
     data = LONG_RUN + b"a\n" + LONG_RUN
-    known: records.KnownRuns = {}
+    known: KnownRuns = {}
     read_all(data, known)
     again = read_all(data, known, block=3 * 2**18 - 3)
     assert b"".join(text for text, _ in again) == b"".join(text for text, _ in read_all(data, {}))
 
 
 def test_a_second_reader_does_not_check_long_runs_again() -> None:
-    known: records.KnownRuns = {}
+    known: KnownRuns = {}
     read_all(LONG_RUN, known)
     start, (end, _) = next(iter(known.items()))
     middle = (start + end) // 8 * 4
