@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -21,6 +23,7 @@ from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table
 
 CAPACITIES: Final = (1_000, 4_000, 40_000)
+_WINDOWS: Final = 4
 Order = Literal["shuffled", "sorted"]
 _TABLE: Final = Table("t", True, KeyAttribute("pk", "S"), KeyAttribute("n", "N"), (), None, None, None, None)
 
@@ -57,25 +60,25 @@ class Outcome:
 def run_virtual(case: Case) -> Outcome:
     """Run a case in virtual time: the same each time, and fast."""
     table = ThrottledTable(case.capacity, case.burst, case.troubles, case.seed)
-    time = VirtualTime()
+    moment = VirtualTime()
     dice = random.Random(case.seed)  # noqa: S311 -- dice, no secret
-    pace = Pace(time.clock, time.sleep, dice.random, deadline=case.seconds)
-    return _run(case, table, VirtualSender(table, time), pace)
+    pace = Pace(moment.clock, moment.sleep, dice.random, deadline=case.seconds)
+    return _run(case, table, VirtualSender(table, moment), pace, _make_windows(case))
 
 
 def run_real(case: Case) -> Outcome:
     """Run a case in real time, a thread for each request under way."""
     table = ThrottledTable(case.capacity, case.burst, case.troubles, case.seed)
-    sender = RealSender(table)
-    pace = Pace()
-    pace = Pace(deadline=pace.clock() + case.seconds)
-    return _run(case, table, sender, pace)
+    windows = _make_windows(case)  # before the time begins
+    return _run(case, table, RealSender(table), Pace(deadline=time.monotonic() + case.seconds), windows)
 
 
-def _run(case: Case, table: ThrottledTable, sender: Any, pace: Pace) -> Outcome:
+def _run(
+    case: Case, table: ThrottledTable, sender: Any, pace: Pace, windows: Sequence[list[WriteBatch]]
+) -> Outcome:
     with TableWriter(sender, _TABLE, pace=pace, lanes=case.lanes, max_write_units=case.budget) as writer:
         try:
-            for window in _make_windows(case):
+            for window in itertools.cycle(windows):
                 writer.write(window)
         except ServiceError:
             if pace.clock() < pace.deadline:
@@ -85,10 +88,12 @@ def _run(case: Case, table: ThrottledTable, sender: Any, pace: Pace) -> Outcome:
     return Outcome(table.taken / could, stats.resent / table.taken, table.taken, stats)
 
 
-def _make_windows(case: Case) -> Iterator[list[WriteBatch]]:
-    """Make a file without end, window by window: each is full of keys of its own."""
+def _make_windows(case: Case) -> list[list[WriteBatch]]:
+    """Make a file, window by window, each full of keys of its own; it is written again and again."""
+    count = min(_WINDOWS, math.ceil(case.capacity * (case.seconds + case.burst) / case.window))
     dice = random.Random(case.seed)  # noqa: S311 -- dice, no secret
-    for first in itertools.count(0, case.window):
+    windows = []
+    for first in range(0, count * case.window, case.window):
         rows = range(first, first + case.window)
         keys = [f"c{row // case.rows_each}" for row in rows]
         if case.order == "shuffled":
@@ -97,10 +102,9 @@ def _make_windows(case: Case) -> Iterator[list[WriteBatch]]:
             f'{{"PutRequest":{{"Item":{{"pk":{{"S":"{key}"}},"n":{{"N":"{row}"}}}}}}}}'
             for key, row in zip(keys, rows, strict=True)
         ]
-        yield [
-            WriteBatch(SEPARATOR.join(requests[at : at + BATCH_REQUESTS]), rows[at : at + BATCH_REQUESTS], 0)
-            for at in range(0, case.window, BATCH_REQUESTS)
-        ]
+        parts = [slice(at, at + BATCH_REQUESTS) for at in range(0, case.window, BATCH_REQUESTS)]
+        windows.append([WriteBatch(SEPARATOR.join(requests[part]), rows[part], 0) for part in parts])
+    return windows
 
 
 def measure(seconds: float = 20.0, *, virtual: bool = False) -> list[dict[str, Any]]:
