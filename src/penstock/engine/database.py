@@ -11,6 +11,7 @@ from typing import Final
 
 import duckdb
 
+from penstock.engine.memory import share_heap
 from penstock.engine.sql import literal
 
 _CLOSED: Final[dict[str, bool]] = {
@@ -34,6 +35,7 @@ def open_database(
     times are in UTC, and a division by zero is an error, whatever DuckDB's defaults become. No setting can be
     changed afterwards.
     """
+    share_heap()
     connection = duckdb.connect(
         ":memory:",
         config={
