@@ -263,6 +263,16 @@ def test_a_slow_table_is_not_given_up_while_it_takes_something(table: FakeTable,
     assert time.now > 11
 
 
+def test_waiting_for_a_small_budget_is_not_lack_of_progress(table: FakeTable, sender: Sender) -> None:
+    table.faults = ["none", "error", "none"]
+    time = Time()
+    pace = time.pace(patience=30)
+    with TableWriter(sender, TABLE, pace=pace, lanes=1, max_write_units=0.5) as writer:
+        assert writer.write(pack([put(f"c{i}") for i in range(75)])) == []
+    assert len(table.items) == 75
+    assert time.now > 100
+
+
 def test_nothing_is_sent_after_the_deadline_and_nothing_is_in_flight(
     table: FakeTable, sender: Sender
 ) -> None:

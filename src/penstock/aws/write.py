@@ -32,6 +32,8 @@ _FIRST_NAP: Final = 0.05
 _LONGEST_NAP: Final = 5.0
 _WAITING: Final = 2 * BATCH_REQUESTS
 """How many writes may wait to be sent again, for each request that may be under way, before no new ones are begun."""
+_LEAST_FAILURES: Final = 4
+"""How many answers in a row must take nothing before the writer gives up: a small budget makes them rare."""
 _TICK: Final = 0.001
 """No timer is finer."""
 _ITEM_BYTES: Final = 1300
@@ -81,6 +83,7 @@ class TableWriter:
         self._counters = Counters()
         self._units_each = 0.0  # write units that a write has lately consumed; 0 before the first answer
         self._moved = 0.0
+        self._failures = 0  # answers since then that took nothing
 
     @property
     def stats(self) -> WriterStats:
@@ -95,7 +98,7 @@ class TableWriter:
         refused: list[Refused] = []
         flights = self._open_flights()
         flights.refresh()
-        self._moved = self._pace.clock()
+        self._note_progress(self._pace.clock())
         backlog = Backlog(batches)
         try:
             while self._turn(flights, backlog, refused):
@@ -195,7 +198,7 @@ class TableWriter:
         done = count if left is None else count - len(left.rows)
         units = read_units(body)
         if done:
-            self._moved = now
+            self._note_progress(now)
             deletes = batch.deletes if left is None else batch.deletes - left.deletes
             self._counters.acknowledge(now, done, deletes, units)
             each = self._units_each or units / done
@@ -208,15 +211,20 @@ class TableWriter:
         now = self._pace.clock()
         self._rate.settle(now, parcel.units, 0.0, 0.0)
         if len(parcel.batch.rows) == 1:
-            self._moved = now
+            self._note_progress(now)
             refused.append(Refused(parcel.batch.rows[0], describe_refusal(message)))
             return
         for half in halve_batch(parcel.batch):
             backlog.put_back(Parcel(half, alone=True), now)
 
+    def _note_progress(self, now: float) -> None:
+        self._moved = now
+        self._failures = 0
+
     def _check_progress(self, code: str | None) -> None:
+        self._failures += 1
         still = self._pace.clock() - self._moved
-        if still < self._pace.patience:
+        if still < self._pace.patience or self._failures < _LEAST_FAILURES:
             return
         last = code or "items held back"
         raise ServiceError(
