@@ -71,6 +71,20 @@ def test_capacity_that_comes_back_is_found() -> None:
     assert found == [pytest.approx(2_000, rel=0.1), pytest.approx(20_000, rel=0.2)]
 
 
+def test_what_was_sent_without_a_limit_is_no_debt_under_the_first_one() -> None:
+    rate, now = Rate(), 0.0
+    for _ in range(4_000):
+        now += 0.001
+        assert rate.wait(now) == 0
+        rate.send(25.0)
+        rate.settle(now, 25.0, 25.0, 0.0)
+    while rate.limit == math.inf:
+        now += 0.001
+        rate.send(25.0)
+        rate.settle(now, 25.0, 20.0, 5.0)
+    assert rate.wait(now) < 0.01
+
+
 Answers = st.lists(
     st.tuples(st.floats(0, 0.5), st.floats(0, 100), st.floats(0, 100), st.booleans()), max_size=200
 )

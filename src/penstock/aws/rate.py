@@ -126,6 +126,8 @@ class Rate:
 
     def send(self, units: float) -> None:
         """Note that a request is sent that will consume so many units, as far as can be told."""
+        if self.limit == math.inf:
+            return
         self._tokens -= units
         if self._found < self._budget:
             self._tokens = max(self._tokens, -_LONGEST_WAIT * self._found)
