@@ -82,7 +82,7 @@ def _limits(field: FieldModel, text: str, plain: bool) -> Iterator[FieldCheck]:
         limit = canonical_literal(field, written)
         below = name in {"minimum", "exclusiveMinimum"}
         order = ordering.below if below else ordering.above
-        kind = "plain integer" if plain and field.type == "integer" else field.type
+        kind = f"plain {field.type}" if plain and field.type in {"integer", "number"} else field.type
         bad = order(text, limit, kind, or_equal=name.startswith("exclusive"))
         yield FieldCheck(f"{_MESSAGES[name]} {written}", bad)
 

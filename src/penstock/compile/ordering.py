@@ -16,6 +16,9 @@ _TEXT_ORDER: Final = frozenset(("date", "yearmonth"))
 """Types whose canonical text has one width, so that its order is theirs."""
 _PLAIN: Final = "plain integer"
 """An integer of no more digits than a BIGINT holds."""
+_PLAIN_NUMBER: Final = "plain number"
+PLAIN_DIGITS: Final = 15
+"""Numbers of no more digits are different DOUBLEs where they are different, in the same order (IEEE 754)."""
 _OFFSET: Final = 500
 """Added to a number's exponent (-130 to 125) so that three digits order it."""
 
@@ -29,6 +32,8 @@ def below(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
         # The value leaves out what is finer than a microsecond, so that it may equal a limit that the text is above.
         equal = f" OR ({moment} = {edge} AND NOT {finer_than_microseconds(text)})" if or_equal else ""
         return f"({moment} < {edge}{equal})"
+    if kind == _PLAIN_NUMBER and limit != "0" and _digits_of(limit) <= PLAIN_DIGITS:
+        return f"TRY_CAST({text} AS DOUBLE) {'<=' if or_equal else '<'} CAST({literal(limit)} AS DOUBLE)"
     if kind == _PLAIN and _fits_integer(limit):
         wide = "BIGINT" if len(limit) <= _BIGINT_DIGITS else "HUGEINT"
         return f"TRY_CAST({text} AS BIGINT) {'<=' if or_equal else '<'} CAST({literal(limit)} AS {wide})"
@@ -49,6 +54,10 @@ def not_among(text: str, values: Iterable[str], kind: str) -> str:
     """Write the condition that a time or datetime is none of the given moments."""
     edges = ", ".join(utc_value(literal(value), kind) for value in values)
     return f"({utc_value(text, kind)} NOT IN ({edges}) OR {finer_than_microseconds(text)})"
+
+
+def _digits_of(number: str) -> int:
+    return sum(sign.isdigit() for sign in number.partition("E")[0])
 
 
 def _fits_integer(limit: str) -> bool:
