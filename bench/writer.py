@@ -19,7 +19,7 @@ def _cases(lab: Lab, *, virtual: bool = True) -> list[dict[str, Any]]:
     """
     name = f"throttle, {'virtual' if virtual else 'real'} time"
     if name not in lab.notes:
-        seconds = lab.sizes.throttle if virtual else lab.sizes.throttle / 6
+        seconds = lab.sizes.throttle if virtual else lab.sizes.throttle / 3
         lab.say(
             f"  two files of {seconds:.0f} s each, at three capacities, in {'virtual' if virtual else 'real'} time"
         )
