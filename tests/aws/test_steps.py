@@ -423,6 +423,24 @@ def test_a_deploy_in_the_middle_stops_the_run_with_a_word(feed: LargeFeed, plan:
     assert feed.run.status == "done"
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "reason"),
+    [
+        ("Sandbox.Timedout", "Task timed out after 300.00 seconds", "Task timed out after 300.00 seconds"),
+        ("EngineError", "the counts do not add up", "the counts do not add up"),
+        ("KeyError", "SECRET", "The function stopped with KeyError"),
+    ],
+)
+def test_why_an_execution_failed_is_told_but_no_defects_words(
+    feed: LargeFeed, kind: str, message: str, reason: str
+) -> None:
+    feed.land(make_file(60))
+    cause = json.dumps({"errorType": kind, "errorMessage": message})
+    feed.until_finished(order_of(feed), "fail", error={"Error": kind, "Cause": cause})
+    assert reason in str(feed.run.reason)
+    assert "SECRET" not in str(feed.run.reason)
+
+
 def test_a_run_that_lost_its_claim_stops(feed: LargeFeed) -> None:
     feed.land(make_file(60))
     order = order_of(feed)
