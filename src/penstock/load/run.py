@@ -100,7 +100,7 @@ def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its n
 
     The report's status is ``done``, ``rejected`` (the data broke its contract) or ``failed`` (a service, or Penstock
     itself); bad data and failing services never raise. ``scratch`` is a folder for what does not fit into the
-    ``memory_mb`` megabytes of the database; reading and writing take some 200 more.
+    ``memory_mb`` megabytes of the database; reading and writing take some 150 more.
 
     Where ``stop`` says so between two batches, everything judged is written, and a checkpoint is given in the place of
     a report. With ``resume`` a run goes on from a checkpoint, of whose files copies must lie below ``scratch``. ``keep``
