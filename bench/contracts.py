@@ -56,7 +56,7 @@ def rejecting(folder: Path) -> Path:
 
 
 def wide(folder: Path, columns: int) -> Path:
-    """Give a contract of the first columns of a file that :meth:`bench.data.Data.wide` writes."""
+    """Give a contract of many columns, as :meth:`bench.data.Data.wide` writes them."""
     kinds = ("integer", "string")
     fields: list[dict[str, Any]] = [
         {"name": f"c{column}", "type": kinds[column % 2], "constraints": {"required": True}}
@@ -66,7 +66,7 @@ def wide(folder: Path, columns: int) -> Path:
         "penstock": 1,
         "name": "wide",
         "source": {"prefix": "incoming/wide/", "suffix": ".csv"},
-        "schema": {"fields": fields, "fieldsMatch": "subset"},
+        "schema": {"fields": fields},
         "load": {"table": "wide", "partition_key": "c0"},
     }
     return _write(folder / f"wide-{columns}.yaml", contract)

@@ -11,8 +11,6 @@ from bench.lab import Lab, Run
 from bench.measure import BenchError
 from bench.scaling import MEMORY_LIMIT
 
-MOST_DECLARED: Final = 1_000
-
 
 def _figure(run: Run, note: str) -> Figure:
     peak = run.measured.peak
@@ -51,20 +49,9 @@ def _long_line(lab: Lab) -> Figure:
 def _columns(lab: Lab) -> Figure:
     columns, rows = lab.sizes.columns, lab.sizes.wide_rows
     file = lab.data.wide(columns, rows)
-    note = f"{rows:,} rows of {columns:,} columns, {file.stat().st_size / 1e6:.0f} MB"
-
-    def load(declared: int) -> Run:
-        contract = contracts.wide(lab.folder / "contracts", declared)
-        return lab.penstock(file, contract, label=f"penstock run, {columns:,} columns, {declared:,} declared")
-
-    try:
-        return _figure(load(columns), note)
-    except BenchError as error:
-        if "are the most that are judged" not in str(error):
-            raise
-    return _figure(
-        load(MOST_DECLARED), f"{note}; {MOST_DECLARED:,} of them declared, a contract takes no more"
-    )
+    contract = contracts.wide(lab.folder / "contracts", columns)
+    run = lab.penstock(file, contract, label=f"penstock run, {columns:,} columns")
+    return _figure(run, f"{rows:,} rows of {columns:,} columns, {file.stat().st_size / 1e6:.0f} MB")
 
 
 def _repeated(lab: Lab) -> Figure:
