@@ -39,6 +39,8 @@ _STEP: Final = 0.01
 _LONGEST_STEP: Final = 0.03
 _FASTER: Final = 1.1
 """By how much the step grows an epoch."""
+_NEAR: Final = (0.95, 1.1)
+"""Within these shares of what was taken when some was held back, steps stay short: the limit is near."""
 _FIRST_STEP: Final = 0.2
 """The step after a pause, and the longest after a cut."""
 _REGAINED: Final = 0.25
@@ -91,6 +93,7 @@ class Rate:
         self.window = min(_FIRST_WINDOW, self._lanes)
         self._paused_until: float | None = None
         self._drained_taken = self._drained_held = 0.0  # since the last answer that held nothing back
+        self._known = 0.0  # units a second, that were lately taken where some were held back
         self._sent = 0.0  # units a second, in the last epoch
         self._streak = 0
         self._drained_taken = self._drained_held = 0.0
@@ -193,8 +196,13 @@ class Rate:
             sent = self._found if epoch.idle else self._sent
             self._found = max(_LOWEST, min(self._found, sent) * max(1 - share, _HARDEST_CUT))
             self._step = min(_FIRST_STEP, max(_STEP, self._step / 2, share * _REGAINED))
+            took = epoch.taken / (now - epoch.at)
+            self._known = (self._known + took) / 2 if self._known else took
         elif epoch.seen and not share and epoch.pressed and self._found < self._budget:
-            self._found *= 1 + self._step
-            if self._step < _LONGEST_STEP:
+            near = _NEAR[0] * self._known < self._found < _NEAR[1] * self._known
+            self._found *= 1 + (_STEP if near else self._step)
+            if near:
+                self._step = _STEP
+            elif self._step < _LONGEST_STEP:
                 self._step = min(_LONGEST_STEP, self._step * _FASTER)
         self._epoch = _Epoch(now)
