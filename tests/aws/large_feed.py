@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from embedded_aws import LEDGER, World, make_table, make_world
 
 from penstock.aws.artifacts import read_rejects
@@ -37,6 +37,8 @@ class Executions:
 
     started: list[tuple[str, Order]] = field(default_factory=list)
     closed: bool = False
+    deaf: bool = False
+    """Whether it starts what it is told to, and its answer is lost."""
 
     def start_execution(self, **request: str) -> dict[str, str]:
         name = request["name"]
@@ -45,6 +47,8 @@ class Executions:
         if any(name == taken for taken, _ in self.started):
             raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
         self.started.append((name, json.loads(request["input"])))
+        if self.deaf:
+            raise EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
         return {"executionArn": name}
 
 

@@ -515,6 +515,22 @@ def test_an_execution_that_can_not_be_started_brings_the_event_back(
     assert outcome(feed) == one_pass(server, plan, body)
 
 
+def test_an_execution_that_started_without_an_answer_does_its_work(
+    server: Server, plan: Plan, feed: LargeFeed
+) -> None:
+    body = make_file(60)
+    feed.world.put(KEY, body)
+    feed.executions.deaf = True
+    with pytest.raises(NotLoadedError):
+        feed.tell()
+    feed.until_finished(order_of(feed), "cut")
+    feed.tell()  # the event comes back, and meets the claim
+    assert len(feed.executions.started) == 1
+    feed.run_machine()
+    assert outcome(feed) == one_pass(server, plan, body)
+    assert len(feed.runs()) == 1
+
+
 def test_the_log_tells_every_step_and_no_cells_value(feed: LargeFeed) -> None:
     feed.land(make_file(100))
     feed.run_machine()

@@ -139,13 +139,13 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
             begin_folder(loader, run, found)
             saved = run.id
         if saved is not None:
-            return _hand_over(loader, claim, replace(run, saved=saved), budget, log)
+            return _hand_over(loader, claim, replace(run, saved=saved), (), budget, log)
         report = _execute(loader, claim, run, found, rejects, budget, log)
         if isinstance(report, Run):
             return report
         rejects.close()
     except ServiceError as error:
-        report = replace(_fail(loader, found, str(error)), run=run.id, version=run.version, plan=run.plan)
+        report = _fail(run, str(error))
     return close_run(loader, run, report, rejects.parts, budget, log)
 
 
@@ -177,14 +177,15 @@ def _execute(
     """Run the engine from the object to the table. Gives the report, or the run as it was handed over."""
     with loader.open_writer(budget, loader.loaders) as items, make_scratch() as name:
         scratch = Path(name)
-        reached = _run_engine(loader, found, items, rejects, scratch, budget)
+        reached = _run_engine(loader, run, S3Source(loader.s3, found), items, rejects, scratch, budget)
         stats = items.stats
         if isinstance(reached, Checkpoint):
             rejects.close()
             effort = Effort().add(reached.seconds, WriterStats(), stats)
             folder = begin_folder(loader, run, found, partitions=1)
             keep_checkpoint(folder, reached, scratch, rejects.parts, effort)
-            return _hand_over(loader, claim, replace(note_progress(run, reached), saved=run.id), budget, log)
+            done = replace(note_progress(run, reached), saved=run.id)
+            return _hand_over(loader, claim, done, rejects.parts, budget, log)
     return replace(
         reached,
         run=run.id,
@@ -197,7 +198,8 @@ def _execute(
 
 def _run_engine(
     loader: Loader,
-    found: ObjectVersion,
+    run: Run,
+    source: S3Source,
     items: ItemWriter,
     rejects: S3RejectWriter,
     scratch: Path,
@@ -215,7 +217,7 @@ def _run_engine(
     try:
         return run_object(
             loader.plan,
-            S3Source(loader.s3, found),
+            source,
             items,
             rejects,
             scratch,
@@ -225,16 +227,33 @@ def _run_engine(
             stop=deadline.comes if loader.state_machine else never,
         )
     except OSError as error:
-        return _fail(loader, found, str(explain_full_disk(error)))
+        return _fail(run, str(explain_full_disk(error)))
 
 
-def _hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget, log: Log) -> Run:
-    handed = hand_over(loader, claim, run, budget)
+def _hand_over(
+    loader: Loader, claim: Claim, run: Run, parts: tuple[str, ...], budget: Budget, log: Log
+) -> Run:
+    """Hand a run over; where that fails, it has failed, and what it has done is there for the next."""
+    try:
+        handed = hand_over(loader, claim, run, budget)
+    except ServiceError as error:
+        return close_run(loader, run, _fail(run, str(error)), parts, budget, log)
     log.info(
         "run handed over", outcome="handed over", attempt=run.attempt, offset=run.offset, counts=run.counts
     )
     return handed
 
 
-def _fail(loader: Loader, found: ObjectVersion, reason: str) -> Report:
-    return Report(loader.plan.name, found.key, "failed", Counts(), ItemCounts(), {}, reason=reason)
+def _fail(run: Run, reason: str) -> Report:
+    return Report(
+        run.feed,
+        run.key,
+        "failed",
+        Counts(**run.counts),
+        ItemCounts(**run.items),
+        {},
+        reason=reason,
+        run=run.id,
+        version=run.version,
+        plan=run.plan,
+    )
