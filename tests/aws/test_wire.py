@@ -83,6 +83,18 @@ def test_connections_are_kept_from_one_writer_to_the_next() -> None:
     assert len(server.connections) <= 2
 
 
+def test_waiting_for_a_slow_service_takes_no_time_of_the_processor() -> None:
+    def reply(_: int) -> bytes:
+        time.sleep(0.1)
+        return answer()
+
+    with scripted(reply, 12) as (server, writer):
+        began, busy = time.monotonic(), time.thread_time()
+        writer.write(pack(40))
+        assert time.thread_time() - busy < (time.monotonic() - began) / 3
+    assert len(server.connections) >= 8
+
+
 def test_a_connection_that_is_closed_while_idle_costs_nothing() -> None:
     with scripted(lambda _: answer()) as (server, writer):
         writer.write(pack(3))

@@ -124,7 +124,8 @@ class TableWriter:
         now = self._pace.clock()
         seconds = self._launch(flights, backlog, now)
         if flights.under_way:
-            for parcel, answer in flights.land(seconds, more=seconds == math.inf and bool(backlog)):
+            more = bool(backlog) and seconds == math.inf and flights.under_way < self._rate.window
+            for parcel, answer in flights.land(seconds, more=more):
                 self._take(parcel, answer, backlog, refused)
         elif not backlog:
             return False
