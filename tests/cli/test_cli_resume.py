@@ -8,9 +8,12 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from command_line import CLEAN, CONTRACT, HEADER, contract, invoke, write
@@ -97,6 +100,84 @@ def test_a_run_that_is_killed_again_and_again_gives_what_it_would_have_given(
     assert results(cut / "o.csv") == results(whole / "o.csv")
     assert report(cut / "o.csv") == report(whole / "o.csv")
     assert not (cut / ".run").exists()
+
+
+class _Table(BaseHTTPRequestHandler):
+    """A table that takes every batch; nobody may look at its description."""
+
+    protocol_version = "HTTP/1.1"
+    items: ClassVar[dict[tuple[str, str], Any]] = {}
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer: dict[str, Any] = {"__type": "com.amazon#AccessDeniedException"}
+        status = 400
+        if self.headers["x-amz-target"].endswith("BatchWriteItem"):
+            requests = body["RequestItems"]["orders"]
+            for request in requests:
+                self.apply(request)
+            used = [{"TableName": "orders", "CapacityUnits": float(len(requests))}]
+            status, answer = 200, {"UnprocessedItems": {}, "ConsumedCapacity": used}
+        sent = json.dumps(answer, separators=(",", ":")).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/x-amz-json-1.0")
+        self.send_header("content-length", str(len(sent)))
+        self.end_headers()
+        self.wfile.write(sent)
+
+    def apply(self, request: dict[str, Any]) -> None:
+        put = request.get("PutRequest")
+        item = put["Item"] if put else request["DeleteRequest"]["Key"]
+        key = (item["pk"]["S"], item["order_id"]["S"])
+        if put:
+            self.items[key] = item
+        else:
+            self.items.pop(key, None)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    _Table.items.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Table)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_load_of_a_table_is_kept_beside_its_rejects_and_gone_on_with(tmp_path: Path, endpoint: str) -> None:
+    described, file = contract(tmp_path, text=DELETING), write(tmp_path / "o.csv", dirty_rows(1_500))
+    invoke("run", described, file, "--endpoint-url", endpoint, "--rejects", tmp_path / "whole")
+    whole = dict(_Table.items)
+    _Table.items.clear()
+    kept = tmp_path / "cut" / ".run" / "o.csv" / "state.json"
+    call = command(
+        "run",
+        described,
+        file,
+        "--endpoint-url",
+        endpoint,
+        "--rejects",
+        tmp_path / "cut",
+        "--chunk-size",
+        10_000,
+    )
+    running = start(call, kept)
+    while json.loads(kept.read_bytes())["state"]["effort"]["write_units"] == 0:
+        wait_for_change(running, kept)
+    running.kill()
+    running.wait()
+    done = invoke(*call[3:], "--resume")
+    assert done.exit_code == 0, done.output
+    assert _Table.items == whole
+    rejects, report = (tmp_path / "cut" / "o.csv" / name for name in ("rejects.jsonl", "report.json"))
+    assert rejects.read_bytes() == (tmp_path / "whole" / "o.csv" / "rejects.jsonl").read_bytes()
+    told = json.loads(report.read_text())
+    assert told["write_units"] == told["items"]["put"] + told["items"]["deleted"]
+    assert not (tmp_path / "cut" / ".run").exists()
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def say_writes(run: Run | Report) -> None:
     if run.write_units:
         items = run.items if isinstance(run.items, Mapping) else asdict(run.items)
         resent = f", {run.resent:,} sent again" if run.resent else ""
+        resent += f", throttled {count(run.throttled, 'time')}" if run.throttled else ""
         say(
             f"  {items['put']:,} put, {items['deleted']:,} deleted; {count(run.write_units, 'write unit')}{resent}"
         )
