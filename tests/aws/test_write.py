@@ -287,6 +287,17 @@ def test_nothing_is_sent_after_the_deadline_and_nothing_is_in_flight(
     assert table.requests == before
 
 
+def test_what_was_acknowledged_before_a_failure_is_counted(table: FakeTable, sender: Sender) -> None:
+    table.faults = ["none", "none", "none", "none", "none", "none", "none", "deny"]
+    table.delay = 0.01
+    with TableWriter(sender, TABLE, lanes=4) as writer, pytest.raises(ServiceError):
+        writer.write(pack([put(f"c{i}") for i in range(5000)]))
+    assert writer.stats.puts == len(table.items) > 150
+    assert (
+        sum(rate for _, rate in writer.stats.rate_over_time) == writer.stats.write_units == len(table.items)
+    )
+
+
 def test_an_error_in_one_lane_ends_the_others(table: FakeTable, sender: Sender) -> None:
     table.faults = ["none", "none", "none", "none", "none", "deny"]
     with TableWriter(sender, TABLE, lanes=4) as writer, pytest.raises(ServiceError):

@@ -35,8 +35,8 @@ class Timeline:
         self._amounts: list[float] = []
 
     def add(self, now: float, amount: float) -> None:
-        """Add an amount at a time in seconds, which never goes back."""
-        if self._start is None:
+        """Add an amount at a time in seconds. Where the clock was set back, the start is too."""
+        if self._start is None or now < self._start:
             self._start = now
         step = int(now - self._start) // self._width
         while step >= _MOST_STEPS:
