@@ -23,7 +23,7 @@ class Plain:
     """How most cells are written, and so can be decided with little: SQL over ``p<i>``.
 
     ``valid`` holds only for cells for which the field's own ``valid`` does, and ``text`` gives their canonical text.
-    Every such cell is exact in expressions.
+    A constraint may find fault with such a cell that it does not break: then its row is not plain, and that is all.
     """
 
     valid: str

@@ -10,7 +10,6 @@ from typing import Final
 
 from penstock.compile import patterns
 from penstock.compile.fields import Plain, refuse
-from penstock.compile.ordering import PLAIN_DIGITS
 from penstock.compile.patterns import escaped
 from penstock.compile.sql import let, literal, matches
 from penstock.contract.model import FieldModel
@@ -88,11 +87,11 @@ def is_plain(text: str, integer: bool) -> str:
 
 def plain_cell(cell: str, integer: bool) -> Plain:
     """Tell the numbers that are in normal form but for zeros behind the point, and few digits: nearly all there are."""
+    short = f"strlen({cell}) <= {_SHORT if integer else MAX_DIGITS}"
     if integer:
-        short = f"strlen({cell}) <= {_SHORT}"
         return Plain(f"{short} AND {matches(cell, patterns.PLAIN_INTEGER)}", cell)
     text = f"CASE WHEN ends_with({cell}, '0') AND contains({cell}, '.') THEN rtrim(rtrim({cell}, '0'), '.') ELSE {cell} END"
-    return Plain(f"strlen({cell}) <= {PLAIN_DIGITS} AND {matches(cell, patterns.PLAIN_DECIMAL)}", text)
+    return Plain(f"{short} AND {matches(cell, patterns.PLAIN_DECIMAL)}", text)
 
 
 def needs_codec(text: str, integer: bool) -> str:

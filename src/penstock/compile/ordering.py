@@ -17,8 +17,7 @@ _TEXT_ORDER: Final = frozenset(("date", "yearmonth"))
 _PLAIN: Final = "plain integer"
 """An integer of no more digits than a BIGINT holds."""
 _PLAIN_NUMBER: Final = "plain number"
-PLAIN_DIGITS: Final = 15
-"""Numbers of no more digits are different DOUBLEs where they are different, in the same order (IEEE 754)."""
+"""A number of which it is enough to say that it may be out of order: then it is looked at again, as one that is not plain."""
 _OFFSET: Final = 500
 """Added to a number's exponent (-130 to 125) so that three digits order it."""
 
@@ -32,8 +31,8 @@ def below(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
         # The value leaves out what is finer than a microsecond, so that it may equal a limit that the text is above.
         equal = f" OR ({moment} = {edge} AND NOT {finer_than_microseconds(text)})" if or_equal else ""
         return f"({moment} < {edge}{equal})"
-    if kind == _PLAIN_NUMBER and limit != "0" and _digits_of(limit) <= PLAIN_DIGITS:
-        return f"TRY_CAST({text} AS DOUBLE) {'<=' if or_equal else '<'} CAST({literal(limit)} AS DOUBLE)"
+    if kind == _PLAIN_NUMBER and limit != "0":
+        return _roughly(text, limit, "<=", or_equal)
     if kind == _PLAIN and _fits_integer(limit):
         wide = "BIGINT" if len(limit) <= _BIGINT_DIGITS else "HUGEINT"
         return f"TRY_CAST({text} AS BIGINT) {'<=' if or_equal else '<'} CAST({literal(limit)} AS {wide})"
@@ -47,6 +46,8 @@ def below(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
 
 def above(text: str, limit: str, kind: str, *, or_equal: bool) -> str:
     """Write the condition that a canonical text is above a limit of its type, or equal where that is asked."""
+    if kind == _PLAIN_NUMBER and limit != "0":
+        return _roughly(text, limit, ">=", or_equal)
     return f"NOT ({below(text, limit, kind, or_equal=not or_equal)})"
 
 
@@ -56,8 +57,12 @@ def not_among(text: str, values: Iterable[str], kind: str) -> str:
     return f"({utc_value(text, kind)} NOT IN ({edges}) OR {finer_than_microseconds(text)})"
 
 
-def _digits_of(number: str) -> int:
-    return sum(sign.isdigit() for sign in number.partition("E")[0])
+def _roughly(text: str, limit: str, sign: str, or_equal: bool) -> str:
+    """Compare DOUBLEs: rounding never turns an order round, only into equality, so that what is in order passes as such
+    unless it is that near to the limit.
+    """
+    near = f"TRY_CAST({text} AS DOUBLE) {sign} CAST({literal(limit)} AS DOUBLE)"
+    return near if or_equal else f"({near} AND {text} <> {literal(limit)})"
 
 
 def _fits_integer(limit: str) -> bool:
