@@ -14,7 +14,7 @@ from penstock.aws.answers import ALL_DONE, INVALID, PASSING, THROTTLED, read_ans
 from penstock.aws.backlog import Backlog, Parcel
 from penstock.aws.batches import Frame, halve_batch
 from penstock.aws.explain import explain_code
-from penstock.aws.flights import Answer, Flights, Launches, Sends, ThreadedFlights
+from penstock.aws.flights import Answer, Flights, Landing, Launches, Sends, ThreadedFlights
 from penstock.aws.rate import Rate
 from penstock.aws.refusals import describe_refusal
 from penstock.aws.stats import Counters, WriterStats
@@ -125,8 +125,7 @@ class TableWriter:
         seconds = self._launch(flights, backlog, now)
         if flights.under_way:
             more = bool(backlog) and seconds == math.inf and flights.under_way < self._rate.window
-            for parcel, answer in flights.land(seconds, more=more):
-                self._take(parcel, answer, backlog, refused)
+            self._take_all(flights.land(seconds, more=more), backlog, refused)
         elif not backlog:
             return False
         else:
@@ -161,6 +160,17 @@ class TableWriter:
         if parcel.tries:
             self._counters.resent += count
         flights.start(parcel, self._frame.body(batch))
+
+    def _take_all(self, landed: list[Landing], backlog: Backlog, refused: list[Refused]) -> None:
+        """Take in answers. One that ends the run does so when the others have been counted."""
+        failure: ServiceError | None = None
+        for parcel, answer in landed:
+            try:
+                self._take(parcel, answer, backlog, refused)
+            except ServiceError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _take(self, parcel: Parcel, answer: Answer | None, backlog: Backlog, refused: list[Refused]) -> None:
         """Take in an answer; what it leaves to do goes back to the backlog."""
