@@ -84,5 +84,35 @@ def test_the_callers_own_error_is_the_one_to_tell() -> None:
         fail()
 
 
+def test_an_error_waits_for_what_is_under_way() -> None:
+    done: list[int] = []
+
+    def work() -> None:
+        time.sleep(0.05)
+        done.append(1)
+
+    def fail() -> None:
+        with Follower() as follower:
+            follower.do(work)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert done == [1]
+
+
+def test_an_interrupt_does_not_wait_for_what_is_under_way() -> None:
+    never = threading.Event()
+
+    def interrupt() -> None:
+        with Follower() as follower:
+            follower.do(never.wait)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    never.set()
+
+
 def test_there_is_a_lane_at_least_and_two_at_most() -> None:
     assert usable_lanes() in {1, 2}

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -47,16 +48,17 @@ class Follower:
     """Does one thing at a time behind its caller's back. A context manager; leaving it waits for the last thing.
 
     What a thing raises is raised by the next call of :meth:`do`, or :meth:`wait`; after an error nothing more is done.
+    Somebody who interrupts the process (Ctrl-C) does not wait: a write that is held back can take minutes.
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="follow")
         self._last: Future[Any] | None = None
 
     def do(self, work: Callable[[], Any]) -> None:
         """Wait for the thing before, and begin this one."""
         self.wait()
-        self._last = self._pool.submit(work)
+        self._last = Future()
+        Thread(target=_fulfil, args=(self._last, work), name="follow", daemon=True).start()
 
     def wait(self) -> None:
         """Wait until everything is done."""
@@ -70,8 +72,14 @@ class Follower:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if error is None:
-                self.wait()
-        finally:
-            self._pool.shutdown()
+        if error is None:
+            self.wait()
+        elif isinstance(error, Exception) and self._last is not None:
+            self._last.exception()  # wait; the first error is the one to tell
+
+
+def _fulfil(promise: Future[Any], work: Callable[[], Any]) -> None:
+    try:
+        promise.set_result(work())
+    except BaseException as error:  # noqa: BLE001 -- whoever waits for it is to have it, whatever it is
+        promise.set_exception(error)
