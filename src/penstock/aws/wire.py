@@ -21,7 +21,7 @@ from penstock.errors import ServiceError
 
 _RECEIVED: Final = 64 * 1024
 _FEW: Final = 16
-_GROWS_AFTER: Final = 0.001
+_GROWS_AFTER: Final = 0.003
 """How long an answer is waited for before another connection than these few is opened: a service this near needs no more."""
 _KEPT_SECONDS: Final = 15.0
 """An idle connection older than this is not trusted: something on the way may have forgotten it."""
