@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
+from penstock.load.report import Report
 from penstock.load.run import run_object
 
 DIFFERENCES = sorted((Path(__file__).parent / "differences").glob("*.yaml"))
@@ -47,6 +48,7 @@ def penstock_verdicts(schema: dict[str, Any], text: str) -> Verdicts:
         plan = compile_contract(read_contract(folder / "contract.yaml"))
         with JsonlItemWriter(folder) as items, JsonlRejectWriter(folder) as rejects:
             report = run_object(plan, FileSource(folder / "data.csv"), items, rejects, folder)
+        assert isinstance(report, Report)
         assert report.reason is None or report.counts.loaded == 0, report.reason
         found: Verdicts = {}
         for line in (folder / "rejects.jsonl").read_text().splitlines():

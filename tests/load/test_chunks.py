@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_memory import Items, Loaded, Memory, Rejects, compile_things
-from test_run_oracle import FIELDS, Feed, feeds, good_rows, odd, render, rows
+from run_oracle import FIELDS, Feed, feeds, good_rows, odd, render, rows
 
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import conclude_chunks
