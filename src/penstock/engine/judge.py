@@ -232,13 +232,17 @@ class Judge:
         ).fetchall()
         return [n for (n,) in found]
 
-    def _losers(self, rows: range) -> dict[int, set[int]]:
+    def _losers(self, rows: range) -> dict[int, tuple[int, ...]]:
+        """Give the items that lose of each row of which any do. Where all rows do, these are many: little is made of each."""
         found = self.connection.execute(
             "SELECT row - ?, item FROM losers WHERE row >= ? AND row < ?", [rows.start, rows.start, rows.stop]
-        ).fetchall()
-        lost: dict[int, set[int]] = {}
-        for n, item in found:
-            lost.setdefault(n, set()).add(item)
+        )
+        lost: dict[int, tuple[int, ...]] = {}
+        known: dict[tuple[int, ...], tuple[int, ...]] = {}
+        while some := found.fetchmany(_ROWS):
+            for n, item in some:
+                items = (*lost.get(n, ()), item)
+                lost[n] = known.setdefault(items, items)
         return lost
 
     def _forget(self) -> None:
