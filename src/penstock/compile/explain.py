@@ -11,7 +11,7 @@ from penstock.compile.layers import Layers
 from penstock.compile.plan import STEPS, compile_contract
 from penstock.compile.rows import RowSql, missing_texts, renamed
 from penstock.contract.model import Contract, FieldModel, KeyModel, NamedValue
-from penstock.plan.model import Index, KeyAttribute, Plan, Table
+from penstock.plan.model import CellKind, Index, KeyAttribute, Plan, Table
 
 _DUPLICATES = {
     "last": "of several rows with one key, the last is loaded",
@@ -41,6 +41,7 @@ def explain_contract(contract: Contract) -> str:
         ("SQL: from the cells of the file to their text", pretty_sql(plan.statements.cells)),
         ("SQL: from the text to the verdict", pretty_sql(plan.statements.judged)),
         *((f"SQL: the item {item.name}", pretty_sql(f"SELECT {item.put}")) for item in plan.items),
+        *(explain_kind(plan, kind) for kind in (plan.wide.kinds if plan.wide else ())),
     ]
     return "\n\n".join("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections)
 
@@ -157,6 +158,13 @@ def explain_checks(plan: Plan) -> list[str]:
     """Say everything that a row can be rejected for after the grammar, and what comes of a repeated key."""
     checks = dict.fromkeys((check.code, check.field or "-", check.message) for check in plan.checks)
     return [*_columns([("code", "field", "what it says"), *checks]), _DUPLICATES[plan.on_duplicate]]
+
+
+def explain_kind(plan: Plan, kind: CellKind) -> tuple[str, list[str]]:
+    """Show the SQL by which the cells of fields of one kind are judged, one at a time."""
+    first = plan.fields[kind.fields[0]].name
+    whose = f"the field {first}" if len(kind.fields) == 1 else f"{len(kind.fields)} fields like {first}"
+    return f"SQL: cell by cell, {whose}", [*pretty_sql(kind.cells), "", *pretty_sql(kind.judged)]
 
 
 def pretty_sql(sql: str) -> list[str]:

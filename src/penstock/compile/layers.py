@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from penstock.plan.model import Check
 
@@ -42,11 +43,15 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The checks of a plan as they are gathered: those of cells, and those of rows that ``where`` keeps."""
+    """The checks of a plan as they are gathered: those of cells, and those of rows that ``where`` keeps.
+
+    ``numbers`` gives their indexes into the plan's checks.
+    """
 
     checks: list[Check] = field(default_factory=list)
     cells: list[Fault] = field(default_factory=list)
     rows: list[Fault] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=count)
 
     def cell(self, check: Check, condition: str, reads: Iterable[str]) -> None:
         """Add an error that a row has even where ``where`` would have filtered it."""
@@ -58,7 +63,7 @@ class Faults:
 
     def _number(self, check: Check) -> int:
         self.checks.append(check)
-        return len(self.checks) - 1
+        return next(self.numbers)
 
 
 def list_faults(faults: Iterable[Fault]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from penstock.compile.items import ItemSql, build_items
 from penstock.compile.layers import Fault, Layers, all_of, any_of, list_faults
 from penstock.compile.rows import NotPlainError, RowSql
@@ -15,11 +18,12 @@ from penstock.compile.steps import (
     refuse_unfit,
 )
 from penstock.compile.table import design_table, read_dialect, read_quality
+from penstock.compile.wide import MOST_TOGETHER, find_core, gather_kinds, keep_fields, rank_checks
 from penstock.contract.check import effective_on_duplicate
 from penstock.contract.model import Contract
 from penstock.errors import ContractError
 from penstock.plan.codec import PLAN_VERSION
-from penstock.plan.model import Field, Plain, Plan, Statements
+from penstock.plan.model import Field, Plain, Plan, Statements, Table, Wide
 
 _RAW = "SELECT raw.*, object.source_key, object.source_last_modified FROM raw CROSS JOIN object"
 """What cells are read from. The object's own facts ride along; what no step uses is never computed."""
@@ -28,18 +32,32 @@ STEPS = (read_cells, read_values, filter_rows, derive_values, check_rules)
 """What happens to a row, in order; then its items are built."""
 
 
-MOST_FIELDS = 1_000
-"""DuckDB judges 2,048 rows at a time, in several layers at some 16 bytes a cell each."""
+MOST_FIELDS = 5_000
+"""As many columns as a file can have (:data:`~penstock.engine.bind.MOST_COLUMNS`)."""
 
 
-def compile_contract(contract: Contract) -> Plan:
+def compile_contract(contract: Contract, *, together: int = MOST_TOGETHER) -> Plan:
     """Compile a contract into the plan that every engine executes.
 
+    Of a contract of more than ``together`` fields, only those are judged in one statement that keys and expressions read.
     Raises :class:`~penstock.errors.ContractError` for what only typing an expression or a key can show, with the
     problems of all expressions at once.
     """
     _refuse_too_wide(contract)
+    row, items, table = _compile_row(contract)
+    plan = _assemble(contract, row, items, table)
+    if len(contract.schema_.fields) <= together:
+        return replace(plan, plain=_compile_plain(contract))
+    return _widen(plan, contract, row, items)
+
+
+def _compile_row(
+    contract: Contract, numbers: Iterable[int] | None = None
+) -> tuple[RowSql, tuple[ItemSql, ...], Table]:
+    """Compile a whole row. ``numbers`` are those of its checks, from 0 on unless given."""
     row = RowSql(contract=contract, cells=Layers(_RAW), judged=Layers("SELECT * FROM decided"))
+    if numbers is not None:
+        row.faults.numbers = iter(numbers)
     try:
         items = _build_row(row)
         _conclude(row, items)
@@ -48,6 +66,10 @@ def compile_contract(contract: Contract) -> Plan:
         raise ContractError([*row.problems, *error.problems]) from error
     if row.problems:
         raise ContractError(row.problems)
+    return row, items, table
+
+
+def _assemble(contract: Contract, row: RowSql, items: tuple[ItemSql, ...], table: Table) -> Plan:
     return Plan(
         version=PLAN_VERSION,
         name=contract.name,
@@ -60,14 +82,38 @@ def compile_contract(contract: Contract) -> Plan:
         ),
         fields_match=contract.schema_.fields_match,
         codecs=tuple(row.codecs),
-        statements=Statements(row.cells.sql, row.judged.sql, uses_line="source.line" in row.names_used),
-        plain=_compile_plain(contract),
+        statements=_statements(row),
+        plain=None,
         checks=tuple(row.faults.checks),
         items=tuple(item.plan for item in items),
         table=table,
         on_duplicate=effective_on_duplicate(contract),
         quality=read_quality(contract.quality),
         max_write_units=contract.load.max_write_units_per_second,
+    )
+
+
+def _statements(row: RowSql) -> Statements:
+    return Statements(row.cells.sql, row.judged.sql, uses_line="source.line" in row.names_used)
+
+
+def _widen(plan: Plan, contract: Contract, row: RowSql, items: tuple[ItemSql, ...]) -> Plan:
+    """Leave in the plan's statements only the core's fields, and give the others as kinds of cells."""
+    core = find_core(row, items)
+    ranks = rank_checks(row, core)
+    row, items, _ = _compile_row(keep_fields(contract, core), ranks.core)
+    assert len(row.faults.checks) == len(ranks.core)
+    fields = contract.schema_.fields
+    return replace(
+        plan,
+        codecs=tuple(row.codecs),
+        statements=_statements(row),
+        checks=ranks.checks,
+        items=tuple(item.plan for item in items),
+        wide=Wide(
+            core=tuple(i for i, f in enumerate(fields) if f.name in core),
+            kinds=gather_kinds(contract, core, ranks),
+        ),
     )
 
 
@@ -112,7 +158,7 @@ def _refuse_too_wide(contract: Contract) -> None:
     if count > MOST_FIELDS:
         raise ContractError(
             [
-                f"schema.fields: {count} fields, and {MOST_FIELDS} are the most that are judged within bounded memory"
+                f"schema.fields: {count} fields, and {MOST_FIELDS} are the most that a file's columns are: divide the file"
             ]
         )
 

@@ -72,6 +72,7 @@ class RowSql:
     sound: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     names_used: set[str] = field(default_factory=set)
+    read_by_prepare: dict[str, frozenset[str]] = field(default_factory=dict)
     may_not_fit: set[str] = field(default_factory=set)
     read_by_expressions: frozenset[str] = frozenset()
     needed_by_where: frozenset[str] = frozenset()

@@ -40,6 +40,7 @@ def read_cells(row: RowSql) -> None:
     for name, text in contract.transform.prepare.items():
         path = f"transform.prepare.{name}"
         expression = row.compile(text, path, "VARCHAR", {**texts, **SOURCE_COLUMNS})
+        row.read_by_prepare[name] = expression.reads
         i = names.index(name)
         guards.append((f"q{i}", f"TRY(struct_pack(v := {expression.sql}))"))
         base[name] = f"q{i}.v"
@@ -113,8 +114,14 @@ def _take_plain(row: RowSql, compiled: list[FieldSql]) -> None:
         if c.plain is None:
             raise NotPlainError
         row.plain_when[f.name] = [*_prepared(contract, i, f), *_when_plain(contract, i, f, c.plain)]
-        texts.append((f"t{i}", c.plain.text))
+        texts.append((f"t{i}", _plain_text(i, f, c.plain.text)))
     row.judged.add(texts)
+
+
+def _plain_text(i: int, f: FieldModel, text: str) -> str:
+    """Give the text of a plain cell, NULL where the cell is missing: not all SQL that makes one of NULL gives NULL."""
+    strict = text == f"p{i}" or f.type in {"integer", "number"}
+    return text if strict or f.constraints.required else f"CASE WHEN p{i} IS NOT NULL THEN {text} END"
 
 
 def _when_plain(contract: Contract, i: int, f: FieldModel, plain: Plain) -> list[str]:

@@ -98,12 +98,10 @@ class Judge:
         """Judge a batch, and make the writes and the rejects that the decision leaves."""
         self._count_records(batch)
         if not batch.rows:
-            return Resolved((), tuple(_merge(batch, {})), 0)
+            return Resolved((), tuple(merge_rejects(batch, {})), 0)
         self._ways.read(batch)
         rows = range(batch.first.row, batch.first.row + batch.rows)
-        reason = REPEATED if len(self.plan.items) == 1 else REPEATED_ITEM
-        repeated = self._repeated(rows) if decision.repeated else ()
-        reasons: dict[int, tuple[Reason, ...]] = dict.fromkeys(repeated, (reason,))
+        reasons = self._repeated(rows) if decision.repeated else {}
         packer = Packer(rows.start, self._losers(rows) if decision.losers else {})
         held, others = self._pack_plain(batch, packer, reasons)
         if others:
@@ -112,7 +110,7 @@ class Judge:
         tally.rejected += len(reasons)
         tally.errors.update(reason.code for found in reasons.values() for reason in found)
         tally.superseded += packer.superseded
-        return Resolved(packer.finish(), tuple(_merge(batch, reasons)), packer.written)
+        return Resolved(packer.finish(), tuple(merge_rejects(batch, reasons)), packer.written)
 
     def _note(self, batch: Batch, sql: Any) -> Sequence[int]:
         """Note what the short way says of a batch; give the rows that are not plain."""
@@ -181,7 +179,7 @@ class Judge:
                     reasons[n] = known[found]
                 elif filtered:
                     self.tally.filtered += 1
-                elif any(request and _too_large(request) for request in made):
+                elif any(request and is_too_large(request) for request in made):
                     reasons[n] = (TOO_LARGE,)
                 elif n not in reasons:
                     held[n] = tuple(made)
@@ -224,13 +222,15 @@ class Judge:
     def _find_too_large(self) -> list[int]:
         """Measure exactly the items that may be too large; give the rows of those that are."""
         found = self._ways.execute(statements.exact_puts, True).fetchall()
-        return sorted({n for n, *made in found if any(request and _too_large(request) for request in made)})
+        return sorted({n for n, *made in found if any(request and is_too_large(request) for request in made)})
 
-    def _repeated(self, rows: range) -> list[int]:
+    def _repeated(self, rows: range) -> dict[int, tuple[Reason, ...]]:
+        """Give the reason of each row that is rejected for an earlier row's key."""
         found = self.connection.execute(
             "SELECT row - ? FROM repeated WHERE row >= ? AND row < ?", [rows.start, rows.start, rows.stop]
         ).fetchall()
-        return [n for (n,) in found]
+        reason = REPEATED if len(self.plan.items) == 1 else REPEATED_ITEM
+        return {n: (reason,) for (n,) in found}
 
     def _losers(self, rows: range) -> dict[int, tuple[int, ...]]:
         """Give the items that lose of each row of which any do. Where all rows do, these are many: little is made of each."""
@@ -264,7 +264,7 @@ class Judge:
         return self._row(sql)[0]
 
 
-def _too_large(request: bytes) -> bool:
+def is_too_large(request: bytes) -> bool:
     """Tell whether a put's item is too large. Its JSON is never shorter than what DynamoDB counts."""
     return (
         len(request) > ITEM_BYTES
@@ -276,7 +276,7 @@ def _too_large(request: bytes) -> bool:
 _PUT: Final = PUT.encode()
 
 
-def _merge(batch: Batch, reasons: Reasons) -> Iterator[Reject]:
+def merge_rejects(batch: Batch, reasons: Reasons) -> Iterator[Reject]:
     """Bring the records that are no rows and the rows that were rejected into file order."""
     rows = sorted(reasons)
     rejected = [((row, 1), place, reasons[row]) for row, place in zip(rows, batch.locate(rows), strict=True)]

@@ -40,7 +40,7 @@ def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, records: str)
 
 def long_scan(plan: Plan, answered: bool) -> str:
     """Note a hash of each key of the good rows among those wanted."""
-    return f"INSERT INTO noted (n, {_list('h', plan)}) SELECT n, {_hashes(plan.items, _GOOD)} FROM ({_long(plan, answered)})"
+    return f"INSERT INTO noted (n, {_list('h', plan)}) SELECT n, {_hashes(plan.items, _GOOD)} FROM ({long_way(plan, answered)})"
 
 
 def short_scan(plan: Plan) -> str:
@@ -48,7 +48,7 @@ def short_scan(plan: Plan) -> str:
     assert plan.plain is not None
     return (
         f"INSERT INTO noted (n, plain, {_list('h', plan)}) "
-        f"SELECT n, keyed, {_hashes(plan.plain.items, 'keyed AND kept')} FROM ({_short(plan)})"
+        f"SELECT n, keyed, {_hashes(plan.plain.items, 'keyed AND kept')} FROM ({short_way(plan)})"
     )
 
 
@@ -56,7 +56,7 @@ def long_survey(plan: Plan, answered: bool) -> str:
     """Note the verdict on each row that is wanted, and a digest of each key that it has if it is good."""
     return (
         f"INSERT INTO noted (n, blank, errors, filtered, large, {_list('k', plan)}) SELECT n, blank, errors, filtered AND NOT blank, "
-        f"{_GOOD} AND ({_large(plan.items)}), {_digests(plan.items, _GOOD)} FROM ({_long(plan, answered)})"
+        f"{_GOOD} AND ({_large(plan.items)}), {_digests(plan.items, _GOOD)} FROM ({long_way(plan, answered)})"
     )
 
 
@@ -67,7 +67,7 @@ def short_survey(plan: Plan) -> str:
     return (
         f"INSERT INTO noted (n, plain, filtered, {_list('k', plan)}) SELECT n, plain AND NOT large, filtered, "
         f"{_digests(items, 'plain AND NOT large AND NOT filtered')} "
-        f"FROM (SELECT *, coalesce(NOT filtered AND ({_large(items)}), TRUE) AS large FROM ({_short(plan)}))"
+        f"FROM (SELECT *, coalesce(NOT filtered AND ({_large(items)}), TRUE) AS large FROM ({short_way(plan)}))"
     )
 
 
@@ -88,7 +88,17 @@ def copy_keys(plan: Plan) -> str:
 
 def long_requests(plan: Plan, answered: bool) -> str:
     """Give the verdict on each row that is wanted, and its requests."""
-    return f"SELECT n, blank, errors, filtered, {_requests(plan.items, _GOOD)} FROM ({_long(plan, answered)})"
+    return (
+        f"SELECT n, blank, errors, filtered, {_requests(plan.items, _GOOD)} FROM ({long_way(plan, answered)})"
+    )
+
+
+def long_verdicts(plan: Plan, answered: bool) -> str:
+    """Give what :func:`long_requests` does, and before the requests whether ``where`` keeps the row and whether it deletes."""
+    return (
+        f"SELECT n, blank, errors, filtered, kept, deleted, {_requests(plan.items, _GOOD)} "
+        f"FROM ({long_way(plan, answered)})"
+    )
 
 
 def short_requests(plan: Plan) -> str:
@@ -100,7 +110,7 @@ def short_requests(plan: Plan) -> str:
     order = " ORDER BY n" if plan.statements.uses_line else ""
     return (
         f"SELECT CASE WHEN plain THEN filtered END, {_requests(plan.plain.items, 'plain AND NOT filtered')} "
-        f"FROM ({_short(plan)}){order}"
+        f"FROM ({short_way(plan)}){order}"
     )
 
 
@@ -116,7 +126,7 @@ def questions(plan: Plan) -> str:
 def exact_puts(plan: Plan, answered: bool) -> str:
     """Give the requests of the rows that were noted as perhaps too large."""
     puts = _requests(plan.items, f"{_GOOD} AND NOT deleted")
-    return f"SELECT n, {puts} FROM ({_long(plan, answered)}) SEMI JOIN (SELECT n FROM noted WHERE large) USING (n)"
+    return f"SELECT n, {puts} FROM ({long_way(plan, answered)}) SEMI JOIN (SELECT n FROM noted WHERE large) USING (n)"
 
 
 def key_sql(item: ItemPlan) -> str:
@@ -126,7 +136,8 @@ def key_sql(item: ItemPlan) -> str:
     return f"concat(strlen({item.partition}), ':', {item.partition}, {item.sort})"
 
 
-def _short(plan: Plan) -> str:
+def short_way(plan: Plan) -> str:
+    """Write the short way, over all rows."""
     assert plan.plain is not None
     return f"WITH raw AS NOT MATERIALIZED (SELECT * FROM records) {plan.plain.judged}"
 
@@ -138,7 +149,7 @@ def _cells(plan: Plan) -> str:
     )
 
 
-def _long(plan: Plan, answered: bool) -> str:
+def long_way(plan: Plan, answered: bool) -> str:
     """Write the plan's own way, over the rows that are wanted."""
     columns, joins = ["cells.*"], []
     for codec in plan.codecs:

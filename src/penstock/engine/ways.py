@@ -24,23 +24,23 @@ _BATCHES: Final = 8
 
 @dataclass(slots=True)
 class Ways:
-    """A plan's statements on one connection, bound to one file."""
+    """A plan's statements on one connection, bound to one file. ``ready`` says that the judge's tables are there."""
 
     connection: duckdb.DuckDBPyConnection
     plan: Plan
     binding: Binding
     path: Path
+    ready: bool = False
     _written: dict[str, str] = field(default_factory=dict)
-    _ready: bool = False
     _detour: int = 0
 
-    def read(self, batch: Batch) -> None:
-        """Put the batch's text where the statements read it."""
-        self.path.write_bytes(batch.text)
-        if not self._ready:
+    def read(self, batch: Batch, text: bytes | None = None) -> None:
+        """Put the batch's text, or what is made of it, where the statements read it."""
+        self.path.write_bytes(batch.text if text is None else text)
+        if not self.ready:
             records = raw_sql(self.plan, self.binding, batch.quote, self.path)
             statements.make_tables(self.connection, self.plan, records)
-            self._ready = True
+            self.ready = True
         if self.plan.statements.uses_line:
             lines = batch.lines()
             self.connection.execute("DELETE FROM breaks")

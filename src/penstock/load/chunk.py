@@ -21,6 +21,9 @@ from penstock.plan.model import Plan
 BATCH_BYTES: Final = 4 * 2**20
 """How much of an object is judged at a time: enough that a statement's cost is small, little enough to stay in memory."""
 
+WIDE_BATCH_BYTES: Final = 2 * 2**20
+"""The same where a contract has many fields: the names of its attributes take several times its cells' bytes."""
+
 _HEADER_BYTES: Final = 2**16
 
 Seen = Callable[[int], None]
@@ -97,6 +100,8 @@ class ChunkReader:
         seen: Seen | None = None,
         known: KnownRuns | None = None,
     ) -> None:
+        if plan.wide is not None:
+            batch_bytes = min(batch_bytes, WIDE_BATCH_BYTES)
         self._chunk = chunk
         self._begun = resume or chunk.start
         self._seen = seen

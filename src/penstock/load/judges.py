@@ -17,6 +17,7 @@ from penstock.engine.bind import Binding
 from penstock.engine.database import open_database
 from penstock.engine.decide import Tally, prepare_tables
 from penstock.engine.judge import Judge
+from penstock.engine.wide import open_judge
 from penstock.errors import EngineError
 from penstock.load.overlap import map_in_order, usable_lanes
 from penstock.load.protocols import ObjectSource
@@ -73,7 +74,7 @@ def open_judges(
         for lane in range(usable_lanes()):
             place = Path(folder) / f"lane-{lane}"
             place.mkdir()
-            judges.append(Judge(database.cursor(), plan, binding, place))
+            judges.append(open_judge(database.cursor(), plan, binding, place))
         yield Judges(database, scratch, tuple(judges))
 
 

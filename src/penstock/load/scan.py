@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from penstock.engine.assemble import RecordBatch
 from penstock.engine.decide import Tally, has_repeats, prepare_keys
-from penstock.engine.judge import Judge
 from penstock.load.chunk import ChunkReader, Stop
 from penstock.load.judges import Judges
 from penstock.plan.model import Plan
@@ -27,7 +26,7 @@ def scan_object(judges: Judges, reader: ChunkReader, stop: Stop) -> Tally | None
     repeats = False
     while not (reader.finished or stopped or repeats):
         leg = _Leg(batches, stop)
-        for batch, _, _ in judges.judge(Judge.scan, reader.leg(leg)):
+        for batch, _, _ in judges.judge(lambda judge, batch: judge.scan(batch), reader.leg(leg)):
             _count(tally, batch)
         batches *= 2
         stopped = leg.stopped

@@ -116,6 +116,43 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
+class CellKind:
+    """Fields of a wide contract of which nothing is asked but their own cells, and of all the same: judged a cell at a time.
+
+    The SQL is that of a row of one field, ``f0``: ``cells`` and ``judged`` as in :class:`Statements`, ``plain`` as in
+    :class:`Plain` (None where no cell is plain). ``judged`` gives ``cell_errors`` and ``row_errors``, lists of places among
+    the ``errors`` that a cell can have (NULL for none); ``row_errors`` count only in rows that ``where`` keeps. ``attribute`` is
+    SQL over either way's relation, with ``lead`` beside it, that gives the attribute as it stands in an item after another.
+
+    ``fields`` are indexes into :attr:`Plan.fields`, ``attributes`` the names that they are loaded under, ``items`` the items
+    that have them. ``checks`` are, for each field, the indexes into :attr:`Plan.checks` of its errors.
+    """
+
+    fields: tuple[int, ...]
+    attributes: tuple[str, ...]
+    items: tuple[int, ...]
+    cells: str
+    judged: str
+    plain: str | None
+    codec: Codec | None
+    attribute: str
+    errors: int
+    checks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """How a contract of many fields is judged, so that no statement has many columns.
+
+    ``core`` are the fields that keys and expressions read. The plan's statements, codecs and items are over those alone,
+    ``f<i>`` being the ``i``-th of them. All other fields are of one of ``kinds``; their attributes are added to the items.
+    """
+
+    core: tuple[int, ...]
+    kinds: tuple[CellKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyAttribute:
     """A key attribute of the table or of an index: its name and its DynamoDB type."""
 
@@ -177,3 +214,4 @@ class Plan:
     on_duplicate: Literal["last", "first", "reject"]
     quality: Quality
     max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
+    wide: Wide | None = None  # None: all fields are judged together
