@@ -6,9 +6,14 @@ only that the pattern has to look.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from penstock.engine.grammar import CR, LF, SPACE, Grammar, Newline
 
 _NUL = b"\0"
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
+_FEW = 8
+"""Quotes in a line up to which taking it apart at them is faster than the pattern."""
 
 
 class Skeleton:
@@ -19,6 +24,7 @@ class Skeleton:
         self._width = width
         self._other = CR if newline == "lf" else LF
         self._quote = quote = grammar.quote if width > 1 else b""
+        self._edges = {*grammar.delimiter, *self._newline}
         self._between = quote + grammar.delimiter + quote
         self._emitted = grammar.emitted
         self._escape = grammar.escape
@@ -41,7 +47,34 @@ class Skeleton:
             return False
         if self._emitted not in text:
             return self._all_bare(text)
-        return bool(self._quote) and text.startswith(self._quote) and self._all_quoted(text)
+        if not self._quote or (self._escape and self._escape in text):
+            return False
+        return (text.startswith(self._quote) and self._all_quoted(text)) or self._some_quoted(text)
+
+    def _some_quoted(self, text: bytes) -> bool:
+        """Tell that every line is plain where a few of its cells are quoted, with no quote or newline inside.
+
+        Every second piece between quotes is a quoted cell, if what stands before and after each is a delimiter or a
+        line's end. The others have to be bare.
+        """
+        if text.count(self._quote) > _FEW * text.count(self._newline):
+            return False
+        pieces = text.split(self._quote)
+        between = pieces[2:-1:2]
+        if len(pieces) % 2 == 0 or b"" in between:
+            return False
+        around = {
+            *map(_FIRST, between),
+            *map(_LAST, between),
+            *pieces[-1][:1],
+            *(pieces[0] or self._newline)[-1:],
+        }
+        if not around <= self._edges:
+            return False
+        quoted = b"".join(pieces[1::2])
+        if self._newline in quoted or self._other in quoted or _NUL in quoted:
+            return False
+        return pieces[-1].endswith(self._newline) and self._all_bare(b"".join(pieces[::2]))
 
     def _all_bare(self, text: bytes) -> bool:
         """Tell that every line has as many delimiters as are due, where nothing is quoted."""
@@ -52,7 +85,7 @@ class Skeleton:
 
     def _all_quoted(self, text: bytes) -> bool:
         """Tell that every cell is quoted, with no quote or newline inside."""
-        if _NUL in text or self._other in text or (self._escape and self._escape in text):
+        if _NUL in text or self._other in text:
             return False
         signs = text.translate(None, self._but_quoted)
         lines = len(signs) // len(self._quoted)
