@@ -18,11 +18,11 @@ from penstock.contract.model import Contract, FieldModel, NamedValue
 from penstock.errors import ContractError
 from penstock.plan.model import CellKind, Check, Codec
 
-MOST_TOGETHER = 150
+MOST_TOGETHER = 50
 """Fields that are judged together, all of them, in one statement: with more, it takes longer to plan than to run."""
 
 MOST_CORE = 300
-"""Fields that keys and expressions may read in a wide contract: all that are judged within 300 MB."""
+"""Fields that keys and expressions may read where there are more than these: past some 80, they take more than 300 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ array or object is no key.
 
 A row without a value for an index's key is loaded, and left out of that index; a value that is empty or too long is a
 `key-error`, as for the table's own key. A contract has at most 5,000 fields, and a file as many
-columns; where a contract has more than 150, its keys and expressions read at most 300 of them.
+columns; where a contract has more than 50, its keys and expressions read at most 300 of them.
 
 The value of `load.ttl` is an integer (Unix time in seconds), a date or a datetime: a name, or `{name, value}` with an
 expression as the value.
