@@ -23,8 +23,17 @@ from penstock.load.overlap import map_in_order, usable_lanes
 from penstock.load.protocols import ObjectSource
 from penstock.plan.model import Plan
 
-MEMORY_MB: Final = 512
-"""What the database may use before it spills to the scratch folder."""
+MEMORY_MB: Final = 96
+"""What the database may keep in memory of an object, its keys above all, before it spills to the scratch folder."""
+
+_FIELD_MB: Final = 3
+"""What a judge reserves for each field: vectors of 2,048 values for the steps of its expressions. Little of it is touched."""
+
+_MOST_FIELDS_TOGETHER: Final = 150
+"""Fields beyond these are not judged in one statement."""
+
+_MOST_FIELDS_ABREAST: Final = 40
+"""With more fields one batch is judged at a time, to stay in memory."""
 
 A = TypeVar("A")
 
@@ -64,14 +73,17 @@ def open_judges(
 
     Whatever the database fails at inside the context is raised as :class:`~penstock.errors.EngineError`.
     """
+    fields = len(plan.fields)
+    lanes = usable_lanes() if fields <= _MOST_FIELDS_ABREAST else 1
+    reserved = _FIELD_MB * min(fields, _MOST_FIELDS_TOGETHER) * lanes
     with (
         explained(),
-        open_database(scratch, memory_mb=memory_mb) as database,
+        open_database(scratch, memory_mb=memory_mb + reserved) as database,
         tempfile.TemporaryDirectory(dir=scratch, prefix="run-") as folder,
     ):
         prepare_tables(database, source.key, source.last_modified)
         judges = []
-        for lane in range(usable_lanes()):
+        for lane in range(lanes):
             place = Path(folder) / f"lane-{lane}"
             place.mkdir()
             judges.append(open_judge(database.cursor(), plan, binding, place))
