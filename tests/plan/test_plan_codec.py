@@ -17,7 +17,7 @@ PLAN = model.Plan(
     fields_match="exact",
     codecs=(model.Codec(1, "number", "p1", {"decimal": ","}),),
     statements=model.Statements("SELECT 1", "SELECT 2", uses_line=False),
-    plain=model.Plain("SELECT 1", ()),
+    plain=model.Plain("SELECT 1", "SELECT 2", ()),
     checks=(model.Check("type-error", "order_id", "is no text"),),
     items=(model.ItemPlan("item", "TRUE", "a", None, "{}", "{}", "1"),),
     table=model.Table(

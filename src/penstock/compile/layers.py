@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,15 +22,47 @@ def any_of(conditions: Iterable[str]) -> str:
 
 @dataclass(slots=True)
 class Layers:
-    """A SELECT that grows outwards."""
+    """A SELECT that grows outwards from its base."""
 
-    sql: str
+    base: str
+    layers: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
 
     def add(self, columns: Iterable[tuple[str, str]]) -> None:
         """Add a layer of columns, each ``(name, expression over the columns so far)``."""
-        listed = ", ".join(f"{expression} AS {name}" for name, expression in columns)
-        if listed:
-            self.sql = f"SELECT *, {listed} FROM ({self.sql})"
+        if layer := tuple(columns):
+            self.layers.append(layer)
+
+    @property
+    def sql(self) -> str:
+        """The SELECT with every column of every layer."""
+        return _nest(self.base, self.layers)
+
+    def select(self, outputs: Iterable[str]) -> str:
+        """Give the SELECT with the columns that the given SQL speaks of, and those that these are made of.
+
+        The database would leave out the others by itself, but only after it has planned them: that takes longer than
+        to run the rest over a thousand rows.
+        """
+        needed = _names(outputs)
+        kept: list[tuple[tuple[str, str], ...]] = []
+        for layer in reversed(self.layers):
+            mine = tuple((name, expression) for name, expression in layer if name in needed)
+            needed |= _names(expression for _, expression in mine)
+            kept.append(mine)
+        return _nest(self.base, [layer for layer in reversed(kept) if layer])
+
+
+def _nest(base: str, layers: Iterable[tuple[tuple[str, str], ...]]) -> str:
+    sql = base
+    for layer in layers:
+        listed = ", ".join(f"{expression} AS {name}" for name, expression in layer)
+        sql = f"SELECT *, {listed} FROM ({sql})"
+    return sql
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    """Give all that may be a name in SQL. Words within its literals are among them, which does no harm."""
+    return {name for text in texts for name in re.findall(r"[a-z_][a-z0-9_]*", text)}
 
 
 @dataclass(frozen=True, slots=True)

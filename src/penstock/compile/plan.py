@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from penstock.compile.items import ItemSql, build_items
@@ -23,7 +23,7 @@ from penstock.contract.check import effective_on_duplicate
 from penstock.contract.model import Contract
 from penstock.errors import ContractError
 from penstock.plan.codec import PLAN_VERSION
-from penstock.plan.model import Field, Plain, Plan, Statements, Table, Wide
+from penstock.plan.model import Field, ItemPlan, Plain, Plan, Statements, Table, Wide
 
 _RAW = "SELECT raw.*, object.source_key, object.source_last_modified FROM raw CROSS JOIN object"
 """What cells are read from. The object's own facts ride along; what no step uses is never computed."""
@@ -82,7 +82,7 @@ def _assemble(contract: Contract, row: RowSql, items: tuple[ItemSql, ...], table
         ),
         fields_match=contract.schema_.fields_match,
         codecs=tuple(row.codecs),
-        statements=_statements(row),
+        statements=_statements(row, items),
         plain=None,
         checks=tuple(row.faults.checks),
         items=tuple(item.plan for item in items),
@@ -93,8 +93,9 @@ def _assemble(contract: Contract, row: RowSql, items: tuple[ItemSql, ...], table
     )
 
 
-def _statements(row: RowSql) -> Statements:
-    return Statements(row.cells.sql, row.judged.sql, uses_line="source.line" in row.names_used)
+def _statements(row: RowSql, items: Iterable[ItemSql]) -> Statements:
+    judged = row.judged.select(["errors filtered kept deleted", *_spoken_of(item.plan for item in items)])
+    return Statements(row.cells.sql, judged, uses_line="source.line" in row.names_used)
 
 
 def _widen(plan: Plan, contract: Contract, row: RowSql, items: tuple[ItemSql, ...]) -> Plan:
@@ -107,7 +108,7 @@ def _widen(plan: Plan, contract: Contract, row: RowSql, items: tuple[ItemSql, ..
     return replace(
         plan,
         codecs=tuple(row.codecs),
-        statements=_statements(row),
+        statements=_statements(row, items),
         checks=ranks.checks,
         items=tuple(item.plan for item in items),
         wide=Wide(
@@ -147,10 +148,21 @@ def _compile_plain(contract: Contract) -> Plain | None:
             ("filtered", f"NOT (kept AND ({has_items}))"),
         ]
     )
-    judged = row.judged.sql
     if row.names_used.isdisjoint(("source.key", "source.last_modified")):
-        judged = judged.replace(_RAW, "SELECT * FROM raw")
-    return Plain(judged, tuple(item.plan for item in items))
+        row.judged.base = "SELECT * FROM raw"
+    plans = tuple(item.plan for item in items)
+    keys = [text for plan in plans for text in (plan.when, plan.partition, plan.sort or "")]
+    return Plain(
+        judged=row.judged.select(["plain filtered deleted", *_spoken_of(plans)]),
+        scanned=row.judged.select(["keyed kept", *keys]),
+        items=plans,
+    )
+
+
+def _spoken_of(plans: Iterable[ItemPlan]) -> Iterator[str]:
+    """Give the SQL of items, which tells the columns that it needs."""
+    for plan in plans:
+        yield from (plan.when, plan.partition, plan.sort or "", plan.put, plan.key, plan.size)
 
 
 def _refuse_too_wide(contract: Contract) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from penstock import verdicts
 from penstock.compile.expressions import Column
 from penstock.compile.fields import Plain
-from penstock.compile.layers import all_of
+from penstock.compile.layers import Layers, all_of
 from penstock.compile.rows import (
     CERTAINLY,
     SOURCE_COLUMNS,
@@ -50,10 +50,10 @@ def read_cells(row: RowSql) -> None:
         (f"p{i}", _text_to_judge(row, f, base[f.name])) for i, f in enumerate(contract.schema_.fields)
     )
     if row.plain:
-        row.judged.sql = row.cells.sql
+        row.judged = Layers(row.cells.base, list(row.cells.layers))
         return
     # The file's own text is not looked at again.
-    row.cells.sql = (
+    row.cells = Layers(
         f"SELECT * EXCLUDE ({', '.join(f'f{i}' for i in range(len(names)))}) FROM ({row.cells.sql})"
     )
 

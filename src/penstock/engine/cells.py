@@ -55,7 +55,7 @@ def make_cell_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, quote: s
     """
     path.touch()
     records = raw_sql(plan, Binding((1, 0)), quote, path)
-    view = f"SELECT n, FALSE AS blank, CASE WHEN f1 = '' THEN f0 END AS f0 FROM ({records})"
+    view = f"SELECT FALSE AS blank, CASE WHEN f1 = '' THEN f0 END AS f0 FROM ({records})"
     statements.make_tables(connection, plan, view)
 
 
@@ -77,7 +77,7 @@ class CellJudge:
             self.plan,
             codecs=() if kind.codec is None else (kind.codec,),
             statements=Statements(kind.cells, kind.judged, uses_line=False),
-            plain=None if kind.plain is None else Plain(kind.plain, ()),
+            plain=None if kind.plain is None else Plain(kind.plain, kind.plain, ()),
         )
         self._ways = Ways(self.connection, plan, Binding((1, 0)), self.path, ready=True)
         leads = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from penstock.engine.result import BATCH_REQUESTS, DELETE, SEPARATOR, WriteBatch
@@ -12,7 +13,9 @@ BATCH_BYTES: Final = 15_000_000
 """BatchWriteItem takes 16 MB; what stands around the requests is less than the rest."""
 
 _SEPARATOR: Final = SEPARATOR.encode()
-_DELETE: Final = DELETE.encode()
+_OPERATION: Final = itemgetter(2)
+_DELETE: Final = DELETE[2].encode()
+"""The first letter of a request's operation, which tells it."""
 
 Row = Sequence[bytes | None]
 """The requests of a row, one for each of the plan's items; None where the row has it not."""
@@ -79,5 +82,5 @@ class Packer:
 
 def _batch(requests: Sequence[bytes], rows: Sequence[int]) -> WriteBatch:
     text = _SEPARATOR.join(requests)
-    deletes = sum(request.startswith(_DELETE) for request in requests) if _DELETE in text else 0
+    deletes = bytes(map(_OPERATION, requests)).count(_DELETE)
     return WriteBatch(text.decode(), rows, deletes)

@@ -14,24 +14,14 @@ _BUFFER_BYTES: Final = 32 * 2**20
 
 
 def raw_sql(plan: Plan, binding: Binding, quote: str, path: Path) -> str:
-    """Write the SELECT that reads a batch: ``n``, ``blank``, each field's text as ``f<i>``, and ``source_line`` if asked.
-
-    ``quote`` is the batch's. ``source_line`` is made of the table ``breaks`` of :meth:`Batch.lines`.
-    """
+    """Write the SELECT that reads a batch in order: ``blank``, and each field's text as ``f<i>``. ``quote`` is the batch's."""
     names = [f"f{i}" if i is not None else f"undeclared{c}" for c, i in enumerate(binding.columns)]
     there = set(binding.columns)
     fields = [f"f{i}" if i in there else f"NULL::VARCHAR AS f{i}" for i in range(len(plan.fields))]
     blank = " AND ".join(f"{name} = ''" for name in names)
-    numbered = (
-        # Inside out, so that columns that only tell whether the row is blank go no further.
-        f"SELECT row_number() OVER () - 1 AS n, * FROM (SELECT {blank} AS blank, {', '.join(fields)} "
-        f"FROM read_csv({literal(str(path))}, {_options(plan, quote, names)}))"
-    )
-    if not plan.statements.uses_line:
-        return numbered
     return (
-        f"SELECT raw_rows.*, (breaks.line + n - breaks.row)::HUGEINT AS source_line "
-        f"FROM ({numbered}) AS raw_rows ASOF JOIN breaks ON n >= breaks.row"
+        f"SELECT {blank} AS blank, {', '.join(fields)} "
+        f"FROM read_csv({literal(str(path))}, {_options(plan, quote, names)})"
     )
 
 

@@ -2,7 +2,8 @@
 
 They read and fill, on the judge's connection:
 
-- ``records``, a view of the batch's text: ``n``, ``blank``, ``f<i>``, and ``source_line`` if the plan uses it;
+- ``texts``, a view of the batch's text: ``blank`` and ``f<i>``; and ``records``, with ``n`` and, if the plan uses it,
+  ``source_line``;
 - ``breaks``, from which row on a row's line is its number plus what (:meth:`~penstock.engine.batch.Batch.lines`);
 - ``wanted``, the rows that go the long way, and ``answers``, what codecs say of their cells;
 - ``noted``, what a statement found of each row, for statements that count and copy.
@@ -23,11 +24,16 @@ _TABLES: Final = (
     "CREATE TEMP TABLE wanted (n BIGINT)",
     "CREATE TEMP TABLE answers (field INTEGER, cell VARCHAR, text VARCHAR, json VARCHAR)",
 )
+_RECORDS: Final = "SELECT row_number() OVER () - 1 AS n, * FROM texts"
+_RECORDS_WITH_LINES: Final = (
+    "SELECT numbered.*, (breaks.line + n - breaks.row)::HUGEINT AS source_line "
+    f"FROM ({_RECORDS}) AS numbered ASOF JOIN breaks ON n >= breaks.row"
+)
 _GOOD: Final = "NOT blank AND errors IS NULL AND NOT filtered"
 
 
-def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, records: str) -> None:
-    """Make a judge's tables. ``records`` is the SELECT of the view; the file that it reads must be there."""
+def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, texts: str) -> None:
+    """Make a judge's tables. ``texts`` is the SELECT of that view; the file that it reads must be there."""
     for table in _TABLES:
         connection.execute(table)
     keys = "".join(f", h{k} UBIGINT, k{k} UHUGEINT" for k in range(len(plan.items)))
@@ -35,7 +41,10 @@ def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, records: str)
         "CREATE TEMP TABLE noted (n BIGINT, blank BOOLEAN, plain BOOLEAN, errors INTEGER[], filtered BOOLEAN, "
         f"large BOOLEAN{keys})"
     )
-    connection.execute(f"CREATE TEMP VIEW records AS {records}")
+    connection.execute(f"CREATE TEMP VIEW texts AS {texts}")
+    connection.execute(
+        f"CREATE TEMP VIEW records AS {_RECORDS_WITH_LINES if plan.statements.uses_line else _RECORDS}"
+    )
 
 
 def long_scan(plan: Plan, answered: bool) -> str:
@@ -48,7 +57,7 @@ def short_scan(plan: Plan) -> str:
     assert plan.plain is not None
     return (
         f"INSERT INTO noted (n, plain, {_list('h', plan)}) "
-        f"SELECT n, keyed, {_hashes(plan.plain.items, 'keyed AND kept')} FROM ({short_way(plan)})"
+        f"SELECT n, keyed, {_hashes(plan.plain.items, 'keyed AND kept')} FROM ({_short(plan.plain.scanned)})"
     )
 
 
@@ -107,10 +116,11 @@ def short_requests(plan: Plan) -> str:
     The order is that of the text: nothing in the statement changes it, and the database has one thread.
     """
     assert plan.plain is not None
-    order = " ORDER BY n" if plan.statements.uses_line else ""
+    lined = plan.statements.uses_line
+    way = short_way(plan) if lined else _short(plan.plain.judged, "texts")
     return (
         f"SELECT CASE WHEN plain THEN filtered END, {_requests(plan.plain.items, 'plain AND NOT filtered')} "
-        f"FROM ({short_way(plan)}){order}"
+        f"FROM ({way}){' ORDER BY n' if lined else ''}"
     )
 
 
@@ -139,7 +149,11 @@ def key_sql(item: ItemPlan) -> str:
 def short_way(plan: Plan) -> str:
     """Write the short way, over all rows."""
     assert plan.plain is not None
-    return f"WITH raw AS NOT MATERIALIZED (SELECT * FROM records) {plan.plain.judged}"
+    return _short(plan.plain.judged)
+
+
+def _short(judged: str, records: str = "records") -> str:
+    return f"WITH raw AS NOT MATERIALIZED (SELECT * FROM {records}) {judged}"
 
 
 def _cells(plan: Plan) -> str:

@@ -38,8 +38,8 @@ class Ways:
         """Put the batch's text, or what is made of it, where the statements read it."""
         self.path.write_bytes(batch.text if text is None else text)
         if not self.ready:
-            records = raw_sql(self.plan, self.binding, batch.quote, self.path)
-            statements.make_tables(self.connection, self.plan, records)
+            texts = raw_sql(self.plan, self.binding, batch.quote, self.path)
+            statements.make_tables(self.connection, self.plan, texts)
             self.ready = True
         if self.plan.statements.uses_line:
             lines = batch.lines()

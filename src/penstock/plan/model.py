@@ -108,10 +108,11 @@ class Plain:
     ``judged`` is a SELECT over ``raw`` and ``object`` that gives ``plain`` (never NULL), ``filtered`` and ``deleted``, and
     the columns that ``items`` are made of. Of a row that is not plain it says nothing: that one goes the long way, by
     :class:`Statements`, and so would a plain one, to the same end. ``keyed`` tells that the cells are plain of which the
-    keys, ``kept``, and the items' ``when`` are made.
+    keys, ``kept``, and the items' ``when`` are made: ``scanned`` gives it with what a scan of keys needs, and no more.
     """
 
     judged: str
+    scanned: str
     items: tuple[ItemPlan, ...]
 
 
