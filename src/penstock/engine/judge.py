@@ -7,8 +7,9 @@ a row. Both come to the same end with a plain row (the tests hold them to it), s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,31 +21,27 @@ from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally
 from penstock.engine.pack import Packer
-from penstock.engine.result import PUT, Reason, Reject, WriteBatch
-from penstock.engine.size import ITEM_BYTES, item_size
+from penstock.engine.resolved import (
+    REPEATED,
+    REPEATED_ITEM,
+    TOO_LARGE,
+    Reasons,
+    Resolved,
+    is_too_large,
+    merge_rejects,
+)
+from penstock.engine.result import Reason
+from penstock.engine.size import ITEM_BYTES
 from penstock.engine.ways import Ways
 from penstock.errors import EngineError
 from penstock.plan.model import Plan
 
-TOO_LARGE = Reason(verdicts.ITEM_ERROR, None, "the item is larger than the 400 KB that DynamoDB takes")
-REPEATED = Reason(verdicts.PRIMARY_KEY, None, "an earlier row of the file has this key")
-REPEATED_ITEM = Reason(
-    verdicts.PRIMARY_KEY, None, "an earlier row of the file, or another item of this row, has one of its keys"
-)
 _ROWS: Final = 2_000
 """Rows fetched at a time: a multiple of a batch's 25, and about what the database makes at a time."""
 
-Reasons = Mapping[int, tuple[Reason, ...]]
-"""Why rows of a batch are rejected, by their number in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """What a batch gives: its writes and its rejects, in file order, and how many rows have a write."""
-
-    batches: tuple[WriteBatch, ...]
-    rejects: tuple[Reject, ...]
-    rows: int
+Held = dict[int, tuple[bytes | None, ...] | list[bytes]]
+"""Good rows that wait for those before them, by their number in the batch: the requests of one row, or those of a run
+of rows of one request each."""
 
 
 @dataclass(slots=True)
@@ -122,11 +119,9 @@ class Judge:
         self._ways.note_others(len(found), batch.rows)
         return [n for (n,) in found]
 
-    def _pack_plain(
-        self, batch: Batch, packer: Packer, reasons: Reasons
-    ) -> tuple[dict[int, tuple[bytes | None, ...]], Sequence[int]]:
+    def _pack_plain(self, batch: Batch, packer: Packer, reasons: Reasons) -> tuple[Held, Sequence[int]]:
         """Pack the plain rows up to the first that is not; give the plain ones after it, and all that are not plain."""
-        held: dict[int, tuple[bytes | None, ...]] = {}
+        held: Held = {}
         if not self._ways.tries_short:
             return held, range(batch.rows)
         others: list[int] = []
@@ -135,11 +130,9 @@ class Judge:
         result = self._ways.execute(statements.short_requests)
         while rows := result.fetchmany(_ROWS):
             n, counted = counted, counted + len(rows)
-            if single and not others and not reasons and not packer.lost:
-                requests = [row[1] for row in rows]
-                if None not in requests and max(map(len, requests)) <= ITEM_BYTES:
-                    packer.take_run(n, requests)
-                    continue
+            if single and not reasons and not packer.lost:
+                self._pack_runs(n, rows, packer, held, others)
+                continue
             for place, (filtered, *made) in enumerate(rows, n):
                 if filtered is None or any(request and len(request) > ITEM_BYTES for request in made):
                     others.append(place)
@@ -155,12 +148,33 @@ class Judge:
         self._ways.note_others(len(others), batch.rows)
         return held, others
 
+    def _pack_runs(
+        self, n: int, rows: Sequence[tuple[Any, ...]], packer: Packer, held: Held, others: list[int]
+    ) -> None:
+        """Pack rows of one request each, from the ``n``-th on: a run at a time, up to each that has none."""
+        requests = [row[1] for row in rows]
+        odd: list[int] = []
+        if None in requests or max(map(len, requests)) > ITEM_BYTES:
+            odd = [i for i, request in enumerate(requests) if request is None or len(request) > ITEM_BYTES]
+        start = 0
+        for i in [*odd, len(rows)]:
+            if i > start and others:
+                held[n + start] = requests[start:i]
+            elif i > start:
+                packer.take_run(n + start, requests[start:i])
+            if i < len(rows):
+                filtered = rows[i][0]
+                self.tally.filtered += bool(filtered)
+                if not filtered:
+                    others.append(n + i)
+            start = i + 1
+
     def _pack_others(
         self,
         batch: Batch,
         packer: Packer,
         reasons: dict[int, tuple[Reason, ...]],
-        held: dict[int, tuple[bytes | None, ...]],
+        held: Held,
         others: Sequence[int],
     ) -> None:
         """Judge the rows that are not plain, and pack them and those held back, in order; add to the reasons."""
@@ -184,8 +198,7 @@ class Judge:
                 elif n not in reasons:
                     held[n] = tuple(made)
         self._check_count(counted, len(others))
-        for n in sorted(held):
-            packer.take(n, held[n])
+        _pack_held(packer, held)
 
     def _explain(self, errors: tuple[int, ...]) -> tuple[Reason, ...]:
         checks = (self.plan.checks[e] for e in errors)
@@ -264,25 +277,9 @@ class Judge:
         return self._row(sql)[0]
 
 
-def is_too_large(request: bytes) -> bool:
-    """Tell whether a put's item is too large. Its JSON is never shorter than what DynamoDB counts."""
-    return (
-        len(request) > ITEM_BYTES
-        and request.startswith(_PUT)
-        and item_size(request[len(_PUT) : -2]) > ITEM_BYTES
-    )
-
-
-_PUT: Final = PUT.encode()
-
-
-def merge_rejects(batch: Batch, reasons: Reasons) -> Iterator[Reject]:
-    """Bring the records that are no rows and the rows that were rejected into file order."""
-    rows = sorted(reasons)
-    rejected = [((row, 1), place, reasons[row]) for row, place in zip(rows, batch.locate(rows), strict=True)]
-    records = [
-        ((error.before, 0), error.location, (Reason(error.code, None, error.message),))
-        for error in batch.errors
-    ]
-    for _, place, found in sorted(records + rejected, key=lambda entry: entry[0]):
-        yield Reject(place.line, place.offset, place.length, place.raw, place.sha256, found)
+def _pack_held(packer: Packer, held: Held) -> None:
+    for n, kept in sorted(held.items(), key=itemgetter(0)):
+        if isinstance(kept, list):
+            packer.take_run(n, kept)
+        else:
+            packer.take(n, kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
@@ -12,6 +12,9 @@ from penstock.engine.result import BATCH_REQUESTS, DELETE, SEPARATOR, WriteBatch
 BATCH_BYTES: Final = 15_000_000
 """BatchWriteItem takes 16 MB; what stands around the requests is less than the rest."""
 
+_SMALL: Final = BATCH_BYTES // BATCH_REQUESTS
+"""Requests of fewer bytes need not be measured."""
+_MANY: Final = 2_000
 _SEPARATOR: Final = SEPARATOR.encode()
 _OPERATION: Final = itemgetter(2)
 _DELETE: Final = DELETE[2].encode()
@@ -36,23 +39,19 @@ class Packer:
     _batches: list[WriteBatch] = field(default_factory=list)
     _requests: list[bytes] = field(default_factory=list)
     _rows: list[int] = field(default_factory=list)
-    _size: int = 0
 
     def take_run(self, n: int, requests: Sequence[bytes]) -> None:
-        """Take rows from the ``n``-th of the batch on, of one request each, none of which loses.
-
-        It is done by the batch, not by the row, where they fill whole batches.
-        """
-        start = 0
-        if not self._requests and max(map(len, requests)) * BATCH_REQUESTS < BATCH_BYTES:
+        """Take rows from the ``n``-th of the batch on, of one request each, none of which loses."""
+        self.written += len(requests)
+        start, first = 0, self.first_row + n
+        if not self._requests and max(map(len, requests)) < _SMALL:
             start = len(requests) - len(requests) % BATCH_REQUESTS
-            first = self.first_row + n
             for i in range(0, start, BATCH_REQUESTS):
                 rows = range(first + i, first + i + BATCH_REQUESTS)
                 self._batches.append(_batch(requests[i : i + BATCH_REQUESTS], rows))
-            self.written += start
-        for i in range(start, len(requests)):
-            self.take(n + i, (requests[i],))
+        self._requests += requests[start:]
+        self._rows += range(first + start, first + len(requests))
+        self._cut(_MANY)
 
     def take(self, n: int, row: Row) -> None:
         """Take the ``n``-th row of the batch, which is good."""
@@ -62,22 +61,41 @@ class Packer:
             self.superseded += 1
             return
         self.written += 1
-        for request in left:
-            if len(self._requests) == BATCH_REQUESTS or self._size + len(request) > BATCH_BYTES:
-                self._close()
-            self._requests.append(request)
-            self._rows.append(self.first_row + n)
-            self._size += len(request) + len(_SEPARATOR)
+        self._requests += left
+        self._rows += [self.first_row + n] * len(left)
+        self._cut(_MANY)
 
     def finish(self) -> tuple[WriteBatch, ...]:
         """Give all batches."""
+        self._cut(1)
         if self._requests:
-            self._close()
+            self._batches.append(_batch(self._requests, self._rows))
+        self._requests, self._rows = [], []
         return tuple(self._batches)
 
-    def _close(self) -> None:
-        self._batches.append(_batch(self._requests, self._rows))
-        self._requests, self._rows, self._size = [], [], 0
+    def _cut(self, least: int) -> None:
+        """Make batches of the requests that are there, if they are so many; what may still grow is left."""
+        requests, rows = self._requests, self._rows
+        if len(requests) < least:
+            return
+        start = 0
+        for end in _ends(requests):
+            self._batches.append(_batch(requests[start:end], rows[start:end]))
+            start = end
+        del requests[:start], rows[:start]
+
+
+def _ends(requests: Sequence[bytes]) -> Iterator[int]:
+    """Tell where batches end, within the limits of DynamoDB. The last may have room for more."""
+    if max(map(len, requests)) < _SMALL:
+        yield from range(BATCH_REQUESTS, len(requests) + 1, BATCH_REQUESTS)
+        return
+    start = size = 0
+    for place, request in enumerate(requests):
+        if place - start == BATCH_REQUESTS or size + len(request) > BATCH_BYTES:
+            yield place
+            start, size = place, 0
+        size += len(request) + len(_SEPARATOR)
 
 
 def _batch(requests: Sequence[bytes], rows: Sequence[int]) -> WriteBatch:

@@ -20,8 +20,9 @@ from penstock.engine.bind import Binding
 from penstock.engine.cells import CellJudge, cell_plan, make_cell_tables
 from penstock.engine.columns import Columns
 from penstock.engine.decide import Decision
-from penstock.engine.judge import TOO_LARGE, Judge, Resolved, is_too_large, merge_rejects
+from penstock.engine.judge import Judge
 from penstock.engine.pack import Packer
+from penstock.engine.resolved import TOO_LARGE, Resolved, is_too_large, merge_rejects
 from penstock.engine.result import DELETE, Reason
 from penstock.engine.ways import Ways
 from penstock.plan.model import Plan, Wide

@@ -17,7 +17,7 @@ from penstock.engine.assemble import RecordBatch
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally, import_losers
-from penstock.engine.judge import Resolved
+from penstock.engine.resolved import Resolved
 from penstock.engine.result import Reason, Reject
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
 from penstock.load.count import Outcome, add_outcomes, add_tallies
