@@ -13,7 +13,9 @@ import pytest
 from embedded_aws import run_server
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
+from penstock.aws import conclude
 from penstock.aws.handler import NotLoadedError
+from penstock.aws.job import Job
 from penstock.aws.ledger import LostClaimError
 from penstock.aws.send import Answer
 from penstock.compile.plan import compile_contract
@@ -393,6 +395,50 @@ def test_a_new_version_that_came_meanwhile_is_loaded_when_the_run_has_failed(fee
     ]
     feed.run_machine()
     assert feed.run.status == "done"
+
+
+@pytest.mark.parametrize("begins", ["while the run is closed", "when the object is free"])
+def test_a_worker_that_begins_while_its_run_fails_is_waited_for_or_stops(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch, begins: str
+) -> None:
+    feed.land(make_file(100))
+    order = survey_all(feed)
+    sent: list[bool] = []
+
+    class Watched(Mortal):
+        def send(self, operation: str, body: bytes) -> Any:
+            held = feed.world.ledger.read_state(order["bucket"], order["key"]).claim_run
+            sent.append(held == order["run"])
+            return super().send(operation, body)
+
+    whole = feed.loader
+    if begins == "while the run is closed":
+        close_run = conclude.close_run
+
+        def close(*given: Any) -> Any:
+            feed.loader = replace(whole, sender=Watched(whole.sender, 1))
+            with pytest.raises(Killed):
+                feed.step(order, "load", chunk=1)
+            return close_run(*given)
+
+        monkeypatch.setattr(conclude, "close_run", close)
+        started = feed.world.now
+        feed.fail_machine()
+        assert feed.world.now > started + feed.seconds, "until then it may have a request under way"
+        assert sent == [True]
+        return
+    find_chunk = Job.find_chunk
+
+    def find(job: Job, index: int) -> Any:
+        monkeypatch.setattr(Job, "find_chunk", find_chunk)
+        feed.fail_machine()
+        return find_chunk(job, index)
+
+    monkeypatch.setattr(Job, "find_chunk", find)
+    feed.loader = replace(whole, sender=Watched(whole.sender, 0))
+    with pytest.raises(UsageError, match="came to an end"):
+        feed.step(order, "load", chunk=1)
+    assert not sent
 
 
 def test_chunks_that_are_missing_are_named_and_the_object_is_not_settled(feed: LargeFeed) -> None:

@@ -158,6 +158,15 @@ def test_what_fails_in_the_object_gives_it_free_and_what_fails_in_a_chunk_fails_
         assert not [state for state in scope["States"].values() if "Catch" in state]
 
 
+def test_every_step_is_called_again_until_it_has_finished(definition: dict[str, Any]) -> None:
+    for scope in scopes(definition):
+        for name, state in scope["States"].items():
+            if state["Type"] == "Task":
+                choice = scope["States"][state["Next"]]
+                assert (choice["Type"], choice["Default"]) == ("Choice", name)
+                assert state["ResultPath"] == "$.answer"
+
+
 def test_retries_keep_to_the_language(definition: dict[str, Any]) -> None:
     for state in [*states(definition, "Task").values(), *states(definition, "Map").values()]:
         for number, retrier in enumerate(state["Retry"], 1):

@@ -94,7 +94,8 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
         close_run(job.loader, run, report, found.parts, job.budget, job.log)
     if ledger.read_state(run.bucket, run.key).claim_run != run.id:
         return {"finished": True}
-    if not _await_workers(job, found.loads):
+    # Who began since the chunks were added up counts too; who begins from here on finds that the run is over.
+    if not _await_workers(job, read_loads(job.folder, found.report.chunks)):
         return {"finished": False}
     if found.whole and found.report.status == "failed":
         ledger.save(job.claim, None)

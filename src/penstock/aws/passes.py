@@ -15,6 +15,7 @@ from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.hand_over import new_token
 from penstock.aws.job import Job
 from penstock.aws.loader import Deadline
+from penstock.aws.runs import get_run
 from penstock.aws.states import (
     CUT,
     REFUSED,
@@ -29,7 +30,7 @@ from penstock.aws.states import (
 )
 from penstock.aws.unpacked import unpack_object
 from penstock.engine.decide import Decision
-from penstock.errors import DataError, PenstockError, ServiceError
+from penstock.errors import DataError, PenstockError, ServiceError, UsageError
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import count_records
 from penstock.load.cut import Cut, cut_object
@@ -135,6 +136,7 @@ def load(job: Job, index: int) -> dict[str, object]:
         raise ServiceError("What holds for the whole object is not decided yet. Start the load again.")
     state = job.folder.update(ChunkLoad, name, lambda old: _begin(old, token, until))
     try:
+        _check_still_goes_on(job)
         state = _load(job, found, chunk, decision, state, token)
     except PenstockError:  # after any of these, none of its requests is under way
         job.folder.update(ChunkLoad, name, lambda old: _leave(old, token))
@@ -142,6 +144,16 @@ def load(job: Job, index: int) -> dict[str, object]:
     assert state.loaded is not None
     counts = count_records(state.loaded.tally, state.loaded.outcome, decision)
     return {"finished": state.finished, "counts": asdict(counts)}
+
+
+def _check_still_goes_on(job: Job) -> None:
+    """Look at the run once more, now that whoever ends it sees this worker.
+
+    Steps of an execution that failed may still begin, and the object must not be free while one of them is at work.
+    """
+    run = get_run(job.loader.ledger, job.run.id)
+    if run is None or run.ended:
+        raise UsageError(f"The run {job.run.id} came to an end before this chunk was begun.")
 
 
 def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLoad, token: str) -> ChunkLoad:

@@ -3,7 +3,7 @@
 ::
 
     Cut ⟲ ─► SurveyChunks ─► DecidePartitions ─► Decide ⟲ ─► LoadChunks ─► Finish ⟲ ─► Done
-     └──────────┴──────────────────┴───────────────┴─────────────┴───────────┴──► Release ─► NotLoaded
+     └──────────┴──────────────────┴───────────────┴─────────────┴───────────┴──► Release ⟲ ─► NotLoaded
 
 Every box but the last of each line is a step of the feed's own function, called with
 ``{"penstock": {"step", "run", "bucket", "key", "version"}}`` and what the step is about: ``chunk``, ``partition`` or ``error``.
@@ -112,6 +112,7 @@ def build_definition(names: Names, contract: Contract) -> State:
             "IsFinished": _again("Finish", "Done"),
             "Done": {"Type": "Succeed"},
             "Release": _release(names, contract),
+            "IsReleased": _again("Release", "NotLoaded"),
             "NotLoaded": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
         },
     }
@@ -201,4 +202,4 @@ def _release(names: Names, contract: Contract) -> State:
     """Give the task that tells of the failure and gives the object free; where it fails too, its claim runs out."""
     failed = {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "NotLoaded"}
     called = _call(names, contract, {"step": "fail", **_RUN, "error.$": "$.error"})
-    return {**called, "ResultPath": None, "Catch": [failed], "Next": "NotLoaded"}
+    return {**called, "Catch": [failed], "Next": "IsReleased"}
