@@ -13,7 +13,7 @@ import pytest
 from embedded_aws import run_server
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
-from penstock.aws import conclude
+from penstock.aws import close, conclude
 from penstock.aws.handler import NotLoadedError
 from penstock.aws.job import Job
 from penstock.aws.ledger import LostClaimError
@@ -413,15 +413,15 @@ def test_a_worker_that_begins_while_its_run_fails_is_waited_for_or_stops(
 
     whole = feed.loader
     if begins == "while the run is closed":
-        close_run = conclude.close_run
+        close_run = close.close_run
 
-        def close(*given: Any) -> Any:
+        def begin_then_close(*given: Any) -> Any:
             feed.loader = replace(whole, sender=Watched(whole.sender, 1))
             with pytest.raises(Killed):
                 feed.step(order, "load", chunk=1)
             return close_run(*given)
 
-        monkeypatch.setattr(conclude, "close_run", close)
+        monkeypatch.setattr(conclude, "close_run", begin_then_close)
         started = feed.world.now
         feed.fail_machine()
         assert feed.world.now > started + feed.seconds, "until then it may have a request under way"
