@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from embedded_aws import World, make_world, run_server
 
 from penstock.aws.folder import RunFolder, folder_prefix
@@ -42,6 +44,35 @@ def test_a_state_is_read_as_it_was_written_and_absent_until_then(folder: RunFold
     folder.write("tally.json", Tally((1, 2)))
     assert folder.read(Tally, "tally.json") == Tally((1, 2))
     assert world.keys() == ["runs/orders/run-1/tally.json"]
+
+
+class WithinItsPrefix:
+    """S3 as it is to a role that may list within a prefix only: a missing key looks like a forbidden one."""
+
+    def __init__(self, s3: Any, forbidden: str = "") -> None:
+        self._s3 = s3
+        self._forbidden = forbidden
+
+    def get_object(self, **request: Any) -> Any:
+        denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "GetObject")
+        if self._forbidden and request["Key"].endswith(self._forbidden):
+            raise denied
+        try:
+            return self._s3.get_object(**request)
+        except ClientError:
+            raise denied from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+
+def test_a_state_that_is_missing_is_told_from_one_that_is_forbidden(folder: RunFolder, world: World) -> None:
+    within: Any = WithinItsPrefix(world.s3, "secret.json")
+    narrow = replace(folder, s3=within)
+    assert narrow.read(Tally, "tally.json") is None
+    folder.write("secret.json", Tally((1,)))
+    with pytest.raises(ServiceError, match="s3:GetObject"):
+        narrow.read(Tally, "secret.json")
 
 
 def test_of_workers_who_change_a_state_at_once_none_undoes_what_another_did(folder: RunFolder) -> None:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code, explain_error
+from penstock.aws.objects import DENIED, is_listed
 from penstock.errors import ServiceError
 from penstock.load.state import from_json, to_json
 
@@ -149,7 +150,10 @@ class RunFolder:
                 with closing(answer["Body"]) as body:
                     return body.read(), answer["ETag"]
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                code = error_code(error)
+                if code in _MISSING or (
+                    code in DENIED and not is_listed(self.s3, self.bucket, self.key(name))
+                ):
                     return None
                 raise self._explain(error, f"read {self._place(name)}") from error
             except AwsError as error:  # a body that was cut short is not asked for again by botocore

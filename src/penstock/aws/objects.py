@@ -23,7 +23,7 @@ _RANGE_BYTES = 1 << 23
 _ATTEMPTS = 6
 """Connections in a row that may break without giving a byte."""
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405"}
-_DENIED = {"403", "AccessDenied", "Forbidden"}
+DENIED = {"403", "AccessDenied", "Forbidden"}
 _REPLACED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
@@ -66,7 +66,7 @@ def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
         found = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         code = error_code(error)
-        if code in _MISSING or (code in _DENIED and not _is_listed(s3, bucket, key)):
+        if code in _MISSING or (code in DENIED and not is_listed(s3, bucket, key)):
             return None
         raise explain_error(error, f"look at s3://{bucket}/{key}", "s3:GetObject") from error
     except BotoCoreError as error:
@@ -83,7 +83,12 @@ def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
     )
 
 
-def _is_listed(s3: Client, bucket: str, key: str) -> bool:
+def is_listed(s3: Client, bucket: str, key: str) -> bool:
+    """Tell whether there is such an object, for who may list but is answered for a missing key as for a forbidden one.
+
+    S3 says of a missing key that it is missing only to who may list the whole bucket. Needs s3:ListBucket for the key's
+    prefix. Raises :class:`~penstock.errors.ServiceError`.
+    """
     try:
         found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     except AwsError as error:
