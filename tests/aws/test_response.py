@@ -76,7 +76,9 @@ def test_a_body_up_to_the_connection_s_end_is_whole_at_that_end() -> None:
     assert not reader.keeps
 
 
-@pytest.mark.parametrize("more", [b"Connection: close", b"connection: CLOSE"])
+@pytest.mark.parametrize(
+    "more", [b"Connection: close", b"connection: CLOSE", b"Connection: keep-alive, close"]
+)
 def test_a_connection_that_is_to_be_closed_is_not_kept(more: bytes) -> None:
     reader = AnswerReader()
     assert reader.feed(by_length(b"{}", more)) == Answer(200, b"{}")

@@ -16,7 +16,7 @@ from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 from penstock.aws import close, conclude
 from penstock.aws.handler import NotLoadedError
 from penstock.aws.job import Job
-from penstock.aws.ledger import LostClaimError
+from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.send import Answer
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
@@ -439,6 +439,22 @@ def test_a_worker_that_begins_while_its_run_fails_is_waited_for_or_stops(
     with pytest.raises(UsageError, match="came to an end"):
         feed.step(order, "load", chunk=1)
     assert not sent
+
+
+def test_a_run_whose_finish_died_before_it_settled_the_object_is_settled_all_the_same(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_arguments: object) -> bool:
+        raise ServiceError("the ledger does not answer")
+
+    feed.land(make_file(60))
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "settle", die)
+        with pytest.raises(ServiceError, match="does not answer"):
+            feed.run_machine()
+    feed.fail_machine()
+    feed.tell()
+    assert [run.status for run in feed.runs()] == ["done"]
 
 
 def test_chunks_that_are_missing_are_named_and_the_object_is_not_settled(feed: LargeFeed) -> None:

@@ -18,6 +18,7 @@ from penstock.aws.hand_over import GRACE_SECONDS
 from penstock.aws.job import Job
 from penstock.aws.ledger import Applied
 from penstock.aws.load import RETRIED, Outcome, load_key
+from penstock.aws.runs import Run
 from penstock.aws.states import (
     CUT,
     REFUSED,
@@ -68,9 +69,7 @@ def finish(job: Job) -> dict[str, object]:
         if run.status == "failed":  # its rejects could not be kept
             raise EngineError(str(run.reason))
     # What follows may have been done before, and only the answer was lost: to do it again does no harm.
-    if ledger.read_state(run.bucket, run.key).claim_run == run.id:
-        status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-        ledger.settle(job.claim, Applied(run.version, job.work.found.etag, status, str(run.plan), run.id))
+    _settle(job, run)
     outcome = _load_again(job)
     if outcome in RETRIED:
         raise ServiceError(
@@ -79,13 +78,22 @@ def finish(job: Job) -> dict[str, object]:
     return {"finished": True}
 
 
+def _settle(job: Job, run: Run) -> None:
+    """Note the version as dealt with, and give the object free, unless that is done."""
+    ledger = job.loader.ledger
+    if ledger.read_state(run.bucket, run.key).claim_run == run.id:
+        status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
+        ledger.settle(job.claim, Applied(run.version, job.work.found.etag, status, str(run.plan), run.id))
+
+
 def fail(job: Job, error: str | None) -> dict[str, object]:
     """Say of a run that it failed, and why; give the object free, and load what came for it meanwhile.
 
     What was done is kept for the next attempt, unless all was done and came to nothing.
     """
     run, ledger = job.run, job.loader.ledger
-    if run.status in {"done", "rejected"}:
+    if run.status in {"done", "rejected"}:  # its finish died between the two
+        _settle(job, run)
         return {"finished": True}
     found = _add_up(job)
     if not run.ended:

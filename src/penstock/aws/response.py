@@ -68,7 +68,9 @@ class AnswerReader:
             return self._read_head()
         self._head = head
         self._body = end + 4
-        self.keeps = head.startswith(b"http/1.1") and self._header(b"\r\nconnection:") != b"close"
+        self.keeps = head.startswith(b"http/1.1") and b"close" not in (
+            self._header(b"\r\nconnection:") or b""
+        )
         return True
 
     def _header(self, start: bytes) -> bytes | None:
