@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from run_memory import Items, Memory, Rejects, compile_things
 
+from penstock.load import scan
 from penstock.load.report import Report
 from penstock.load.run import run_object
 
@@ -48,6 +50,15 @@ def test_a_file_whose_keys_are_unique_is_scanned_and_loaded(tmp_path: Path) -> N
 
 def test_a_file_whose_last_key_repeats_is_scanned_surveyed_and_loaded(tmp_path: Path) -> None:
     assert readings(tmp_path, REPEATED_LATE) == [len(REPEATED_LATE)] * 3
+
+
+def test_a_key_is_found_again_among_those_that_have_left_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "_BATCHES", 2)
+    assert readings(tmp_path, UNIQUE) == [len(UNIQUE)] * 2
+    assert readings(tmp_path, REPEATED_LATE) == [len(REPEATED_LATE)] * 3
+    assert not list(tmp_path.glob("hashes-*"))
 
 
 def test_a_scan_ends_soon_where_a_key_repeats_early(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from penstock import verdicts
 from penstock.engine.sql import literal
 from penstock.plan.model import Plan, Quality
 
-_ROWS_A_PART: Final = 1_000_000
-"""Keys that are grouped at a time: some 80 MB."""
+_ROWS_A_PART: Final = 500_000
+"""Keys that are grouped at a time: some 40 MB."""
+_ROWS_A_GROUP: Final = 16_384
+"""Hashes in a group of a file's rows; those are read as a whole."""
 
 RECOVERED_SHOWN = 1_000
 """How many recovered lines a report lists; their number is always exact."""
@@ -78,14 +80,29 @@ def prepare_tables(database: duckdb.DuckDBPyConnection, key: str, last_modified:
     )
 
 
-def has_repeats(database: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether two rows that were scanned may have one key. No says surely that none have."""
+def spill_hashes(database: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Move the hashes that were noted into a file, in order, so that a part of them is found without reading the rest."""
+    database.execute(
+        f"COPY (SELECT h FROM hashes ORDER BY h) TO {literal(str(file))} (FORMAT parquet, ROW_GROUP_SIZE {_ROWS_A_GROUP})"
+    )
+    database.execute("CREATE OR REPLACE TABLE hashes (h UBIGINT)")
+
+
+def has_repeats(database: duckdb.DuckDBPyConnection, spilled: Sequence[Path] = ()) -> bool:
+    """Tell whether two rows that were scanned may have one key. No says surely that none have.
+
+    ``spilled`` are the files of hashes that are no longer in the database.
+    """
+    noted = "SELECT h FROM hashes"
+    if spilled:
+        files = ", ".join(literal(str(file)) for file in spilled)
+        noted = f"{noted} UNION ALL SELECT h FROM read_parquet([{files}])"
     return any(
         database.execute(
-            f"SELECT count(*) > count(DISTINCT h) FROM hashes WHERE h BETWEEN {first} AND {last}"
+            f"SELECT count(*) > count(DISTINCT h) FROM ({noted}) WHERE h BETWEEN {first} AND {last}"
         ).fetchone()
         == (True,)
-        for first, last in _ranges(_count(database, "hashes"))
+        for first, last in _ranges(_count(database, f"({noted})"))
     )
 
 

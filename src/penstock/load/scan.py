@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
 from penstock.engine.assemble import RecordBatch
-from penstock.engine.decide import Tally, has_repeats, prepare_keys
+from penstock.engine.decide import Tally, has_repeats, prepare_keys, spill_hashes
 from penstock.load.chunk import ChunkReader, Stop
 from penstock.load.judges import Judges
 from penstock.plan.model import Plan
+
+_BATCHES: Final = 32
+"""After so many batches their hashes leave the database: some hundreds of thousands."""
 
 
 def can_scan(plan: Plan) -> bool:
@@ -20,19 +27,31 @@ def scan_object(judges: Judges, reader: ChunkReader, stop: Stop) -> Tally | None
     None where a key may repeat, which is looked for more and more seldom, or where ``stop`` says so: nothing is left
     in the database then.
     """
+    with TemporaryDirectory(dir=judges.scratch, prefix="hashes-") as folder:
+        tally = _scan(judges, reader, stop, Path(folder))
+    prepare_keys(judges.database)
+    return tally
+
+
+def _scan(judges: Judges, reader: ChunkReader, stop: Stop, folder: Path) -> Tally | None:
     tally = Tally()
-    batches = 1
-    stopped = False
-    repeats = False
-    while not (reader.finished or stopped or repeats):
-        leg = _Leg(batches, stop)
+    spilled: list[Path] = []
+    done, look = 0, 1
+    while not reader.finished:
+        leg = _Leg(min(look - done, _BATCHES), stop)
         for batch, _, _ in judges.judge(lambda judge, batch: judge.scan(batch), reader.leg(leg)):
             _count(tally, batch)
-        batches *= 2
-        stopped = leg.stopped
-        repeats = not stopped and has_repeats(judges.database)
-    prepare_keys(judges.database)
-    return None if stopped or repeats else tally
+            done += 1
+        if leg.stopped:
+            return None
+        if done >= (len(spilled) + 1) * _BATCHES:
+            spilled.append(folder / f"{len(spilled)}.parquet")
+            spill_hashes(judges.database, spilled[-1])
+        if done >= look or reader.finished:
+            if has_repeats(judges.database, spilled):
+                return None
+            look = 2 * done
+    return tally
 
 
 class _Leg:
