@@ -23,7 +23,7 @@ from penstock.load.overlap import map_in_order, usable_lanes
 from penstock.load.protocols import ObjectSource
 from penstock.plan.model import Plan
 
-MEMORY_MB: Final = 96
+MEMORY_MB: Final = 48
 """What the database may keep in memory of an object, its keys above all, before it spills to the scratch folder."""
 
 _FIELD_MB: Final = 3
