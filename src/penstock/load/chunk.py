@@ -18,7 +18,7 @@ from penstock.errors import DataError, EngineError
 from penstock.load.protocols import ObjectSource
 from penstock.plan.model import Plan
 
-BATCH_BYTES: Final = 5 * 2**19
+BATCH_BYTES: Final = 9 * 2**18
 """How much of an object is judged at a time: enough that a statement's cost is small, little enough to stay in memory."""
 
 WIDE_BATCH_BYTES: Final = 2 * 2**20
