@@ -5,10 +5,10 @@ import pytest
 
 from penstock.errors import ContractError
 from penstock.plan import model
-from penstock.plan.codec import plan_hash, read_plan, write_plan
+from penstock.plan.codec import PLAN_VERSION, plan_hash, read_plan, write_plan
 
 PLAN = model.Plan(
-    version=1,
+    version=PLAN_VERSION,
     name="orders",
     prefix="incoming/orders/",
     suffix=".csv",
@@ -49,6 +49,6 @@ def test_two_plans_that_differ_have_different_hashes() -> None:
 
 
 def test_a_plan_of_another_version_is_refused_with_what_to_do() -> None:
-    text = json.dumps({**json.loads(write_plan(PLAN)), "version": 2})
+    text = json.dumps({**json.loads(write_plan(PLAN)), "version": PLAN_VERSION + 1})
     with pytest.raises(ContractError, match="deploy again"):
         read_plan(text)
