@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from penstock.compile.items import ItemSql, build_items
-from penstock.compile.layers import Fault, Layers, all_of, any_of, list_faults
+from penstock.compile.layers import Fault, Layers, all_of, list_faults
 from penstock.compile.rows import NotPlainError, RowSql
 from penstock.compile.steps import (
     check_rules,
@@ -134,16 +134,11 @@ def _compile_plain(contract: Contract) -> Plain | None:
     except NotPlainError:
         return None
     has_items = " OR ".join(item.plan.when for item in items)
-    faults = any_of(fault.condition for fault in (*row.faults.cells, *row.faults.rows))
-    plain = [condition for conditions in row.plain_when.values() for condition in conditions]
-    if not is_never_blank(contract):
-        plain.append("NOT blank")
     read = row.needed_by_where.union(*(item.reads for item in items))
     keyed = [condition for name in sorted(read) for condition in row.plain_when[name]]
     row.judged.add(
         [
-            # A fault that is unknown is none, and a cell that may be plain is not.
-            ("plain", f"coalesce({all_of(plain)}, FALSE) AND NOT coalesce({faults}, FALSE)"),
+            ("plain", row.plain_sql(*([] if is_never_blank(contract) else ["NOT blank"]))),
             ("keyed", f"coalesce({all_of(keyed)}, FALSE)"),
             ("filtered", f"NOT (kept AND ({has_items}))"),
         ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from penstock import verdicts
 from penstock.compile.encode import attribute_json, attribute_type_of, canonical_text, item_checks
 from penstock.compile.expressions import Column, Expression, compile_expression
-from penstock.compile.layers import Faults, Layers, all_of
+from penstock.compile.layers import Faults, Layers, all_of, any_of
 from penstock.compile.sql import Pieces
 from penstock.contract.model import AttributeType, Contract, FieldModel, MissingValue
 from penstock.errors import ContractError
@@ -101,6 +101,13 @@ class RowSql:
         if scope is None:
             self.read_by_expressions |= self.fields_of(expression.reads)
         return expression
+
+    def plain_sql(self, *others: str) -> str:
+        """Write the condition that a plain row is one indeed, ``others`` being more that it takes; it is never NULL."""
+        plain = [condition for conditions in self.plain_when.values() for condition in conditions]
+        faults = any_of(fault.condition for fault in (*self.faults.cells, *self.faults.rows))
+        # A fault that is unknown is none, and a cell that may be plain is not.
+        return f"coalesce({all_of([*plain, *others])}, FALSE) AND NOT coalesce({faults}, FALSE)"
 
     def fields_of(self, names: frozenset[str]) -> frozenset[str]:
         """Give the fields that these names are made of."""

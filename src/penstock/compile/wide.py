@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.compile.items import ItemSql
-from penstock.compile.layers import Fault, Layers, all_of, any_of, list_faults
+from penstock.compile.layers import Fault, Layers, list_faults
 from penstock.compile.rows import NotPlainError, RowSql, renamed
 from penstock.compile.sql import joined, literal
 from penstock.compile.steps import read_cells, read_values
@@ -181,18 +181,19 @@ def _compile_kind(contract: Contract, f: FieldModel, items: tuple[int, ...]) -> 
     faults = row.faults
     row.judged.add((f"b{fault.check}", fault.condition) for fault in (*faults.cells, *faults.rows))
     row.judged.add([("cell_errors", list_faults(faults.cells)), ("row_errors", list_faults(faults.rows))])
+    attribute = _attribute_sql(row, f) if items else "''"
     return KindSql(
         cells=row.cells.sql,
-        judged=row.judged.sql,
-        plain=_compile_plain_cell(alone),
+        judged=row.judged.select(["cell_errors row_errors", attribute]),
+        plain=_compile_plain_cell(alone, attribute),
         codec=row.codecs[0] if row.codecs else None,
-        attribute=_attribute_sql(row, f) if items else "''",
+        attribute=attribute,
         errors=len(faults.checks),
         items=items,
     )
 
 
-def _compile_plain_cell(alone: Contract) -> str | None:
+def _compile_plain_cell(alone: Contract, attribute: str) -> str | None:
     row = RowSql(contract=alone, cells=Layers("SELECT * FROM raw"), judged=Layers(""), plain=True)
     try:
         read_cells(row)
@@ -200,10 +201,8 @@ def _compile_plain_cell(alone: Contract) -> str | None:
     except NotPlainError:
         return None
     row.judged.add([("kept", "TRUE")])
-    plain = [condition for conditions in row.plain_when.values() for condition in conditions]
-    faults = any_of(fault.condition for fault in (*row.faults.cells, *row.faults.rows))
-    row.judged.add([("plain", f"coalesce({all_of(plain)}, FALSE) AND NOT coalesce({faults}, FALSE)")])
-    return row.judged.sql
+    row.judged.add([("plain", row.plain_sql())])
+    return row.judged.select(["plain", attribute])
 
 
 def _attribute_sql(row: RowSql, f: FieldModel) -> str:

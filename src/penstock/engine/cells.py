@@ -15,12 +15,10 @@ from penstock.engine.bind import Binding
 from penstock.engine.columns import KindColumns
 from penstock.engine.raw import raw_sql
 from penstock.engine.sql import literal
-from penstock.engine.ways import Ways
-from penstock.errors import EngineError
+from penstock.engine.ways import Ways, check_count, fetch_rows
 from penstock.plan.model import CellKind, Field, Plain, Plan, Statements
 
 _CELL: Final = (Field("cell", "string"), Field("absent", "string"))
-_ROWS: Final = 1_000
 
 
 class RowCells(NamedTuple):
@@ -93,12 +91,11 @@ class CellJudge:
         if self._ways.tries_short:
             counted, others = 0, []
             found = self._ways.execute(self._short)
-            while part := found.fetchmany(_ROWS):
-                for row, cells, attributes, left in part:
-                    counted += cells
-                    others += left or ()
-                    yield RowCells(row, attributes, [], [])
-            _check_count(counted, count)
+            for row, cells, attributes, left in fetch_rows(found):
+                counted += cells
+                others += left or ()
+                yield RowCells(row, attributes, [], [])
+            check_count(counted, count, "cells")
             self._ways.note_others(len(others), count)
         if others:
             yield from self._judge_others(others, count)
@@ -106,11 +103,10 @@ class CellJudge:
     def _judge_others(self, others: list[int] | range, count: int) -> Iterator[RowCells]:
         counted = 0
         found = self._ways.go_long(self._long, others, count)
-        while part := found.fetchmany(_ROWS):
-            for row, cells, attributes, cell_errors, row_errors in part:
-                counted += cells
-                yield RowCells(row, attributes, self._name(cell_errors), self._name(row_errors))
-        _check_count(counted, len(others))
+        for row, cells, attributes, cell_errors, row_errors in fetch_rows(found):
+            counted += cells
+            yield RowCells(row, attributes, self._name(cell_errors), self._name(row_errors))
+        check_count(counted, len(others), "cells")
 
     def _name(self, errors: list[int] | None) -> list[int]:
         """Turn a place in the row, and an error there, into the number of a check of the plan."""
@@ -139,11 +135,3 @@ class CellJudge:
     def _errors(self, column: str) -> str:
         place = f"n % {len(self.columns.places)} * {self.kind.errors}"
         return f"flatten(list(list_transform({column}, lambda e: {place} + e)) FILTER ({column} IS NOT NULL))"
-
-
-def _check_count(count: int, due: int) -> None:
-    if count != due:
-        raise EngineError(
-            f"{due} cells went to the database and {count} came back; the run stops rather than lose one. "
-            "This is a defect of Penstock: please report it with the contract's dialect"
-        )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 
@@ -32,12 +32,8 @@ from penstock.engine.resolved import (
 )
 from penstock.engine.result import Reason
 from penstock.engine.size import ITEM_BYTES
-from penstock.engine.ways import Ways
-from penstock.errors import EngineError
+from penstock.engine.ways import FETCHED, Ways, check_count, fetch_rows
 from penstock.plan.model import Plan
-
-_ROWS: Final = 2_000
-"""Rows fetched at a time: a multiple of a batch's 25, and about what the database makes at a time."""
 
 Held = dict[int, tuple[bytes | None, ...] | list[bytes]]
 """Good rows that wait for those before them, by their number in the batch: the requests of one row, or those of a run
@@ -114,7 +110,7 @@ class Judge:
         if not self._ways.tries_short:
             return range(batch.rows)
         self._ways.execute(sql)
-        self._check_count(self._one("SELECT count(*) FROM noted"), batch.rows)
+        check_count(self._one("SELECT count(*) FROM noted"), batch.rows)
         found = self.connection.execute("SELECT n FROM noted WHERE plain IS NOT TRUE").fetchall()
         self._ways.note_others(len(found), batch.rows)
         return [n for (n,) in found]
@@ -128,7 +124,7 @@ class Judge:
         single = len(self.plan.items) == 1
         counted = 0
         result = self._ways.execute(statements.short_requests)
-        while rows := result.fetchmany(_ROWS):
+        while rows := result.fetchmany(FETCHED):
             n, counted = counted, counted + len(rows)
             if single and not reasons and not packer.lost:
                 self._pack_runs(n, rows, packer, held, others)
@@ -144,7 +140,7 @@ class Judge:
                     held[place] = tuple(made)
                 else:
                     packer.take(place, made)
-        self._check_count(counted, batch.rows)
+        check_count(counted, batch.rows)
         self._ways.note_others(len(others), batch.rows)
         return held, others
 
@@ -181,23 +177,22 @@ class Judge:
         known: dict[tuple[int, ...], tuple[Reason, ...]] = {}
         result = self._ways.go_long(statements.long_requests, others, batch.rows)
         counted = 0
-        while rows := result.fetchmany(_ROWS):
-            counted += len(rows)
-            for n, blank, errors, filtered, *made in rows:
-                if blank:
-                    self.tally.blank += 1
-                elif errors is not None:
-                    found = tuple(errors)
-                    if found not in known:
-                        known[found] = self._explain(found)
-                    reasons[n] = known[found]
-                elif filtered:
-                    self.tally.filtered += 1
-                elif any(request and is_too_large(request) for request in made):
-                    reasons[n] = (TOO_LARGE,)
-                elif n not in reasons:
-                    held[n] = tuple(made)
-        self._check_count(counted, len(others))
+        for n, blank, errors, filtered, *made in fetch_rows(result):
+            counted += 1
+            if blank:
+                self.tally.blank += 1
+            elif errors is not None:
+                found = tuple(errors)
+                if found not in known:
+                    known[found] = self._explain(found)
+                reasons[n] = known[found]
+            elif filtered:
+                self.tally.filtered += 1
+            elif any(request and is_too_large(request) for request in made):
+                reasons[n] = (TOO_LARGE,)
+            elif n not in reasons:
+                held[n] = tuple(made)
+        check_count(counted, len(others))
         _pack_held(packer, held)
 
     def _explain(self, errors: tuple[int, ...]) -> tuple[Reason, ...]:
@@ -219,7 +214,7 @@ class Judge:
             "SELECT count(*), count(*) FILTER (blank), count(*) FILTER (errors IS NOT NULL AND NOT blank), "
             "count(*) FILTER (large) FROM noted WHERE plain IS NULL"
         )
-        self._check_count(counted, due)
+        check_count(counted, due)
         too_large = self._find_too_large() if large else []
         tally.blank += blank
         tally.rejected += rejected + len(too_large)
@@ -252,21 +247,13 @@ class Judge:
         )
         lost: dict[int, tuple[int, ...]] = {}
         known: dict[tuple[int, ...], tuple[int, ...]] = {}
-        while some := found.fetchmany(_ROWS):
-            for n, item in some:
-                items = (*lost.get(n, ()), item)
-                lost[n] = known.setdefault(items, items)
+        for n, item in fetch_rows(found):
+            items = (*lost.get(n, ()), item)
+            lost[n] = known.setdefault(items, items)
         return lost
 
     def _forget(self) -> None:
         self.connection.execute("DELETE FROM noted")
-
-    def _check_count(self, count: int, due: int) -> None:
-        if count != due:
-            raise EngineError(
-                f"{due} records went to the database and {count} came back; the run stops rather than lose one. "
-                "This is a defect of Penstock: please report it with the contract's dialect"
-            )
 
     def _row(self, sql: str) -> tuple[Any, ...]:
         found = self.connection.execute(sql).fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +14,30 @@ from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.codecs import CODECS
 from penstock.engine.raw import raw_sql
+from penstock.errors import EngineError
 from penstock.plan.model import Plan
 
+FETCHED: Final = 2_000
+"""Rows fetched at a time: a multiple of a batch's 25, and about what the database makes at a time."""
 _MOSTLY: Final = 0.5
 """The share of rows that are not plain from which on the next batches go the long way at once."""
 _BATCHES: Final = 8
 """How many they are. Then the short way is tried again."""
+
+
+def fetch_rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of a result one by one, of which few are in memory at a time."""
+    while rows := result.fetchmany(FETCHED):
+        yield from rows
+
+
+def check_count(count: int, due: int, what: str = "records") -> None:
+    """Stop the run where not as much came back from the database as went there. Raises EngineError."""
+    if count != due:
+        raise EngineError(
+            f"{due} {what} went to the database and {count} came back; the run stops rather than lose one. "
+            "This is a defect of Penstock: please report it with the contract's dialect"
+        )
 
 
 @dataclass(slots=True)

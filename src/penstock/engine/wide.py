@@ -7,10 +7,8 @@ can tell from the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -24,7 +22,7 @@ from penstock.engine.judge import Judge
 from penstock.engine.pack import Packer
 from penstock.engine.resolved import TOO_LARGE, Resolved, is_too_large, merge_rejects
 from penstock.engine.result import DELETE, Reason
-from penstock.engine.ways import Ways
+from penstock.engine.ways import Ways, check_count, fetch_rows
 from penstock.plan.model import Plan, Wide
 
 _END = b"}}}"
@@ -128,7 +126,7 @@ class WideJudge(Judge):
         self._ways.read(batch, core)
         result = self._ways.go_long(statements.long_verdicts, range(batch.rows), batch.rows)
         found, counted = _Verdicts(), 0
-        for n, blank, errors, filtered, kept, deleted, *made in _fetch(result):
+        for n, blank, errors, filtered, kept, deleted, *made in fetch_rows(result):
             counted += 1
             numbers = list(errors or ())
             if not deleted:
@@ -146,7 +144,7 @@ class WideJudge(Judge):
                     found.reasons[n] = (TOO_LARGE,)
                 else:
                     found.good[n] = requests
-        self._check_count(counted, batch.rows)
+        check_count(counted, batch.rows)
         return found
 
     def _judge_cells(self, batch: Batch, kinds: list[bytes]) -> _Rest:
@@ -183,11 +181,6 @@ class WideJudge(Judge):
         self.tally.rejected += len(found.reasons)
         for reasons in found.reasons.values():
             self.tally.errors.update(reason.code for reason in reasons)
-
-
-def _fetch(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while rows := result.fetchmany(1_000):
-        yield from rows
 
 
 def _complete(request: bytes | None, attributes: list[bytes]) -> bytes | None:
