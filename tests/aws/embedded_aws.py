@@ -73,9 +73,18 @@ def make_world(server: Server) -> Iterator[World]:
             world.s3.create_bucket(Bucket=bucket)
             versioning = {"Status": "Enabled"}
             world.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
-        make_table(world, LEDGER, ["pk:S:HASH", "sk:S:RANGE"], by_feed=["feed:S:HASH", "started_at:S:RANGE"])
+        make_ledger(world)
         world.topic = connections.sns.create_topic(Name="alerts")["TopicArn"]
         yield world
+
+
+def make_ledger(world: World) -> None:
+    key = ["pk:S:HASH", "sk:S:RANGE"]
+    indexes = {
+        "by_feed": ["feed:S:HASH", "started_at:S:RANGE"],
+        "by_due": ["due_feed:S:HASH", "due_at:N:RANGE"],
+    }
+    make_table(world, LEDGER, key, **indexes)
 
 
 def make_table(world: World, name: str, key: list[str], **indexes: list[str]) -> None:

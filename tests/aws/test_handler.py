@@ -26,6 +26,7 @@ from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
 from penstock.aws.send import Answer, Sender
 from penstock.aws.settings import Settings, read_settings
+from penstock.aws.stats import Counters
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.errors import UsageError
@@ -333,44 +334,85 @@ def test_a_worker_that_died_is_taken_over_when_its_claim_has_run_out(function: F
     assert "took over from a worker that died" in function.events()
 
 
-@pytest.mark.parametrize("via_queue", [True, False])
-def test_an_event_that_meets_the_claim_of_its_own_first_delivery_comes_back(
-    function: Function, via_queue: bool
-) -> None:
+def test_an_event_that_meets_a_claim_and_whose_worker_fails_leaves_the_object_due(function: Function) -> None:
     world = function.world
     world.put(NAME, GOOD)
-    event = notification(world.landing, NAME)
-    event["Records"][0]["s3"]["object"]["sequencer"] = "1"
+    event = queued(("m1", notification(world.landing, NAME)))
 
-    def is_done() -> bool:
-        if via_queue:
-            return function.call(queued(("m1", event))) == SUCCESS
-        try:
-            return function.call(event) == {"outcome": "done"}
-        except NotLoadedError:
-            return False
-
-    def be_delivered_again_and_fail() -> None:
-        assert not is_done()
-        assert function.call(queued(("m2", event))) == SUCCESS, "another event leaves it to the worker"
+    def be_delivered_twice_and_fail() -> None:
+        assert function.call(event) == SUCCESS, "nothing waits in a queue"
         raise MemoryError
 
-    function.tricks.before = [be_delivered_again_and_fail]
+    function.tricks.before = [be_delivered_twice_and_fail]
     with pytest.raises(MemoryError):
-        is_done()
-    assert is_done()
-    assert function.items() == {"a": "1", "b": "2"}
-
-
-def test_an_event_whose_first_delivery_died_is_loaded_when_the_claim_has_run_out(function: Function) -> None:
-    world = function.world
-    world.put(NAME, GOOD)
-    assert world.ledger.claim("orders", world.landing, NAME, "dead", world.now + 300, "m1")
-    event = queued(("m1", notification(world.landing, NAME)))
-    assert function.call(event) == failures("m1")
-    world.now += 301
+        function.call(event)
+    assert list(world.ledger.list_due("orders", world.now)) == [(world.landing, NAME)]
     assert function.call(event) == SUCCESS
     assert function.items() == {"a": "1", "b": "2"}
+    assert list(world.ledger.list_due("orders", world.now + 1000)) == []
+
+
+def test_a_worker_that_dies_before_it_looks_again_leaves_the_object_due(function: Function) -> None:
+    world = function.world
+    world.put(NAME, GOOD)
+    event = queued(("m1", notification(world.landing, NAME)))
+
+    def land_another() -> None:
+        world.put(NAME, HEADER + b"a,7,x\n")
+        assert function.call(event) == SUCCESS
+
+    class DiedError(BaseException):
+        pass
+
+    def die() -> None:
+        raise DiedError
+
+    function.tricks.before = [land_another, die]
+    with pytest.raises(DiedError):
+        function.call(event)
+    state = world.ledger.read_state(world.landing, NAME)
+    assert state.applied is not None
+    world.now += 400
+    function.tricks.before = []
+    assert function.call(event) == SUCCESS
+    assert function.items() == {"a": "7", "b": "2"}
+
+
+def test_a_version_that_is_current_again_after_another_was_half_loaded_is_loaded_again(
+    function: Function,
+) -> None:
+    world = function.world
+    world.s3.put_bucket_versioning(Bucket=world.landing, VersioningConfiguration={"Status": "Suspended"})
+    event = queued(("m1", notification(world.landing, NAME)))
+
+    def land(n: int) -> dict[str, Any]:
+        world.now += 400
+        world.s3.put_object(Bucket=world.landing, Key=NAME, Body=HEADER + f"a,{n},x\n".encode())
+        return function.call(event)
+
+    assert land(1) == SUCCESS
+    applied = Answer(
+        400, b'{"__type":"x#AccessDeniedException"}'
+    )  # as if it were of the batch after the one that is applied
+    function.tricks.before = [lambda: put_item(world, "a", 2)]
+    function.tricks.answers = [applied]
+    assert land(2) == failures("m1")
+    assert function.items() == {"a": "2"}
+    assert land(1) == SUCCESS
+    assert function.items() == {"a": "1"}
+
+
+def put_item(world: World, key: str, n: int) -> None:
+    world.dynamodb.put_item(TableName="orders", Item={"id": {"S": key}, "n": {"N": str(n)}})
+
+
+def test_what_a_dead_worker_left_of_an_object_that_is_gone_is_cleared(function: Function) -> None:
+    world = function.world
+    assert world.ledger.claim("orders", world.landing, NAME, "dead", world.now - 1)
+    assert function.call(queued(("m1", notification(world.landing, NAME)))) == SUCCESS
+    state = world.ledger.read_state(world.landing, NAME)
+    assert (state.claim_run, state.attempts) == (None, 1)
+    assert list(world.ledger.list_due("orders", world.now)) == []
 
 
 def test_a_run_out_of_time_stops_by_itself_and_says_so(function: Function) -> None:
@@ -628,3 +670,16 @@ def test_all_that_is_wrong_with_the_environment_is_told_at_once() -> None:
         read_settings({"PENSTOCK_FEED": "orders", "PENSTOCK_LOG_LEVEL": "loud"})
     for name in ("PENSTOCK_LEDGER", "PENSTOCK_ARTIFACTS", "LAMBDA_TASK_ROOT", "PENSTOCK_LOG_LEVEL"):
         assert name in str(caught.value)
+
+
+def test_a_run_that_wrote_another_number_than_it_counted_is_failed(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function.world.put(NAME, GOOD)
+    real = Counters.acknowledge
+    lose = lambda self, now, writes, deletes, units: real(self, now, writes - 1, deletes, units)  # noqa: E731
+    monkeypatch.setattr(Counters, "acknowledge", lose)
+    assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == failures("m1")
+    (run,) = function.runs()
+    assert run.status == "failed"
+    assert "2 puts and 0 deletes were counted, and the table acknowledged 1 and 0" in str(run.reason)

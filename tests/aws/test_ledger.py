@@ -53,6 +53,10 @@ def claim(world: World, run: str, seconds: float = 60) -> Claim | None:
     return world.ledger.claim("orders", *KEY, run, world.now + seconds)
 
 
+def due(world: World) -> list[tuple[str, str]]:
+    return list(world.ledger.list_due("orders", world.now))
+
+
 def test_an_object_nobody_worked_on_has_no_state(ledger: Ledger) -> None:
     assert ledger.read_state(*KEY) == State()
 
@@ -62,7 +66,8 @@ def test_a_claim_keeps_others_out_until_it_is_settled(world: World) -> None:
     assert first is not None
     assert (first.attempt, first.interrupted, first.state) == (1, None, State())
     assert claim(world, "run-2") is None
-    world.ledger.settle(first, V1)
+    assert world.ledger.settle(first, V1) is True
+    assert world.ledger.settle(first, V1) is False
     third = claim(world, "run-3")
     assert third is not None
     assert third.state.applied == V1
@@ -94,7 +99,23 @@ def test_an_event_that_meets_a_live_claim_is_seen_when_the_claim_ends(world: Wor
     assert world.ledger.read_state(*KEY).pending
     assert world.ledger.settle(mine, V1) is True
     state = world.ledger.read_state(*KEY)
-    assert (state.pending, state.claim_run) == (False, None)
+    assert (state.pending, state.applied) == (False, V1)
+
+
+def test_a_claim_with_an_event_to_look_at_is_kept_for_the_same_worker_until_nothing_came(
+    world: World,
+) -> None:
+    first = claim(world, "run-1")
+    assert first is not None
+    claim(world, "run-2")
+    world.ledger.settle(first, V1)
+    assert claim(world, "run-3") is None, "another worker does not get it, and leaves a mark"
+    again = world.ledger.claim("orders", *KEY, "run-4", world.now + 60, after="run-1")
+    assert again is not None
+    assert (again.attempt, again.interrupted, again.state.attempts) == (1, None, 0)
+    assert again.state.pending
+    assert world.ledger.settle(again, None) is False
+    assert world.ledger.read_state(*KEY) == State(applied=V1)
 
 
 def test_settling_without_anything_done_keeps_what_was_applied_before(world: World) -> None:
@@ -181,12 +202,65 @@ def test_what_a_run_has_done_is_known_to_the_next_attempt_until_the_object_is_se
     assert world.ledger.read_state(*KEY).saved is None
 
 
-def test_an_event_whose_run_was_handed_over_is_done_when_it_comes_again(world: World) -> None:
-    first = world.ledger.claim("orders", *KEY, "run-1", world.now + 60, "m1")
+def test_an_object_is_due_from_the_end_of_its_claim_until_it_is_settled(world: World) -> None:
+    mine = claim(world, "run-1", seconds=60)
+    assert mine is not None
+    assert due(world) == []
+    world.ledger.extend(*KEY, "run-1", world.now + 90)
+    world.now += 89
+    assert due(world) == []
+    world.now += 1
+    assert due(world) == [KEY]
+    assert list(world.ledger.list_due("returns", world.now)) == []
+    world.ledger.settle(mine, V1)
+    assert due(world) == []
+
+
+def test_an_object_whose_run_failed_is_due_only_where_an_event_waits_that_nobody_brings_back(
+    world: World,
+) -> None:
+    first = claim(world, "run-1")
     assert first is not None
-    world.ledger.save(first, Saved("run-1", "v1", "plan-1"))
-    assert world.ledger.claim("orders", *KEY, "run-2", world.now + 60, "m1") is None
-    assert world.ledger.read_state(*KEY).pending
+    assert world.ledger.release(first) is False
+    assert due(world) == []
+    second = claim(world, "run-2")
+    assert second is not None
+    claim(world, "run-3")
+    assert world.ledger.release(second) is True
+    assert due(world) == [KEY]
+    state = world.ledger.read_state(*KEY)
+    assert (state.claim_run, state.pending) == (None, True)
+
+
+def test_a_worker_that_has_no_time_to_look_again_leaves_the_object_due(world: World) -> None:
+    mine = claim(world, "run-1")
+    assert mine is not None
+    world.ledger.release(mine, again=True)
+    assert due(world) == [KEY]
+    assert claim(world, "run-2")
+    assert due(world) == []
+
+
+def test_an_object_is_idle_unless_a_claim_ran_out_or_an_event_waits() -> None:
+    assert State().is_idle(10.0)
+    assert State(claim_run="run-1", claim_expires_at=11.0, pending=True).is_idle(10.0)
+    assert not State(claim_run="run-1", claim_expires_at=10.0).is_idle(10.0)
+    assert not State(pending=True).is_idle(10.0)
+
+
+def test_an_attempt_is_not_forgotten_where_the_object_is_gone(world: World) -> None:
+    first = claim(world, "run-1")  # it may have written rows of a version that was deleted since
+    assert first is not None
+    world.ledger.release(first)
+    second = claim(world, "run-2")
+    assert second is not None
+    world.ledger.settle(second, None)
+    state = world.ledger.read_state(*KEY)
+    assert (state.attempts, state.claim_run) == (1, None)
+    third = claim(world, "run-3")
+    assert third is not None
+    world.ledger.settle(third, V1)
+    assert world.ledger.read_state(*KEY).attempts == 0
 
 
 def test_who_lost_the_claim_can_not_save_for_the_next(world: World) -> None:
@@ -229,6 +303,12 @@ def test_a_loaded_version_is_settled_for_good_and_a_refused_one_until_the_plan_c
     assert State(applied=applied).settles(plan, version=version) is settled
 
 
+def test_nothing_is_settled_after_an_attempt_that_did_not_end() -> None:
+    """It may have written rows of a version that was current in between."""
+    assert not State(applied=V1, attempts=1).settles("plan-1", version="v1")
+    assert not State(applied=V1, attempts=1).settles("plan-1", etag="e1")
+
+
 def test_the_ledger_that_is_not_there_is_told(server: Server) -> None:
     with connect(server.endpoint, "999999999999") as connections:
         ledger = Ledger(connections.dynamodb, "none")
@@ -238,6 +318,8 @@ def test_the_ledger_that_is_not_there_is_told(server: Server) -> None:
             ledger.claim("orders", *KEY, "run-1", 1.0)
         with pytest.raises(ServiceError, match="There is no ledger none here"):
             list_runs(ledger)
+        with pytest.raises(ServiceError, match="There is no ledger none here"):
+            list(ledger.list_due("orders", 1.0))
 
 
 RUN = Run("2026-11-23T05-30-00Z-00000000", "orders", *KEY, "v1", "2026-11-23T05:30:00.000Z")

@@ -10,7 +10,8 @@ import pytest
 
 from penstock.engine.records import ByteTally, RecordReader
 from penstock.load import conclude
-from penstock.load.report import Counts
+from penstock.load.conclude import hold_writes
+from penstock.load.report import Counts, ItemCounts, Report
 
 
 def test_a_byte_that_belongs_to_nothing_fails_the_run(load: Any) -> None:
@@ -44,3 +45,13 @@ def test_an_object_that_reads_otherwise_the_second_time_fails_the_run(load: Any)
         pytest.raises(AssertionError, match="counted other records"),
     ):
         load(["id"], "id\na\nb\n", chunk_size=4)
+
+
+@pytest.mark.parametrize(("puts", "deletes", "status"), [(2, 1, "done"), (1, 1, "failed"), (2, 0, "failed")])
+def test_a_report_that_counts_other_writes_than_were_acknowledged_is_failed(
+    puts: int, deletes: int, status: str
+) -> None:
+    report = Report("things", "k", "done", Counts(read=3, loaded=3), ItemCounts(put=2, deleted=1), {})
+    held = hold_writes(report, puts, deletes)
+    assert held.status == status
+    assert (held.reason is None) is (status == "done")

@@ -94,8 +94,8 @@ def test_a_state_of_another_kind_or_version_is_refused() -> None:
     text = to_json(Loaded(POSITION))
     with pytest.raises(ServiceError, match="no state of the kind Surveyed"):
         from_json(Surveyed, text)
-    with pytest.raises(ServiceError, match="version 2, and this Penstock reads 1"):
-        from_json(Loaded, text.replace('"version":1', '"version":2'))
+    with pytest.raises(ServiceError, match="version 3, and this Penstock reads 2"):
+        from_json(Loaded, text.replace('"version":2', '"version":3'))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "null", "[" * 100_000])

@@ -30,7 +30,7 @@ from penstock.aws.states import (
     read_surveys,
 )
 from penstock.errors import DataError, EngineError, PenstockError, ServiceError, UsageError
-from penstock.load.conclude import conclude_chunks, report_failure, report_refusal
+from penstock.load.conclude import conclude_chunks, hold_writes, report_failure, report_refusal
 from penstock.load.cut import Cut
 from penstock.load.load import Loaded
 from penstock.load.report import Report
@@ -69,8 +69,7 @@ def finish(job: Job) -> dict[str, object]:
         if run.status == "failed":  # its rejects could not be kept
             raise EngineError(str(run.reason))
     # What follows may have been done before, and only the answer was lost: to do it again does no harm.
-    _settle(job, run)
-    outcome = _load_again(job)
+    outcome = _load_again(job, _settle(job, run))
     if outcome in RETRIED:
         raise ServiceError(
             "The run is finished; what came for the object meanwhile could not be loaded. The log says why."
@@ -78,12 +77,20 @@ def finish(job: Job) -> dict[str, object]:
     return {"finished": True}
 
 
-def _settle(job: Job, run: Run) -> None:
-    """Note the version as dealt with, and give the object free, unless that is done."""
+def _settle(job: Job, run: Run) -> str | None:
+    """Note the version as dealt with, and give the object free, unless that is done.
+
+    Gives the run's id where it still has the claim, for an event came in and the key is to be looked at again.
+    """
     ledger = job.loader.ledger
-    if ledger.read_state(run.bucket, run.key).claim_run == run.id:
-        status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-        ledger.settle(job.claim, Applied(run.version, job.work.found.etag, status, str(run.plan), run.id))
+    state = ledger.read_state(run.bucket, run.key)
+    if state.claim_run != run.id:
+        return None
+    if state.applied is not None and state.applied.run == run.id:
+        return run.id
+    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
+    applied = Applied(run.version, job.work.found.etag, status, str(run.plan), run.id)
+    return run.id if ledger.settle(job.claim, applied) else None
 
 
 def fail(job: Job, error: str | None) -> dict[str, object]:
@@ -93,7 +100,7 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
     """
     run, ledger = job.run, job.loader.ledger
     if run.status in {"done", "rejected"}:  # its finish died between the two
-        _settle(job, run)
+        _load_again(job, _settle(job, run))
         return {"finished": True}
     found = _add_up(job)
     if not run.ended:
@@ -108,7 +115,7 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
     if found.whole and found.report.status == "failed":
         ledger.save(job.claim, None)
     if ledger.release(job.claim):
-        _load_again(job)  # what becomes of that is in its own run
+        _load_again(job, None)  # what becomes of that is in its own run
     return {"finished": True}
 
 
@@ -141,8 +148,9 @@ def _describe(job: Job, report: Report, loads: Mapping[int, ChunkLoad], chunks: 
     """Say in a report what it is of, and what the work took."""
     effort = [state.effort for state in loads.values()]
     began = datetime.fromisoformat(job.run.started_at).timestamp()
+    held = hold_writes(report, sum(found.puts for found in effort), sum(found.deletes for found in effort))
     return replace(
-        report,
+        held,
         run=job.run.id,
         version=job.run.version,
         plan=job.run.plan,
@@ -169,9 +177,9 @@ def _await_workers(job: Job, loads: Mapping[int, ChunkLoad]) -> bool:
         loads = read_loads(job.folder, 1 + max(loads))
 
 
-def _load_again(job: Job) -> Outcome:
+def _load_again(job: Job, after: str | None) -> Outcome:
     """Load what came for the key while the run had it; where nothing came, its version is applied."""
-    return load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, cause="")
+    return load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, after)
 
 
 def _explain(job: Job, found: _Sum, error: str | None) -> str:

@@ -50,6 +50,7 @@ class RunFolder:
     s3: Client
     bucket: str
     prefix: str
+    sleep: Callable[[float], None] = time.sleep
 
     def key(self, name: str) -> str:
         """Give the key of a state or a file."""
@@ -77,7 +78,7 @@ class RunFolder:
             held = {"IfNoneMatch": "*"} if found is None else {"IfMatch": found[1]}
             if new == old or self._put_if(name, to_json(new).encode(), held):
                 return new
-            time.sleep(random.random() * 0.1)  # noqa: S311 -- it is no secret
+            self.sleep(random.random() * 0.1)  # noqa: S311 -- it is no secret
         raise ServiceError(f"{self._place(name)} was changed by others too often to be written. Try again.")
 
     def _put_if(self, name: str, body: bytes, held: dict[str, str]) -> bool:

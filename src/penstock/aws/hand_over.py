@@ -54,7 +54,7 @@ _MOST_PARTITIONS: Final = 256
 
 def open_folder(loader: Loader, name: str) -> RunFolder:
     """Give a run's folder."""
-    return RunFolder(loader.s3, loader.artifacts, folder_prefix(loader.plan.name, name))
+    return RunFolder(loader.s3, loader.artifacts, folder_prefix(loader.plan.name, name), loader.sleep)
 
 
 def hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget) -> Run:

@@ -6,8 +6,6 @@ an error, so that Lambda calls again and in the end keeps the event.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 import time
@@ -78,9 +76,7 @@ def respond(event: object, settings: Settings, loader: Loader, budget: Budget, l
     except EventError as error:
         log.failure("event not understood", outcome="failed", reason=str(error))
         raise
-    # Lambda calls again with the same event; what SQS brings back has the message's id.
-    cause = "" if batch.queued else hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
-    failed = _work_off(batch, settings, loader, budget, log, cause)
+    failed = _work_off(batch, settings, loader, budget, log)
     if batch.queued:
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
     if failed:
@@ -88,9 +84,7 @@ def respond(event: object, settings: Settings, loader: Loader, budget: Budget, l
     return {"outcome": "done"}
 
 
-def _work_off(
-    batch: Batch, settings: Settings, loader: Loader, budget: Budget, log: Log, cause: str
-) -> list[str]:
+def _work_off(batch: Batch, settings: Settings, loader: Loader, budget: Budget, log: Log) -> list[str]:
     """Work off the hints, each key once. Gives the messages that failed, in order; for none, the empty name."""
     seen: dict[tuple[str, str] | None, Outcome] = {}
     failed: dict[str, None] = {}
@@ -106,21 +100,21 @@ def _work_off(
         # Messages of one key were all there when this began, so that one look at the key answers them all.
         name = (hint.bucket, hint.key) if isinstance(hint, ObjectHint) else None
         if name not in seen:
-            seen[name] = _follow(hint, settings, loader, budget, log, hint.message_id or cause)
+            seen[name] = _follow(hint, settings, loader, budget, log)
         if seen[name] in RETRIED:
             failed[hint.message_id or ""] = None
     return list(failed)
 
 
 def _follow(
-    hint: ObjectHint | Schedule, settings: Settings, loader: Loader, budget: Budget, log: Log, cause: str
+    hint: ObjectHint | Schedule, settings: Settings, loader: Loader, budget: Budget, log: Log
 ) -> Outcome:
     if budget.left <= 0:
         log.warning("no time left for this hint", outcome="unfinished")
         return "unfinished"
     try:
         if isinstance(hint, ObjectHint):
-            return load_key(loader, hint.bucket, hint.key, budget, log, cause)
+            return load_key(loader, hint.bucket, hint.key, budget, log)
         if settings.landing is None:
             raise ServiceError(
                 "PENSTOCK_LANDING is not set, so that a schedule has no bucket to look at. Deploy again."

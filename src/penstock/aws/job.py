@@ -35,7 +35,7 @@ class Job:
     @property
     def stored(self) -> S3Source:
         """The object as it is stored, unpacked on the way where it is compressed."""
-        return S3Source(self.loader.s3, self.work.found)
+        return S3Source(self.loader.s3, self.work.found, sleep=self.loader.sleep)
 
     @property
     def source(self) -> ObjectSource:

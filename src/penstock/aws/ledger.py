@@ -2,17 +2,21 @@
 
 The loader never works on a key without its claim, and looks at the key only when it has it. So of two workers one is
 at work, and what it finds is the newest version there is: nothing older can overwrite it. An event that meets a live
-claim sets ``pending`` and is done; the worker sees that when it ends its claim, and looks again. A claim ends by itself at its
-expiry, so that a worker that died holds nobody up; before that moment its requests have ended.
+claim sets ``pending`` and is done, whoever it is from; the worker sees that when it settles, keeps the claim, and looks
+again. A claim ends by itself at its expiry, so that a worker that died holds nobody up; before that moment its requests
+have ended.
 
-The claim also names its cause: the message or the event that it was made for. The same event can come a second time
-while its claim is live, because the first delivery died without a word, or because queues deliver twice. It is then not
-done but comes back: were it left to the worker, as another event is, its success would delete what brings the worker's
-own failure back. (It does not take the claim over either: the first delivery may be at work.)
+What is not done must be found again, also when the event that told of it is long gone. While there is something to do
+an object has ``due_feed`` and ``due_at``, the moment from which nobody may be at work on it any more: its claim's
+expiry, or the end of a run that failed with an event pending. The index ``by_due`` holds these objects and no others
+(:meth:`Ledger.list_due`), and the sweep looks there every few minutes.
 
-A run that is handed to the state machine keeps its claim, which each of its steps extends, and loses the cause: it is no
-longer an event's failure that brings it back. What it has done so far is in a folder of the artifacts bucket. ``saved``
-names that folder and the version and plan it is good for, so that the next attempt does only what is left.
+An attempt counts from its claim until the object is settled. While there is one, no version is taken for applied, the
+one that ``applied`` names included: the attempt may have written rows of another.
+
+A run that is handed to the state machine keeps its claim, which each of its steps extends. What it has done so far is in
+a folder of the artifacts bucket. ``saved`` names that folder and the version and plan it is good for, so that the next
+attempt does only what is left.
 
 An item of an object is ``pk`` = ``OBJECT#<bucket>/<key>``, ``sk`` = ``STATE``; it has no expiry of its own (the table's
 time to live is ``expires_at``, which only runs have).
@@ -21,7 +25,7 @@ time to live is ``expires_at``, which only runs have).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -38,10 +42,6 @@ _ROUNDS = 10
 
 class LostClaimError(ServiceError):
     """The claim ran out and another worker has taken over."""
-
-
-class OwnClaimError(ServiceError):
-    """The claim met is that of an earlier delivery of the same event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,19 @@ class State:
     attempts: int = 0
     saved: Saved | None = None
 
+    def is_idle(self, now: float) -> bool:
+        """Tell whether nothing is left of workers that died: no claim that ran out, no event that waits for one."""
+        return (self.claim_expires_at > now) if self.claim_run else not self.pending
+
     def settles(self, plan: str, *, version: str | None = None, etag: str | None = None) -> bool:
         """Tell whether the version, or the content of that ETag, needs nothing more.
 
         A version that was loaded is not loaded again, whatever the plan. One that was refused is judged again by
-        another plan: that is how a contract is mended.
+        another plan: that is how a contract is mended. Nothing is settled after an attempt that did not end: it may
+        have written rows of another version, and a version that was current before can be so again.
         """
         applied = self.applied
-        if applied is None or (applied.status == "rejected" and applied.plan != plan):
+        if applied is None or self.attempts or (applied.status == "rejected" and applied.plan != plan):
             return False
         return applied.version == version or applied.etag == etag
 
@@ -121,35 +126,34 @@ class Ledger:
         return _state(from_item(answer.get("Item", {})))
 
     def claim(
-        self, feed: str, bucket: str, key: str, run: str, expires_at: float, cause: str = ""
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str | None = None
     ) -> Claim | None:
         """Claim an object for a run. None where another's claim is live; then the object is marked as pending.
 
-        ``cause`` tells the event that the run is made for. Raises :class:`OwnClaimError` where the live claim is of
-        the same one.
+        ``after`` is the run of the same worker that :meth:`settle` left the claim with.
         """
         for _ in range(_ROUNDS):
-            claim = self._try_claim(feed, bucket, key, run, expires_at, cause)
-            if claim is not None or self._mark_pending(bucket, key, cause):
+            claim = self._try_claim(feed, bucket, key, run, expires_at, after or run)
+            if claim is not None or self._mark_pending(bucket, key):
                 return claim
         raise ServiceError(
             f"s3://{bucket}/{key} was claimed and let go again too often to be claimed. Try again."
         )
 
     def _try_claim(
-        self, feed: str, bucket: str, key: str, run: str, expires_at: float, cause: str
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str
     ) -> Claim | None:
         # A request whose answer was lost is sent again by botocore, and finds its own claim.
         old = self._update(
             bucket,
             key,
-            "SET feed = :feed, claim_run = :run, claim_cause = :cause, claim_expires_at = :end, "
+            "SET feed = :feed, claim_run = :run, claim_expires_at = :end, due_feed = :feed, due_at = :end, "
             "attempt = if_not_exists(attempt, :zero) + :one REMOVE pending",
-            "attribute_not_exists(claim_run) OR claim_expires_at <= :now OR claim_run = :run",
+            "attribute_not_exists(claim_run) OR claim_expires_at <= :now OR claim_run IN (:run, :after)",
             {
                 ":feed": feed,
                 ":run": run,
-                ":cause": cause,
+                ":after": after,
                 ":end": expires_at,
                 ":now": self.clock(),
                 ":zero": 0,
@@ -159,33 +163,34 @@ class Ledger:
         if old is None:
             return None
         state = _state(old)
-        interrupted = state.claim_run if state.claim_run != run else None
+        interrupted = state.claim_run if state.claim_run not in {run, after} else None
         return Claim(bucket, key, run, expires_at, state.attempts + 1, interrupted, state)
 
-    def _mark_pending(self, bucket: str, key: str, cause: str) -> bool:
+    def _mark_pending(self, bucket: str, key: str) -> bool:
         condition = "attribute_exists(claim_run) AND claim_expires_at > :now"
         values = {":now": self.clock(), ":yes": True}
-        old = self._update(bucket, key, "SET pending = :yes", condition, values)
-        if old is not None and cause and old.get("claim_cause") == cause:
-            raise OwnClaimError(
-                f"An earlier delivery of this event began to load s3://{bucket}/{key}, and has not ended, or ended without a "
-                "word. This one comes back, to see what became of it."
-            )
-        return old is not None
+        return self._update(bucket, key, "SET pending = :yes", condition, values) is not None
 
     def settle(self, claim: Claim, applied: Applied | None) -> bool:
-        """End a claim, and note what was applied (None: there was nothing to do).
+        """Note what was applied (None: there was nothing to do), and end the claim, unless an event came in meanwhile.
 
-        True where an event came in the meantime, so that the key is to be looked at again. Raises
-        :class:`LostClaimError` where another worker has the claim.
+        True where one did: the key is to be looked at again, and the claim is kept for that, so that a worker that dies
+        before it looks is found. Raises :class:`LostClaimError` where another worker has the claim.
         """
-        note = {} if applied is None else {":applied": asdict(applied)}
-        update = (
-            "SET applied = :applied " if note else ""
-        ) + "REMOVE claim_run, claim_cause, claim_expires_at, attempt, pending, saved"
-        old = self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
-        if old is not None:
-            return bool(old.get("pending", False))
+        values: dict[str, Any] = {":run": claim.run}
+        if applied is not None:
+            values[":applied"] = asdict(applied)
+            noted, forgotten = "SET applied = :applied ", "attempt, saved"
+        elif claim.state.attempts:  # they may have written something, and there is nothing to write over it
+            values[":attempts"] = claim.state.attempts
+            noted, forgotten = "SET attempt = :attempts ", "saved"
+        else:
+            noted, forgotten = "", "attempt, saved"
+        ended = f"{noted}REMOVE claim_run, claim_expires_at, due_feed, due_at, {forgotten}"
+        if self._update_claimed(claim, ended, "AND attribute_not_exists(pending)", values):
+            return False
+        if self._update_claimed(claim, f"{noted}REMOVE pending, {forgotten}", "", values):
+            return True
         # The claim is no longer ours; or its end was written, and only the answer to that was lost. To look again is
         # right then, for nobody knows any more whether an event came in.
         now = self.read_state(claim.bucket, claim.key).applied
@@ -196,11 +201,16 @@ class Ledger:
             "taken over. Give the function more time."
         )
 
+    def _update_claimed(self, claim: Claim, update: str, more: str, values: dict[str, Any]) -> bool:
+        condition = f"claim_run = :run {more}".strip()
+        return self._update(claim.bucket, claim.key, update, condition, values) is not None
+
     def extend(self, bucket: str, key: str, run: str, expires_at: float) -> None:
         """Make the claim of a run last until ``expires_at`` at least. Raises :class:`LostClaimError`."""
         values = {":run": run, ":end": expires_at}
         condition = "claim_run = :run AND claim_expires_at < :end"
-        if self._update(bucket, key, "SET claim_expires_at = :end", condition, values) is not None:
+        update = "SET claim_expires_at = :end, due_at = :end"
+        if self._update(bucket, key, update, condition, values) is not None:
             return
         if self.read_state(bucket, key).claim_run != run:
             raise LostClaimError(
@@ -211,32 +221,52 @@ class Ledger:
     def save(self, claim: Claim, saved: Saved | None) -> None:
         """Note where the claim's run keeps what it has done, for the steps after it; None: nothing of it is of use.
 
-        The claim's cause is forgotten: the event is answered. Raises :class:`LostClaimError`.
+        Raises :class:`LostClaimError`.
         """
         note = {} if saved is None else {":saved": asdict(saved)}
-        update = "SET saved = :saved REMOVE claim_cause" if note else "REMOVE claim_cause, saved"
-        if (
-            self._update(claim.bucket, claim.key, update, "claim_run = :run", {":run": claim.run, **note})
-            is None
-        ):
+        update = "SET saved = :saved" if note else "REMOVE saved"
+        if not self._update_claimed(claim, update, "", {":run": claim.run, **note}):
             raise LostClaimError(
                 f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
                 "taken over. Give the function more time."
             )
 
-    def release(self, claim: Claim) -> bool:
-        """Give a claim up; the object is as it was before, and whoever is told of it next may claim it.
+    def release(self, claim: Claim, *, again: bool = False) -> bool:
+        """Give a claim up; what was applied is as before, and whoever is told of the object next may claim it.
 
-        True where an event came in the meantime, and was not brought back.
+        True where an event came in the meantime, and was not brought back; then the object is due at once, and so it is
+        where the worker itself says that there is more to do (``again``).
         """
-        old = self._update(
-            claim.bucket,
-            claim.key,
-            "REMOVE claim_run, claim_cause, claim_expires_at",
-            "claim_run = :run",
-            {":run": claim.run},
-        )
-        return old is not None and bool(old.get("pending", False))
+        ended = "REMOVE claim_run, claim_expires_at"
+        if not again and self._update_claimed(
+            claim, f"{ended}, due_feed, due_at", "AND attribute_not_exists(pending)", {":run": claim.run}
+        ):
+            return False
+        values = {":run": claim.run, ":yes": True, ":now": self.clock()}
+        return self._update_claimed(claim, f"SET pending = :yes, due_at = :now {ended}", "", values)
+
+    def list_due(self, feed: str, now: float) -> Iterator[tuple[str, str]]:
+        """Give the buckets and keys of a feed's objects with something to do that nobody is at work on any more.
+
+        Needs dynamodb:Query on the index ``by_due``, which may be some seconds behind.
+        """
+        ask: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": "by_due",
+            "KeyConditionExpression": "due_feed = :feed AND due_at <= :now",
+            "ExpressionAttributeValues": to_item({":feed": feed, ":now": now}),
+        }
+        try:
+            while True:
+                answer = self.dynamodb.query(**ask)
+                for item in answer["Items"]:
+                    bucket, _, key = from_item(item)["pk"].removeprefix("OBJECT#").partition("/")
+                    yield bucket, key
+                if "LastEvaluatedKey" not in answer:
+                    return
+                ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        except AwsError as error:
+            raise self.explain(error, "dynamodb:Query on its index by_due") from error
 
     def _update(
         self, bucket: str, key: str, update: str, condition: str, values: dict[str, Any]

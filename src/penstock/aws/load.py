@@ -20,6 +20,7 @@ from penstock.aws.states import WORK, Effort, Work
 from penstock.aws.stats import WriterStats
 from penstock.errors import ServiceError
 from penstock.load.chunk import never
+from penstock.load.conclude import hold_writes
 from penstock.load.protocols import ItemWriter
 from penstock.load.report import Counts, ItemCounts, Report
 from penstock.load.run import Checkpoint, run_object
@@ -38,10 +39,12 @@ RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
 """The outcomes after which whoever brought the event is to bring it again."""
 
 
-def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log, cause: str) -> Outcome:
+def load_key(
+    loader: Loader, bucket: str, key: str, budget: Budget, log: Log, after: str | None = None
+) -> Outcome:
     """Load the current version of a key, and again for as long as events come in meanwhile and there is time.
 
-    ``cause`` tells the event that brought this about, the same whenever it is delivered. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
+    ``after`` is the run that has kept the claim, because the key is to be looked at again. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
     """
     log = log.bind(bucket=bucket, key=key)
     if not loader.takes(key):
@@ -49,51 +52,66 @@ def load_key(loader: Loader, bucket: str, key: str, budget: Budget, log: Log, ca
             "key is not of this feed", outcome="ignored", prefix=loader.plan.prefix, suffix=loader.plan.suffix
         )
         return "ignored"
-    while True:
-        outcome, again = _load_once(loader, bucket, key, budget, log, cause)
-        if not again:
-            return outcome
+    outcome, held = _load_once(loader, bucket, key, after, budget, log)
+    while held is not None:
         if budget.left < FINISH_SECONDS:
+            loader.ledger.release(held, again=True)
             log.warning("no time for the newer version", outcome="unfinished")
             return "unfinished"
+        outcome, held = _load_once(loader, bucket, key, held.run, budget, log)
+    return outcome
 
 
 def _load_once(
-    loader: Loader, bucket: str, key: str, budget: Budget, log: Log, cause: str
-) -> tuple[Outcome, bool]:
-    found = find_current(loader.s3, bucket, key)
-    if found is None:
-        log.info("object is gone", outcome="gone")
-        return "gone", False
-    if loader.ledger.read_state(bucket, key).settles(loader.plan_hash, version=found.version):
-        log.info("version is applied already", outcome="duplicate", version=found.version)
-        return "duplicate", False
+    loader: Loader, bucket: str, key: str, after: str | None, budget: Budget, log: Log
+) -> tuple[Outcome, Claim | None]:
+    """Look at a key, and load what is there. Gives the claim where it is kept, for the key is to be looked at again.
+
+    ``after`` is the run that kept it the last time.
+    """
+    if after is None and (outcome := _find_nothing(loader, bucket, key, budget, log)):
+        return outcome, None
     run_id = new_run_id(budget.clock())
-    claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end, cause)
+    claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end, after)
     if claim is None:
-        log.info("another worker has the key and will look again", outcome="pending", version=found.version)
-        return "pending", False
+        log.info("another worker has the key and will look again", outcome="pending")
+        return "pending", None
     return _work(loader, claim, budget, log.bind(run=run_id))
 
 
-def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outcome, bool]:
-    """Do what is to be done under a claim, and end it whatever happens."""
-    settled = False
+def _find_nothing(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) -> Outcome | None:
+    """Tell why nothing is to be done, if nothing is, without a claim: most events that come twice end here."""
+    found = find_current(loader.s3, bucket, key)
+    state = loader.ledger.read_state(bucket, key)
+    if not state.is_idle(budget.clock()):
+        return None
+    if found is None:
+        log.info("object is gone", outcome="gone")
+        return "gone"
+    if state.settles(loader.plan_hash, version=found.version):
+        log.info("version is applied already", outcome="duplicate", version=found.version)
+        return "duplicate"
+    return None
+
+
+def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outcome, Claim | None]:
+    """Do what is to be done under a claim, and end it whatever happens; see :func:`_load_once`."""
+    ended = False
     try:
         if claim.interrupted is not None:
             mark_interrupted(loader.ledger, claim.interrupted, format_time(budget.clock()))
             log.warning("took over from a worker that died", interrupted=claim.interrupted)
         outcome, applied = _load_current(loader, claim, budget, log)
-        if outcome == "handed over":
-            settled = True
-            return outcome, False
-        again = outcome != "failed" and loader.ledger.settle(claim, applied)
-        settled = outcome != "failed"
+        # Whether an end was written whose answer is lost, nobody knows: the claim is left to run out then.
+        ended = outcome != "failed"
+        if outcome == "handed over" or not ended:
+            return outcome, None
+        again = loader.ledger.settle(claim, applied)
     finally:
-        if not settled:
+        if not ended:
             loader.ledger.release(claim)
             mark_interrupted(loader.ledger, claim.run, format_time(budget.clock()))
-    return outcome, again
+    return outcome, claim if again else None
 
 
 def _load_current(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outcome, Applied | None]:
@@ -177,7 +195,8 @@ def _execute(
     """Run the engine from the object to the table. Gives the report, or the run as it was handed over."""
     with loader.open_writer(budget, loader.loaders) as items, make_scratch() as name:
         scratch = Path(name)
-        reached = _run_engine(loader, run, S3Source(loader.s3, found), items, rejects, scratch, budget)
+        source = S3Source(loader.s3, found, sleep=loader.sleep)
+        reached = _run_engine(loader, run, source, items, rejects, scratch, budget)
         stats = items.stats
         if isinstance(reached, Checkpoint):
             rejects.close()
@@ -187,7 +206,7 @@ def _execute(
             done = replace(note_progress(run, reached), saved=run.id)
             return _hand_over(loader, claim, done, rejects.parts, budget, log)
     return replace(
-        reached,
+        hold_writes(reached, stats.puts, stats.deletes),
         run=run.id,
         version=found.version,
         write_units=math.ceil(stats.write_units),

@@ -19,6 +19,9 @@ from penstock.plan.model import Plan
 FINISH_SECONDS = 10.0
 """What is kept back of an invocation's time for the rejects, the report and the ledger."""
 
+SKEW_SECONDS = 5.0
+"""How far the clocks of two workers may differ. Lambda's are kept within milliseconds of each other."""
+
 _PACKED = 4
 """How many times its size a compressed object is taken to have: CSV shrinks to a fourth and often to less."""
 
@@ -51,8 +54,8 @@ class Budget:
 
     @property
     def claim_end(self) -> float:
-        """Until when to claim: by then the last request, sent at the very end, has ended too."""
-        return self.end + REQUEST_SECONDS
+        """Until when to claim: by then the last request, sent at the very end, has ended too, by anybody's clock."""
+        return self.end + REQUEST_SECONDS + SKEW_SECONDS
 
 
 def make_budget(seconds: float, clock: Callable[[], float] = time.time) -> Budget:
@@ -145,7 +148,7 @@ class Loader:
         return TableWriter(
             self.sender,
             self.plan.table,
-            pace=Pace(clock=budget.clock, deadline=budget.stop),
+            pace=Pace(clock=budget.clock, sleep=self.sleep, deadline=budget.stop),
             max_write_units=self.share_units(workers),
         )
 

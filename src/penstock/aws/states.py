@@ -67,12 +67,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the work on a chunk has taken so far."""
+    """What the work on a chunk has taken so far, and how many writes the table has acknowledged."""
 
     seconds: float = 0.0
     write_units: float = 0.0
     throttled: int = 0
     resent: int = 0
+    puts: int = 0
+    deletes: int = 0
 
     def add(self, seconds: float, before: WriterStats, after: WriterStats) -> Effort:
         """Give it with what a worker's writer did between two moments."""
@@ -81,6 +83,8 @@ class Effort:
             round(self.write_units + after.write_units - before.write_units, 3),
             self.throttled + after.throttled - before.throttled,
             self.resent + after.resent - before.resent,
+            self.puts + after.puts - before.puts,
+            self.deletes + after.deletes - before.deletes,
         )
 
 

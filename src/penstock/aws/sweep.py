@@ -26,7 +26,6 @@ def sweep_prefix(loader: Loader, bucket: str, budget: Budget, log: Log) -> Count
     """
     outcomes: Counter[Outcome] = Counter()
     looked = 0
-    cause = str(log.bound.get("request_id", ""))  # every schedule's event is like the last one's
     for key in _find_work(loader, bucket, outcomes, log):
         if budget.left < FINISH_SECONDS:  # a run begun now would only be cut short
             log.warning(
@@ -36,7 +35,7 @@ def sweep_prefix(loader: Loader, bucket: str, budget: Budget, log: Log) -> Count
         looked += 1
         if key is not None:
             try:
-                outcomes[load_key(loader, bucket, key, budget, log, cause)] += 1
+                outcomes[load_key(loader, bucket, key, budget, log)] += 1
             except ServiceError as error:
                 _note_failure(outcomes, log, bucket, key, error)
     log.info("sweep finished", outcome="done", looked=looked, outcomes=dict(outcomes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from penstock import verdicts
 from penstock.engine.bind import Binding
@@ -53,6 +54,18 @@ def conclude_chunks(
         scanned=any(survey.scanned for survey in surveys),
     )
     return conclude(plan, key, cut.binding, decision, first, whole)
+
+
+def hold_writes(report: Report, puts: int, deletes: int) -> Report:
+    """Fail a report that counts other writes than the table has acknowledged."""
+    counted = report.items
+    if report.status == "failed" or (counted.put, counted.deleted) == (puts, deletes):
+        return report
+    reason = (
+        f"{counted.put} puts and {counted.deleted} deletes were counted, and the table acknowledged {puts} and {deletes}: "
+        "run it again, and please report this as a defect"
+    )
+    return replace(report, status="failed", code=None, reason=reason)
 
 
 def _is_done(index: int, surveyed: Mapping[int, Surveyed], loaded: Mapping[int, Loaded]) -> bool:

@@ -19,6 +19,7 @@ Resource = dict[str, Any]
 
 _KEY = (KeyAttribute("pk", "S"), KeyAttribute("sk", "S"))
 _BY_FEED = (KeyAttribute("feed", "S"), KeyAttribute("started_at", "S"))
+_BY_DUE = (KeyAttribute("due_feed", "S"), KeyAttribute("due_at", "N"))
 
 
 _FORGET_RUNS = {
@@ -102,14 +103,19 @@ def _ledger(names: Names) -> Resource:
         "KeySchema": key_schema(*_BY_FEED),
         "Projection": {"ProjectionType": "ALL"},
     }
+    by_due = {
+        "IndexName": "by_due",
+        "KeySchema": key_schema(*_BY_DUE),
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
     return {
         "Type": "AWS::DynamoDB::Table",
         **KEPT,
         "Properties": {
             "TableName": names.ledger,
             "KeySchema": key_schema(*_KEY),
-            "AttributeDefinitions": attribute_definitions([*_KEY, *_BY_FEED]),
-            "GlobalSecondaryIndexes": [by_feed],
+            "AttributeDefinitions": attribute_definitions([*_KEY, *_BY_FEED, *_BY_DUE]),
+            "GlobalSecondaryIndexes": [by_due, by_feed],
             "BillingMode": "PAY_PER_REQUEST",
             "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
