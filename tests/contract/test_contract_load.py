@@ -10,7 +10,7 @@ import pytest
 from small_contract import changed, problems
 
 from penstock.contract.check import effective_on_duplicate
-from penstock.contract.model import Contract
+from penstock.contract.model import Contract, ScheduleModel
 from penstock.contract.read import read_contract
 from penstock.errors import ContractError
 
@@ -122,6 +122,62 @@ def test_a_schedule_that_the_scheduler_refuses_is_refused_here(schedule: str, me
 )  # fmt: skip
 def test_schedules_of_the_scheduler_are_taken(schedule: str) -> None:
     assert problems({"schedule": schedule}) == []
+    assert problems({"schedule": {"at": schedule, "time_zone": "Europe/Berlin"}}) == []
+
+
+def test_a_schedule_without_a_time_zone_is_in_utc() -> None:
+    plain = Contract.model_validate(changed({"schedule": "rate(1 hour)"}))
+    assert plain.timetable == ScheduleModel(at="rate(1 hour)", time_zone="UTC")
+    assert Contract.model_validate(changed({})).timetable is None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (
+            {"at": "rate(1 hour)", "time_zone": "Europe/Berln"},
+            'schedule.time_zone: is no time zone of the IANA database such as Europe/Berlin; did you mean "Europe/Berlin"?',
+        ),
+        (
+            {"at": "rate(1 hour)", "time_zone": "UTC+1"},
+            "schedule.time_zone: is no time zone of the IANA database such as Europe/Berlin",
+        ),
+        ({"at": "hourly"}, "schedule.at: must be like rate(1 hour) or cron(0 6 * * ? *)"),
+    ],
+)
+def test_what_is_wrong_with_a_schedule_is_told_where_it_is(schedule: Any, message: str) -> None:
+    (found,) = problems({"schedule": schedule})
+    assert found.startswith(message)
+
+
+DAILY = {"schedule": "cron(0 6 * * ? *)"}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["orders-%B.csv"], "source.expect[0]: %B is none of %Y, %y, %m, %d, %H, %j, %G, %V, %%"),
+        (["a.csv", "100%"], "source.expect[1]: % is none of %Y, %y, %m, %d, %H, %j, %G, %V, %%"),
+        (["incoming/orders/a.csv"], "source.expect[0]: is relative to the prefix: leave that out"),
+        (["/a.csv"], "source.expect[0]: is relative to the prefix: leave that out"),
+        (["a.txt"], "source.expect[0]: does not end with .csv, so that it would not be of the feed"),
+        (["a.csv", "a.csv"], "source.expect[1]: is there twice"),
+        (
+            [f"{'x' * 1000}.csv"],
+            "source.expect[0]: is too long: a key in S3 has at most 1024 bytes, the prefix included",
+        ),
+        ([f"{n}.csv" for n in range(51)], "source.expect: has 51 names, and at most 50 are looked for"),
+    ],
+)
+def test_a_name_that_can_not_come_is_not_expected(names: list[str], message: str) -> None:
+    assert problems({"source.expect": names, **DAILY}) == [message]
+
+
+def test_to_expect_files_takes_a_schedule() -> None:
+    assert problems({"source.expect": ["a.csv"]}) == [
+        "source.expect: needs a `schedule`, whose time is when the files have to be there"
+    ]
+    assert problems({"source.expect": ["all.csv", "day/%Y/%j-%%.csv"], **DAILY}) == []
 
 
 @pytest.mark.parametrize(

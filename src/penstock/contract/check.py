@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from penstock.contract.check_expect import check_expect
 from penstock.contract.check_load import check_load
 from penstock.contract.check_schema import check_schema
 from penstock.contract.check_source import check_source
@@ -23,6 +24,7 @@ def check(contract: Contract) -> list[Problem]:
     """Every problem of a contract whose parts are each of the right shape."""
     return [
         *check_source(contract.source, contract.schema_),
+        *check_expect(contract),
         *check_schema(contract.schema_, contract.source.dialect),
         *check_transform(contract),
         *check_load(contract),

@@ -10,7 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from penstock.contract.scalars import FeedName, Many, Megabytes, Name, RejectLimit, Schedule, TableName
+from penstock.contract.scalars import (
+    FeedName,
+    Many,
+    Megabytes,
+    Name,
+    RejectLimit,
+    Schedule,
+    TableName,
+    TimeZone,
+)
 from penstock.contract.standard import (
     Category,
     ConstraintsModel,
@@ -47,6 +56,7 @@ __all__ = [
     "Part",
     "QualityModel",
     "RuleModel",
+    "ScheduleModel",
     "SchemaModel",
     "SourceModel",
     "StandardPart",
@@ -63,6 +73,8 @@ class SourceModel(Part):
     """What the keys of the feed's objects begin with: a folder, such as `incoming/orders/`."""
     suffix: Name = ".csv"
     """What the keys of the feed's objects end with; objects that end in `.gz` are unpacked."""
+    expect: Many[Name] = ()
+    """Names of files, relative to the prefix, that have to be there when the schedule comes, such as `orders-%Y-%m-%d.csv`."""
     dialect: DialectModel = DialectModel()
     """How the bytes of a file become records and cells."""
 
@@ -220,6 +232,22 @@ class LargeObjectsModel(Part):
     """A count of chunks, or a share such as `5%`, past which a failure stops the others; the object has failed either way."""
 
 
+class ScheduleModel(Part):
+    """When everything in the bucket is compared with what was loaded."""
+
+    at: Schedule
+    """`rate(1 hour)`, or `cron(...)` with its six fields: minutes, hours, day of month, month, day of week, year."""
+    time_zone: TimeZone = "UTC"
+    """The time zone of `cron(...)` and of the dates in `source.expect`, by its IANA name such as `Europe/Berlin`."""
+
+
+ScheduleOrText = Annotated[
+    Annotated[Schedule, Tag("(text)")] | Annotated[ScheduleModel, Tag("(timed)")],
+    Discriminator(lambda value: "(timed)" if isinstance(value, dict | ScheduleModel) else "(text)"),
+]
+"""An expression in UTC, or one with its time zone."""
+
+
 class Contract(Part):
     """What a feed promises: one YAML file."""
 
@@ -245,5 +273,10 @@ class Contract(Part):
     """How objects are loaded that are too large for one invocation."""
     trigger: Literal["queue", "direct"] = "queue"
     """Whether S3's events reach the function through a queue or directly."""
-    schedule: Schedule | None = None
-    """How often everything in the bucket is compared with what was loaded: `rate(1 hour)` or `cron(...)`."""
+    schedule: ScheduleOrText | None = None
+    """When everything in the bucket is compared with what was loaded: `rate(1 hour)`, or `{at, time_zone}`; never unless said."""
+
+    @property
+    def timetable(self) -> ScheduleModel | None:
+        """The schedule with its time zone, however it is written."""
+        return ScheduleModel(at=self.schedule) if isinstance(self.schedule, str) else self.schedule

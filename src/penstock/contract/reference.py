@@ -28,6 +28,7 @@ _SECTIONS = {
     "Quality": "quality",
     "Function": "function",
     "LargeObjects": "large_objects",
+    "Schedule": "schedule",
 }
 """The parts in the order of reading, and where each stands in the file."""
 
@@ -92,6 +93,16 @@ grows with the file.
 that end in `.gz` are unpacked. The prefixes and suffixes of a project's feeds must not overlap. Encodings are `utf-8`
 (with or without a byte-order mark), `latin-1` (`iso-8859-1`) and `cp1252` (`windows-1252`). The dialect's characters are
 single ASCII characters, all different.
+
+## Files that are expected
+
+`source.expect` lists what has to be there whenever the `schedule` comes: its time is the deadline. A name is relative to the
+prefix and ends with the suffix. `%Y`, `%y`, `%m`, `%d`, `%H`, `%j` (day of the year), `%G` and `%V` (ISO year and week) stand for
+the schedule's own time in its time zone, `%%` for a percent sign; a name without them always has to be there. What is missing
+is logged as a warning and told to the topic once for each name:
+
+    source: {prefix: incoming/orders/, expect: ["orders-%Y-%m-%d.csv"]}
+    schedule: {at: "cron(0 6 * * ? *)", time_zone: Europe/Berlin}
 """
 
 _REFUSED = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import zoneinfo
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,12 +23,16 @@ from pydantic import (
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from penstock.contract.problem import suggest
+
 T = TypeVar("T")
 
 Many = Annotated[tuple[T, ...], Strict(strict=False)]
 """A sequence; a list is taken as well as a tuple, its members stay strict."""
 
-UNION_TAGS = frozenset({"(text)", "(list)", "(word)", "(value)", "(labelled)", "(field)", "(template)"})
+UNION_TAGS = frozenset(
+    {"(text)", "(list)", "(word)", "(value)", "(labelled)", "(field)", "(template)", "(timed)"}
+)
 """The names of unions' branches: steps of pydantic's error paths that the document does not have."""
 
 OneOrMany = Annotated[
@@ -169,6 +174,15 @@ _CRON_FIELDS = {
     "year": _cron_field("(?:19[7-9][0-9]|2[01][0-9][0-9])"),
 }
 
+
+def _time_zone(value: str) -> str:
+    """A name of the IANA Time Zone Database, which is what Scheduler takes."""
+    known = zoneinfo.available_timezones() - {"Factory", "localtime"}
+    if value not in known:
+        raise ValueError(f"is no time zone of the IANA database such as Europe/Berlin{suggest(value, known)}")
+    return value
+
+
 Name = Annotated[str, Field(min_length=1)]
 Limit = Annotated[
     str | bool, BeforeValidator(_keep_digits), WithJsonSchema({"type": ["string", "number", "boolean"]})
@@ -184,6 +198,7 @@ Megabytes = Annotated[float, BeforeValidator(_megabytes),
                       WithJsonSchema({"type": "number", "minimum": 0.001, "maximum": 50_000_000})]  # fmt: skip
 """A size in MB of 2**20 bytes, from about a kilobyte, which trying it needs, to the largest object of S3 (50 TB)."""
 Schedule = Annotated[str, AfterValidator(_schedule)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 FeedName = Annotated[
     str,
     _Matching(

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.contract.model import Contract
+from penstock.contract.model import Contract, ScheduleModel
 from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.roles import loader_role, queue_policy, schedule_role, state_machine_role
@@ -59,8 +59,8 @@ def feed_resources(
         **_state_machine(names, contract),
         **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
     }
-    if contract.schedule is not None:
-        resources |= _schedule(names, contract.name, contract.schedule)
+    if contract.timetable is not None:
+        resources |= _schedule(names, contract.name, contract.timetable)
     if not plan.table.exists:
         resources["Table"] = build_table(plan.table, names.project)
     return resources
@@ -224,7 +224,7 @@ def _direct_trigger(names: Names) -> dict[str, Resource]:
     }
 
 
-def _schedule(names: Names, feed: str, expression: str) -> dict[str, Resource]:
+def _schedule(names: Names, feed: str, timetable: ScheduleModel) -> dict[str, Resource]:
     return {
         "ScheduleRole": schedule_role(names, feed),
         "Schedule": {
@@ -232,7 +232,8 @@ def _schedule(names: Names, feed: str, expression: str) -> dict[str, Resource]:
             "Properties": {
                 "Name": names.feed(feed).schedule,
                 "Description": f"Penstock: compares what landed with what was loaded, for {feed} of {names.project}",
-                "ScheduleExpression": expression,
+                "ScheduleExpression": timetable.at,
+                "ScheduleExpressionTimezone": timetable.time_zone,
                 "FlexibleTimeWindow": {"Mode": "OFF"},
                 "Target": {
                     "Arn": {"Fn::GetAtt": ["Function", "Arn"]},
