@@ -7,12 +7,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 from botocore.exceptions import ClientError, EndpointConnectionError
-from embedded_aws import LEDGER, World, make_table, make_world
+from embedded_aws import World, make_table, make_world
 
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.handler import respond
@@ -20,7 +19,6 @@ from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
 from penstock.aws.send import Sender
-from penstock.aws.settings import Settings
 from penstock.engine.result import Reject
 from penstock.local.server import Server
 from penstock.plan.model import Plan
@@ -62,7 +60,6 @@ class LargeFeed:
 
     world: World
     loader: Loader
-    settings: Settings
     executions: Executions
     stream: io.StringIO = field(default_factory=io.StringIO)
     tick: float = 0.0
@@ -81,7 +78,7 @@ class LargeFeed:
         self.world.now += 1
         log = Log(self.stream, lambda: self.world.now, bound={"request_id": f"request-{self.invocations}"})
         budget = make_budget(self.seconds, self.clock)
-        return respond(event, self.settings, self.loader, budget, log)
+        return respond(event, self.loader, budget, log)
 
     def land(self, body: bytes, key: str = KEY) -> str:
         """Put an object, and tell the function. Gives its version."""
@@ -159,10 +156,9 @@ def make_large_feed(server: Server, plan: Plan, **options: Any) -> Iterator[Larg
         loader = Loader(
             plan, world.connections, sender, world.ledger, world.artifacts, world.topic, state_machine=MACHINE
         )
-        settings = Settings("orders", LEDGER, world.artifacts, Path("none"), world.landing, world.topic)
 
         def sleep(seconds: float) -> None:
             world.now += seconds
 
         loader = replace(loader, sleep=sleep, **options)
-        yield LargeFeed(world, loader, settings, executions)
+        yield LargeFeed(world, loader, executions)

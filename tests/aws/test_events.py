@@ -9,18 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.aws.events import EventError, ObjectHint, Schedule, Step, Unreadable, decode_event, decode_step
+from penstock.aws.events import (
+    EventError,
+    ObjectHint,
+    Step,
+    SweepOrder,
+    Unreadable,
+    decode_event,
+    decode_step,
+    decode_sweep,
+)
 from penstock.errors import PenstockError
 
 EVENTS = sorted((Path(__file__).parent / "events").glob("*.json"))
 
 
-def _plain(hint: ObjectHint | Schedule | Unreadable) -> list[str | None]:
+def _plain(hint: ObjectHint | Unreadable) -> list[str | None]:
     match hint:
         case ObjectHint(bucket, key, message_id):
             return [bucket, key, message_id]
-        case Schedule(message_id):
-            return ["schedule", message_id]
         case Unreadable(message_id):
             return ["unreadable", message_id]
 
@@ -47,7 +54,8 @@ def test_a_recorded_event_gives_its_hints(path: Path) -> None:
         {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]},
         {"source": "aws.ec2", "detail-type": "Scheduled Event"},
         {"source": "aws.s3", "detail-type": "Object Created", "detail": {}},
-        {"source": "aws.scheduler", "detail-type": "Other"},
+        {"source": "aws.scheduler", "detail-type": "Scheduled Event"},
+        {"penstock": {"sweep": {"kind": "tick"}}},
     ],
 )
 def test_an_unknown_shape_is_an_error_that_people_can_read(event: Any) -> None:
@@ -113,3 +121,31 @@ def test_what_is_no_step_is_left_to_the_other_shapes() -> None:
 def test_a_step_that_is_not_complete_is_an_error(asked: object) -> None:
     with pytest.raises(EventError, match="not complete"):
         decode_step({"penstock": asked})
+
+
+def test_what_a_schedule_asks_of_the_sweep_is_decoded() -> None:
+    assert decode_sweep({"penstock": {"sweep": {"kind": "tick"}}}) == SweepOrder("tick")
+    full = {"kind": "full", "at": "1970-01-02T00:00:00Z", "time_zone": "Asia/Tokyo", "expect": ["a.csv"]}
+    found = decode_sweep({"penstock": {"sweep": full}})
+    assert found == SweepOrder("full", 86_400.0, "Asia/Tokyo", ("a.csv",))
+
+
+def test_a_time_that_the_scheduler_did_not_write_out_is_none() -> None:
+    full = {"kind": "full", "at": "<aws.scheduler.scheduled-time>", "time_zone": "UTC", "expect": []}
+    assert decode_sweep({"penstock": {"sweep": full}}) == SweepOrder("full")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {"penstock": {"sweep": "tick"}},
+        {"penstock": {"sweep": {"kind": "half"}}},
+        {"penstock": {"sweep": {"kind": "full"}}},
+        {"penstock": {"sweep": {"kind": "full", "time_zone": "UTC", "expect": "a.csv"}}},
+        {"Records": []},
+    ],
+)
+def test_what_is_no_order_for_the_sweep_is_an_error(event: object) -> None:
+    with pytest.raises(EventError, match="no order for the sweep"):
+        decode_sweep(event)

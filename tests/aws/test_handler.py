@@ -25,7 +25,7 @@ from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
 from penstock.aws.send import Answer, Sender
-from penstock.aws.settings import Settings, read_settings
+from penstock.aws.settings import read_settings
 from penstock.aws.stats import Counters
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
@@ -93,7 +93,6 @@ class Function:
 
     world: World
     loader: Loader
-    settings: Settings
     tricks: Tricks
     stream: io.StringIO = field(default_factory=io.StringIO)
     requests: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -101,7 +100,7 @@ class Function:
     def call(self, event: object, seconds: float = 300, request: str | None = None) -> dict[str, Any]:
         request = request or f"request-{next(self.requests)}"
         log = Log(self.stream, lambda: self.world.now, bound={"request_id": request})
-        return respond(event, self.settings, self.loader, make_budget(seconds, lambda: self.world.now), log)
+        return respond(event, self.loader, make_budget(seconds, lambda: self.world.now), log)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
@@ -122,8 +121,7 @@ def function(server: Server, plan: Plan) -> Iterator[Function]:
         make_table(world, "orders", ["id:S:HASH"])
         tricks = Tricks(sender)
         loader = Loader(plan, world.connections, tricks, world.ledger, world.artifacts, world.topic)
-        settings = Settings("orders", LEDGER, world.artifacts, Path("none"), world.landing, world.topic)
-        yield Function(world, loader, settings, tricks)
+        yield Function(world, loader, tricks)
 
 
 def notification(bucket: str, key: str) -> dict[str, Any]:
@@ -139,7 +137,6 @@ def queued(*messages: tuple[str, object]) -> dict[str, Any]:
     }
 
 
-SCHEDULE = {"source": "aws.scheduler", "detail-type": "Scheduled Event"}
 SUCCESS: dict[str, Any] = {"batchItemFailures": []}
 
 
@@ -505,80 +502,6 @@ def test_a_missing_ledger_is_a_failure_with_what_to_do(function: Function) -> No
     assert "There is no ledger" in function.lines()[-1]["reason"]
 
 
-def test_a_schedule_loads_what_no_event_told_of_and_nothing_else(function: Function) -> None:
-    keys = [f"incoming/orders/{n}.csv" for n in range(4)]
-    for n, key in enumerate(keys):
-        function.world.put(key, HEADER + f"k{n},{n},x\n".encode())
-    for other in ("incoming/orders/", "incoming/orders/folder.csv/", "incoming/orders/readme.txt"):
-        function.world.put(other, b"")
-    function.world.put("incoming/returns/a.csv", GOOD)
-    function.call(notification(function.world.landing, keys[1]))
-    assert function.call(SCHEDULE) == {"outcome": "done"}
-    assert function.items() == {f"k{n}": str(n) for n in range(4)}
-    assert len(function.runs()) == 4
-    assert function.call(SCHEDULE) == {"outcome": "done"}
-    assert len(function.runs()) == 4
-    last = function.lines()[-1]
-    assert (last["event"], last["looked"]) == ("sweep finished", 4)
-
-
-def test_a_schedule_that_can_not_load_something_loads_the_rest_and_is_an_error(function: Function) -> None:
-    for n in range(3):
-        function.world.put(f"incoming/orders/{n}.csv", HEADER + f"k{n},{n},x\n".encode())
-    function.tricks.answers = [Answer(400, b'{"__type":"x#AccessDeniedException","message":"no"}')]
-    with pytest.raises(NotLoadedError):
-        function.call(SCHEDULE)
-    assert function.items() == {"k1": "1", "k2": "2"}
-
-
-def test_a_schedule_stops_when_its_time_is_up_and_the_next_goes_on(function: Function) -> None:
-    for n in range(3):
-        function.world.put(f"incoming/orders/{n}.csv", HEADER + f"k{n},{n},x\n".encode())
-
-    def sleep() -> None:
-        function.world.now += 289.9
-
-    function.tricks.before = [sleep]
-    real = function.tricks.send
-
-    def slow(operation: str, body: bytes) -> Answer:
-        answer = real(operation, body)
-        function.world.now += 0.2
-        return answer
-
-    function.loader = replace(function.loader, sender=type("Slow", (), {"send": staticmethod(slow)})())
-    assert function.call(SCHEDULE) == {"outcome": "done"}
-    assert function.items() == {"k0": "0"}
-    assert function.lines()[-1]["event"] == "sweep stopped for want of time"
-    assert function.call(SCHEDULE) == {"outcome": "done"}
-    assert len(function.items()) == 3
-
-
-def test_a_schedule_comes_last_to_what_failed_before(function: Function) -> None:
-    world, keys = function.world, [f"incoming/orders/{n}.csv" for n in range(3)]
-    for n, key in enumerate(keys):
-        world.put(key, HEADER + f"k{n},{n},x\n".encode())
-    for key, times in ((keys[0], 2), (keys[1], 1)):  # workers that died: what killed them will kill again
-        for _ in range(times):
-            world.ledger.claim("orders", world.landing, key, "dead", world.now - 1)
-
-    def sleep() -> None:
-        world.now += 281
-
-    function.tricks.before = [sleep]
-    for loaded in ({"k2": "2"}, {"k2": "2", "k1": "1"}, {"k2": "2", "k1": "1", "k0": "0"}):
-        assert function.call(SCHEDULE) == {"outcome": "done"}
-        assert function.items() == loaded
-        function.tricks.before = [sleep]
-
-
-def test_a_schedule_begins_nothing_that_it_has_no_time_for(function: Function) -> None:
-    function.world.put(NAME, GOOD)
-    assert function.call(SCHEDULE, seconds=9) == {"outcome": "done"}
-    assert function.runs() == []
-    assert function.lines()[-1]["event"] == "sweep stopped for want of time"
-
-
 def test_an_item_that_dynamodb_refuses_is_a_reject_without_its_value(function: Function) -> None:
     function.tricks.refused = b'{"S":"b"}'
     function.world.put(NAME, HEADER + b"a,1,x\nb,2,y\nc,3,y\nd,4,y\n")
@@ -639,7 +562,6 @@ def test_the_entry_point_takes_everything_from_its_environment(
         "PENSTOCK_FEED": "orders",
         "PENSTOCK_LEDGER": LEDGER,
         "PENSTOCK_ARTIFACTS": function.world.artifacts,
-        "PENSTOCK_LANDING": function.world.landing,
         "LAMBDA_TASK_ROOT": str(tmp_path),
         "AWS_ENDPOINT_URL": server.endpoint,
         "AWS_ACCESS_KEY_ID": str(credentials.access_key),
@@ -652,8 +574,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
     try:
         event = queued(("m1", notification(function.world.landing, NAME)))
         assert handle(event, Context()) == SUCCESS
-        assert handle(SCHEDULE, Context()) == {"outcome": "done"}
-        _, loader, _ = handler_module._start()
+        loader, _ = handler_module._start()
         assert isinstance(loader.sender, Sender)
         for client in (loader.s3, loader.ledger.dynamodb, loader.sender):
             client.close()

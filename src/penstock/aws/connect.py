@@ -58,6 +58,14 @@ class Connections:
         return self._client("sns")
 
     @cached_property
+    def sqs(self) -> Client:
+        return self._client("sqs")
+
+    @cached_property
+    def functions(self) -> Client:
+        return self._client("lambda")
+
+    @cached_property
     def stepfunctions(self) -> Client:
         return self._client("stepfunctions")
 

@@ -1,8 +1,9 @@
 """Events, of every shape in which AWS says that a key may have changed, made into hints.
 
 A hint is all an event is good for: deliveries repeat, overtake one another and come late, so the loader looks at the
-key itself. The one event that is an order is a step of the state machine, see :func:`decode_step`. Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge counterpart), the
-Lambda guide ("Using Lambda with Amazon SQS", "... Amazon SNS"), the EventBridge Scheduler guide ("Templated targets").
+key itself. Two events are orders: a step of the state machine (:func:`decode_step`), and what a schedule asks of the sweep
+(:func:`decode_sweep`). Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge
+counterpart), the Lambda guide ("Using Lambda with Amazon SQS", "... Amazon SNS").
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, get_args
 from urllib.parse import unquote_plus
 
@@ -26,13 +28,6 @@ class ObjectHint:
 
     bucket: str
     key: str
-    message_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """It is time to look for what was missed."""
-
     message_id: str | None = None
 
 
@@ -66,16 +61,29 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepOrder:
+    """What a schedule asks of the sweep: to begin a ``full`` round, or a ``tick`` that only goes on with one.
+
+    ``expect`` names the files that have to be there ``at`` that moment, in seconds of the epoch, in ``time_zone``. ``at`` is None where
+    the schedule did not say.
+    """
+
+    kind: Literal["tick", "full"]
+    at: float | None = None
+    time_zone: str = "UTC"
+    expect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What one invocation was told. ``queued`` tells whether it came from SQS, whose messages fail one by one."""
 
-    hints: tuple[ObjectHint | Schedule | Unreadable, ...]
+    hints: tuple[ObjectHint | Unreadable, ...]
     queued: bool
 
 
 _NOTHING_TO_LOAD = ("ObjectRemoved", "LifecycleExpiration", "s3:ObjectRemoved", "s3:LifecycleExpiration")
 _BRIDGE_KINDS = {"Object Created", "Object Restore Completed"}
-_SCHEDULERS = {"aws.scheduler", "aws.events"}
 
 
 def decode_event(event: object) -> Batch:
@@ -113,7 +121,34 @@ def decode_step(event: object) -> Step | None:
     return Step(name, **texts, **numbers, error=reason or None)
 
 
-def _decode_message(record: Any) -> Iterator[ObjectHint | Schedule | Unreadable]:
+def decode_sweep(event: object) -> SweepOrder:
+    """Give what a schedule asks of the sweep. Raises :class:`EventError`."""
+    asked = _field(_field(event, "penstock"), "sweep")
+    kind, time_zone, expect = (_field(asked, name) for name in ("kind", "time_zone", "expect"))
+    if kind == "tick":
+        return SweepOrder("tick")
+    if (
+        kind != "full"
+        or not isinstance(time_zone, str)
+        or not isinstance(expect, list)
+        or not all(isinstance(name, str) for name in expect)
+    ):
+        raise EventError(
+            "This is no order for the sweep: that says its kind, and a full one its time zone and the files that it expects. "
+            "Deploy the project again, so that the schedule and the function agree; `penstock sweep` sweeps by hand."
+        )
+    return SweepOrder("full", _read_time(_field(asked, "at")), time_zone, tuple(expect))
+
+
+def _read_time(text: object) -> float | None:
+    """Read the time of a schedule; what EventBridge Scheduler did not put in the place of its placeholder is none."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
+def _decode_message(record: Any) -> Iterator[ObjectHint | Unreadable]:
     message_id = _field(record, "messageId")
     if not isinstance(message_id, str) or not message_id:
         raise EventError(
@@ -125,7 +160,7 @@ def _decode_message(record: Any) -> Iterator[ObjectHint | Schedule | Unreadable]
         yield Unreadable(message_id, error)
 
 
-def _decode(event: Any, message_id: str | None) -> Iterator[ObjectHint | Schedule]:
+def _decode(event: Any, message_id: str | None) -> Iterator[ObjectHint]:
     if _field(event, "Event") == "s3:TestEvent":
         return
     if isinstance(records := _field(event, "Records"), list):
@@ -136,13 +171,11 @@ def _decode(event: Any, message_id: str | None) -> Iterator[ObjectHint | Schedul
     elif _field(event, "source") == "aws.s3":
         if _field(event, "detail-type") in _BRIDGE_KINDS:
             yield ObjectHint(*_names(_field(event, "detail")), message_id)
-    elif _field(event, "source") in _SCHEDULERS and _field(event, "detail-type") == "Scheduled Event":
-        yield Schedule(message_id)
     else:
         raise EventError(_describe(event))
 
 
-def _decode_record(record: Any, message_id: str | None) -> Iterator[ObjectHint | Schedule]:
+def _decode_record(record: Any, message_id: str | None) -> Iterator[ObjectHint]:
     if _field(record, "EventSource") == "aws:sns":
         yield from _decode(_parse(_field(_field(record, "Sns"), "Message")), message_id)
     elif _field(record, "eventSource") == "aws:s3":
@@ -188,5 +221,5 @@ def _describe(event: Any) -> str:
     )
     return (
         f"This event is of no shape that the loader knows (it has: {seen or 'nothing'}). It understands S3 events, alone "
-        "or inside SQS or SNS, EventBridge's events of S3, and schedules."
+        "or inside SQS or SNS, and EventBridge's events of S3."
     )

@@ -13,16 +13,15 @@ from functools import cache
 from typing import Any
 
 from penstock.aws.connect import Connections
-from penstock.aws.events import Batch, EventError, ObjectHint, Schedule, Unreadable, decode_event, decode_step
+from penstock.aws.events import Batch, EventError, ObjectHint, Unreadable, decode_event, decode_step
 from penstock.aws.ledger import Ledger
 from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.loader import Budget, Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.scratch import clear_scratch
 from penstock.aws.send import Sender
-from penstock.aws.settings import Settings, read_settings
+from penstock.aws.settings import read_settings
 from penstock.aws.steps import run_step
-from penstock.aws.sweep import sweep_prefix
 from penstock.aws.write import LANES
 from penstock.errors import PenstockError, ServiceError
 from penstock.plan.codec import read_plan
@@ -34,13 +33,13 @@ class NotLoadedError(ServiceError):
 
 def handle(event: object, context: Any) -> dict[str, Any]:
     """Answer an invocation. ``context`` is Lambda's."""
-    settings, loader, log = _start()
+    loader, log = _start()
     log = log.bind(request_id=context.aws_request_id)
-    return respond(event, settings, loader, make_budget(context.get_remaining_time_in_millis() / 1000), log)
+    return respond(event, loader, make_budget(context.get_remaining_time_in_millis() / 1000), log)
 
 
 @cache
-def _start() -> tuple[Settings, Loader, Log]:
+def _start() -> tuple[Loader, Log]:
     """Make what lasts as long as the process, and clear away what an earlier one in its sandbox left."""
     clear_scratch()
     settings = read_settings(os.environ)
@@ -59,10 +58,10 @@ def _start() -> tuple[Settings, Loader, Log]:
         chunk_workers=settings.chunk_concurrency,
         loaders=settings.concurrency,
     )
-    return settings, loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed})
+    return loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed})
 
 
-def respond(event: object, settings: Settings, loader: Loader, budget: Budget, log: Log) -> dict[str, Any]:
+def respond(event: object, loader: Loader, budget: Budget, log: Log) -> dict[str, Any]:
     """Do what an event asks for, and give the answer that its sender understands.
 
     A step of the state machine is done, and answered with whether it is to be called again; what it raises is its own.
@@ -76,7 +75,7 @@ def respond(event: object, settings: Settings, loader: Loader, budget: Budget, l
     except EventError as error:
         log.failure("event not understood", outcome="failed", reason=str(error))
         raise
-    failed = _work_off(batch, settings, loader, budget, log)
+    failed = _work_off(batch, loader, budget, log)
     if batch.queued:
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
     if failed:
@@ -84,9 +83,9 @@ def respond(event: object, settings: Settings, loader: Loader, budget: Budget, l
     return {"outcome": "done"}
 
 
-def _work_off(batch: Batch, settings: Settings, loader: Loader, budget: Budget, log: Log) -> list[str]:
+def _work_off(batch: Batch, loader: Loader, budget: Budget, log: Log) -> list[str]:
     """Work off the hints, each key once. Gives the messages that failed, in order; for none, the empty name."""
-    seen: dict[tuple[str, str] | None, Outcome] = {}
+    seen: dict[tuple[str, str], Outcome] = {}
     failed: dict[str, None] = {}
     if not batch.hints:
         log.info("nothing to load in this event", outcome="ignored")
@@ -98,30 +97,22 @@ def _work_off(batch: Batch, settings: Settings, loader: Loader, budget: Budget, 
             failed[hint.message_id] = None
             continue
         # Messages of one key were all there when this began, so that one look at the key answers them all.
-        name = (hint.bucket, hint.key) if isinstance(hint, ObjectHint) else None
+        name = (hint.bucket, hint.key)
         if name not in seen:
-            seen[name] = _follow(hint, settings, loader, budget, log)
+            seen[name] = _follow(hint, loader, budget, log)
         if seen[name] in RETRIED:
             failed[hint.message_id or ""] = None
     return list(failed)
 
 
-def _follow(
-    hint: ObjectHint | Schedule, settings: Settings, loader: Loader, budget: Budget, log: Log
-) -> Outcome:
+def _follow(hint: ObjectHint, loader: Loader, budget: Budget, log: Log) -> Outcome:
     if budget.left <= 0:
         log.warning("no time left for this hint", outcome="unfinished")
         return "unfinished"
     try:
-        if isinstance(hint, ObjectHint):
-            return load_key(loader, hint.bucket, hint.key, budget, log)
-        if settings.landing is None:
-            raise ServiceError(
-                "PENSTOCK_LANDING is not set, so that a schedule has no bucket to look at. Deploy again."
-            )
-        outcomes = sweep_prefix(loader, settings.landing, budget, log)
+        return load_key(loader, hint.bucket, hint.key, budget, log)
     except PenstockError as error:
-        where = {"bucket": hint.bucket, "key": hint.key} if isinstance(hint, ObjectHint) else {}
-        log.failure("hint not followed", outcome="failed", reason=str(error), **where)
+        log.failure(
+            "hint not followed", outcome="failed", reason=str(error), bucket=hint.bucket, key=hint.key
+        )
         return "failed"
-    return "failed" if outcomes["failed"] else "loaded"

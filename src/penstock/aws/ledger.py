@@ -120,10 +120,10 @@ class Ledger:
     def read_state(self, bucket: str, key: str) -> State:
         """Give what is known of an object, as of now."""
         try:
-            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(bucket, key), ConsistentRead=True)
+            answer = self.dynamodb.get_item(TableName=self.table, Key=state_key(bucket, key), ConsistentRead=True)
         except AwsError as error:
             raise self.explain(error, "dynamodb:GetItem") from error
-        return _state(from_item(answer.get("Item", {})))
+        return read_item(from_item(answer.get("Item", {})))
 
     def claim(
         self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str | None = None
@@ -162,7 +162,7 @@ class Ledger:
         )
         if old is None:
             return None
-        state = _state(old)
+        state = read_item(old)
         interrupted = state.claim_run if state.claim_run not in {run, after} else None
         return Claim(bucket, key, run, expires_at, state.attempts + 1, interrupted, state)
 
@@ -275,7 +275,7 @@ class Ledger:
         try:
             answer = self.dynamodb.update_item(
                 TableName=self.table,
-                Key=_key(bucket, key),
+                Key=state_key(bucket, key),
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=to_item(values),
@@ -298,11 +298,13 @@ class Ledger:
         return explain_error(error, f"use the ledger {self.table}", needs)
 
 
-def _key(bucket: str, key: str) -> dict[str, Any]:
+def state_key(bucket: str, key: str) -> dict[str, Any]:
+    """Give the key of an object's item."""
     return to_item({"pk": f"OBJECT#{bucket}/{key}", "sk": "STATE"})
 
 
-def _state(item: dict[str, Any]) -> State:
+def read_item(item: dict[str, Any]) -> State:
+    """Give what an object's item says; there need not be one."""
     applied, saved = item.get("applied"), item.get("saved")
     return State(
         applied=Applied(**applied) if applied else None,

@@ -13,7 +13,7 @@ from penstock.aws.hand_over import begin_folder, hand_over, keep_checkpoint, not
 from penstock.aws.ledger import Applied, Claim
 from penstock.aws.loader import FINISH_SECONDS, Budget, Deadline, Loader
 from penstock.aws.log import Log
-from penstock.aws.objects import ObjectVersion, S3Source, find_current
+from penstock.aws.objects import ObjectVersion, S3Source, find_current, is_of_feed
 from penstock.aws.runs import Run, format_time, mark_interrupted, new_run_id, put_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.states import WORK, Effort, Work
@@ -47,7 +47,7 @@ def load_key(
     ``after`` is the run that has kept the claim, because the key is to be looked at again. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
     """
     log = log.bind(bucket=bucket, key=key)
-    if not loader.takes(key):
+    if not is_of_feed(loader.plan, key):
         log.warning(
             "key is not of this feed", outcome="ignored", prefix=loader.plan.prefix, suffix=loader.plan.suffix
         )

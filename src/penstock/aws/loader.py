@@ -128,10 +128,6 @@ class Loader:
     def s3(self) -> Client:
         return self.connections.s3
 
-    def takes(self, key: str) -> bool:
-        """Tell whether a key is of the feed. What the S3 console makes to show a folder is not: its name ends in ``/``."""
-        return key.startswith(self.plan.prefix) and key.endswith(self.plan.suffix) and not key.endswith("/")
-
     def is_large(self, found: ObjectVersion) -> bool:
         """Tell whether an object is handed to the state machine without a try."""
         return (

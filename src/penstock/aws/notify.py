@@ -1,6 +1,8 @@
-"""Tell people of a file that was refused or could not be loaded."""
+"""Tell people of a file that was refused, could not be loaded, or did not come."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code
@@ -15,18 +17,33 @@ def notify_people(sns: Client, topic: str, run: Run, log: Log) -> None:
 
     A topic that can't be reached is logged and no more: the run is what it is.
     """
+    what = "refused" if run.status == "rejected" else "could not load"
+    subject = f"Penstock: {run.feed} {what} {run.key.rpartition('/')[2]}"
+    _publish(sns, topic, subject, _message(run), log)
+
+
+def notify_missing(sns: Client, topic: str, feed: str, uris: Sequence[str], log: Log) -> bool:
+    """Publish that files did not come, and tell whether that went out. Needs sns:Publish on the topic."""
+    what = uris[0].rpartition("/")[2] if len(uris) == 1 else f"{len(uris)} files"
+    lines = [
+        f"The feed {feed} expected {'a file that is' if len(uris) == 1 else 'files that are'} not there:",
+        "",
+        *uris,
+        "",
+        "Each is told once. When it comes it is loaded by itself; nothing needs to be done here.",
+    ]
+    return _publish(sns, topic, f"Penstock: {feed} did not get {what}", "\n".join(lines) + "\n", log)
+
+
+def _publish(sns: Client, topic: str, subject: str, message: str, log: Log) -> bool:
+    plain = "".join(char if " " <= char <= "~" else "?" for char in subject)
+    fitting = plain if len(plain) <= _SUBJECT_LIMIT else plain[: _SUBJECT_LIMIT - 3] + "..."
     try:
-        sns.publish(TopicArn=topic, Subject=_subject(run), Message=_message(run))
+        sns.publish(TopicArn=topic, Subject=fitting, Message=message)
     except AwsError as error:
         log.failure("notice not sent", outcome="failed", code=error_code(error))
-
-
-def _subject(run: Run) -> str:
-    what = "refused" if run.status == "rejected" else "could not load"
-    name = run.key.rpartition("/")[2]
-    subject = f"Penstock: {run.feed} {what} {name}"
-    plain = "".join(char if " " <= char <= "~" else "?" for char in subject)
-    return plain if len(plain) <= _SUBJECT_LIMIT else plain[: _SUBJECT_LIMIT - 3] + "..."
+        return False
+    return True
 
 
 def _advise(run: Run) -> str:

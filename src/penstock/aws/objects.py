@@ -16,6 +16,7 @@ from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code, explain_error
 from penstock.errors import ServiceError
 from penstock.load.blocks import DEFAULT_LIMITS, GzipLimits, cut_blocks, read_ahead, skip_bytes, unpack_gzip
+from penstock.plan.model import Plan
 
 _READ_BYTES = 1 << 18
 _RANGE_BYTES = 1 << 23
@@ -81,6 +82,11 @@ def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
         last_modified=f"{found['LastModified']:%Y-%m-%dT%H:%M:%SZ}",
         packed=key.lower().endswith(".gz") or "gzip" in encoding,
     )
+
+
+def is_of_feed(plan: Plan, key: str) -> bool:
+    """Tell whether a key is of the feed. What the S3 console makes to show a folder is not: its name ends in ``/``."""
+    return key.startswith(plan.prefix) and key.endswith(plan.suffix) and not key.endswith("/")
 
 
 def is_listed(s3: Client, bucket: str, key: str) -> bool:

@@ -20,7 +20,7 @@ _NUMBERS = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the stack tells the function. ``landing`` is needed by schedules, ``topic`` (an ARN) to tell people.
+    """What the stack tells the function. ``topic`` (an ARN) is there to tell people.
 
     ``memory_mb`` is what the database may use of the function's memory; the rest is for reading and writing.
     ``state_machine`` (an ARN) is what takes over from the loader, if there is one: objects of more than ``large_bytes``
@@ -32,7 +32,6 @@ class Settings:
     ledger: str
     artifacts: str
     plan: Path
-    landing: str | None = None
     topic: str | None = None
     log_level: Level = "INFO"
     memory_mb: int = MEMORY_MB
@@ -67,7 +66,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ledger=environment["PENSTOCK_LEDGER"],
         artifacts=environment["PENSTOCK_ARTIFACTS"],
         plan=Path(environment["LAMBDA_TASK_ROOT"], "plans", f"{feed}.json"),
-        landing=environment.get("PENSTOCK_LANDING") or None,
         topic=environment.get("PENSTOCK_TOPIC") or None,
         log_level=known[level.upper()],
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 3 * MEMORY_MB) // 3,

@@ -1,78 +1,225 @@
-"""Look for what no event told of: everything that lies under the feed's prefix and is not applied in the ledger."""
+"""Make up for what was lost: events that did not come, loads that failed, claims whose workers died.
+
+A sweep loads nothing. It compares the objects of a feed with the ledger, and tells the loader of those that need it, as S3
+would have. What it reads may be a moment old and a hint may be one too many: the loader looks for itself. So sweeps can meet
+one another and any event, and can die anywhere. It holds no more than a page of a thousand objects.
+
+What fails again and again is not left alone, but comes up less often: see :func:`_has_turn` and :func:`_has_waited`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any, Literal
 
-from penstock.aws.connect import Client
+from penstock.aws.connect import REQUEST_SECONDS, Client
 from penstock.aws.explain import AwsError, explain_error
-from penstock.aws.load import Outcome, load_key
-from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
+from penstock.aws.hint import Hints, Named
+from penstock.aws.ledger import Ledger, State
 from penstock.aws.log import Log
-from penstock.errors import ServiceError
+from penstock.aws.look_up import MOST, READ_UNITS, look_up
+from penstock.aws.objects import is_of_feed
+from penstock.aws.rounds import Round, finish_round, keep_round, release_round, take_round
+from penstock.aws.runs import format_time
+from penstock.aws.tally import Tally
+from penstock.plan.model import Plan
 
-_PUT_OFF = 10_000
-"""How many keys that were tried before are kept for the end of a sweep: a few megabytes at most."""
+STOP_SECONDS = 60.0
+"""What is kept back of an invocation's time: a hundred objects, each of whose requests is slow and is sent again."""
+
+_KEPT_EVERY = 10
+"""After how many slices of a hundred objects it is noted how far a round has come."""
+
+_MOST_DIED = 1000
+_TRIES = 5
+"""How many attempts a message has: the queue's ``maxReceiveCount``."""
+_RAREST = 3
+_PATIENCE_SECONDS = 300.0
+_MOST_PATIENCE_SECONDS = 86_400.0
+
+EVERYTHING = 0
+"""The number of a round in which everything has its turn: any that is swept by hand."""
+
+Finding = Literal["applied", "under_way", "put_off", "queued"]
 
 
-def sweep_prefix(loader: Loader, bucket: str, budget: Budget, log: Log) -> Counter[Outcome]:
-    """Load what is not applied for as long as there is time; the next sweep goes on.
+@dataclass(frozen=True)
+class Sweeper:
+    """What sweeping a feed takes. ``hints`` is None where nothing is to be queued. ``memory_mb`` is the function's, if it is one."""
 
-    What was never tried comes first, in the order of the keys, then what was, the least tried first: so an object that
-    takes all the time there is, or the function down with it, keeps no other from being loaded; nor does one that fails.
-    Gives how often each outcome came about. Needs s3:ListBucket on the bucket. Raises
-    :class:`~penstock.errors.ServiceError` where that fails.
+    plan: Plan
+    plan_hash: str
+    bucket: str
+    s3: Client
+    ledger: Ledger
+    hints: Hints | None
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A hundred objects or fewer: the last key, what they came to, and those of them that were queued."""
+
+    last: str
+    tally: Tally
+    queued: tuple[str, ...] = ()
+
+
+def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYTHING) -> Iterator[Slice]:
+    """Compare the objects under a prefix and after a key with the ledger, and queue what needs it, slice by slice.
+
+    ``number`` is the round's. Needs s3:ListBucket, dynamodb:BatchGetItem, and to send hints. Raises
+    :class:`~penstock.errors.ServiceError`.
     """
-    outcomes: Counter[Outcome] = Counter()
-    looked = 0
-    for key in _find_work(loader, bucket, outcomes, log):
-        if budget.left < FINISH_SECONDS:  # a run begun now would only be cut short
-            log.warning(
-                "sweep stopped for want of time", outcome="unfinished", looked=looked, outcomes=dict(outcomes)
-            )
-            return outcomes
-        looked += 1
-        if key is not None:
-            try:
-                outcomes[load_key(loader, bucket, key, budget, log)] += 1
-            except ServiceError as error:
-                _note_failure(outcomes, log, bucket, key, error)
-    log.info("sweep finished", outcome="done", looked=looked, outcomes=dict(outcomes))
-    return outcomes
+    for page in _list_pages(sweeper, prefix, after):
+        asked = Tally(lists=1)
+        if not page:
+            yield Slice(after, asked)
+        for start in range(0, len(page), MOST):
+            part = _compare_slice(sweeper, page[start : start + MOST], number)
+            yield replace(part, tally=part.tally + asked)
+            asked = Tally()
 
 
-def _find_work(loader: Loader, bucket: str, outcomes: Counter[Outcome], log: Log) -> Iterator[str | None]:
-    """Give the keys to load, and None for each that needs nothing."""
-    tried: list[tuple[int, str]] = []
-    for key, etag in _list_objects(loader.s3, bucket, loader.plan.prefix):
-        if not loader.takes(key):
-            continue
-        try:
-            state = loader.ledger.read_state(bucket, key)
-        except ServiceError as error:
-            _note_failure(outcomes, log, bucket, key, error)
-            continue
-        # The listing has no version ids. The same ETag under another one is the same content.
-        if state.settles(loader.plan_hash, etag=etag):
-            yield None
-        elif state.attempts and len(tried) < _PUT_OFF:
-            tried.append((state.attempts, key))
-        else:
-            yield key
-    for _, key in sorted(tried):
-        yield key
+def queue_died(sweeper: Sweeper) -> Slice:
+    """Queue the objects whose claims ran out because their workers died, and those with an event that nobody took up."""
+    now = sweeper.ledger.clock()
+    due = list(islice(sweeper.ledger.list_due(sweeper.plan.name, now), _MOST_DIED))
+    tally = Tally(read_units=READ_UNITS)
+    queued: list[Named] = []
+    for start in range(0, len(due), MOST):
+        named = due[start : start + MOST]
+        tally += Tally(read_units=READ_UNITS * len(named))
+        # The index is a moment behind the table, and does not say how often an object was tried.
+        states = look_up(sweeper.ledger, named)
+        queued += [object_ for object_, state in zip(named, states, strict=True) if _has_waited(state, now)]
+    return Slice(
+        "", tally + Tally(died=len(queued)) + _send(sweeper, queued), tuple(key for _, key in queued)
+    )
 
 
-def _note_failure(outcomes: Counter[Outcome], log: Log, bucket: str, key: str, error: ServiceError) -> None:
-    log.failure("object not loaded", bucket=bucket, key=key, outcome="failed", reason=str(error))
-    outcomes["failed"] += 1
+def sweep_round(sweeper: Sweeper, worker: str, end: float, log: Log, *, begin: bool) -> Round | None:
+    """Go on with the feed's round for as long as there is time, or ``begin`` one; the next call goes on.
 
-
-def _list_objects(s3: Client, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+    Gives the round as it was left, and None where there is none to work on. ``worker`` is a name that nobody else has,
+    ``end`` when this one is cut off.
+    """
+    ledger, until = sweeper.ledger, end + REQUEST_SECONDS
+    held = take_round(ledger, sweeper.plan.name, worker, until, begin=begin)
+    if held is None:
+        return None
+    begun, finished = ledger.clock(), False
     try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for found in page.get("Contents", ()):
-                yield found["Key"], found["ETag"].strip('"')
+        for count, part in enumerate(compare(sweeper, sweeper.plan.prefix, held.reached, held.number), 1):
+            held = replace(held, reached=part.last, tally=held.tally + part.tally)
+            if ledger.clock() > end - STOP_SECONDS:
+                held = _add(held, _spent(sweeper, begun))
+                keep_round(ledger, held, until)
+                log.info("sweep goes on later", outcome="unfinished", **tell_tally(held.tally))
+                return held
+            if count % _KEPT_EVERY == 0:
+                held = _add(held, Tally(write_units=1))
+                if not keep_round(ledger, held, until):
+                    log.warning("another worker goes on with this sweep", outcome="unfinished")
+                    return held
+        held = _add(held, _spent(sweeper, begun))
+        finish_round(ledger, held, format_time(ledger.clock()))
+        finished = True
+        log.info("sweep finished", outcome="done", **tell_tally(held.tally))
+        return held
+    finally:
+        if not finished:
+            release_round(ledger, held)
+
+
+def tell_tally(tally: Tally) -> dict[str, int | float]:
+    """Give what a tally says, for the log and for programs."""
+    counts = {name: value for name, value in asdict(tally).items() if name not in _BEHIND_DOLLARS}
+    return {**counts, "seconds": round(tally.seconds, 3), "dollars": round(tally.dollars, 9)}
+
+
+_BEHIND_DOLLARS = {"request_dollars", "gb_seconds", "calls"}
+
+
+def _add(held: Round, tally: Tally) -> Round:
+    return replace(held, tally=held.tally + tally)
+
+
+def _spent(sweeper: Sweeper, begun: float) -> Tally:
+    """What an invocation takes besides: its own time, and the writes with which it takes and leaves the round."""
+    seconds = sweeper.ledger.clock() - begun
+    gigabytes = sweeper.memory_mb / 1024
+    return Tally(
+        read_units=READ_UNITS,
+        write_units=3,
+        seconds=seconds,
+        gb_seconds=seconds * gigabytes,
+        calls=1 if sweeper.memory_mb else 0,
+    )
+
+
+def _list_pages(sweeper: Sweeper, prefix: str, after: str) -> Iterator[list[dict[str, Any]]]:
+    where = {"Bucket": sweeper.bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
+    try:
+        for page in sweeper.s3.get_paginator("list_objects_v2").paginate(**where):
+            yield page.get("Contents", [])
     except AwsError as error:
-        raise explain_error(error, f"list s3://{bucket}/{prefix}", "s3:ListBucket") from error
+        raise explain_error(error, f"list s3://{sweeper.bucket}/{prefix}", "s3:ListBucket") from error
+
+
+def _compare_slice(sweeper: Sweeper, listed: Sequence[dict[str, Any]], number: int) -> Slice:
+    found = {each["Key"]: each["ETag"].strip('"') for each in listed if is_of_feed(sweeper.plan, each["Key"])}
+    named = [(sweeper.bucket, key) for key in found]
+    states = look_up(sweeper.ledger, named) if named else []
+    now = sweeper.ledger.clock()
+    findings = {
+        key: _judge(state, found[key], sweeper.plan_hash, now, number)
+        for (_, key), state in zip(named, states, strict=True)
+    }
+    counts: Counter[str] = Counter(findings.values())
+    queued = tuple(key for key, finding in findings.items() if finding == "queued")
+    sent = _send(sweeper, [(sweeper.bucket, key) for key in queued])
+    tally = Tally(looked=len(found), read_units=READ_UNITS * len(found), **counts)
+    return Slice(listed[-1]["Key"], tally + sent, queued)
+
+
+def _send(sweeper: Sweeper, queued: Sequence[Named]) -> Tally:
+    if sweeper.hints is None or not queued:
+        return Tally()
+    requests = sweeper.hints.send(queued)
+    return Tally(requests=requests, request_dollars=requests * sweeper.hints.request_dollars)
+
+
+def _judge(state: State, etag: str, plan: str, now: float, number: int) -> Finding:
+    # The listing has no version ids. The same ETag under another one is the same content.
+    if state.settles(plan, etag=etag):
+        return "applied"
+    if state.claim_run is not None and state.claim_expires_at > now:
+        return "under_way"
+    return "queued" if _has_turn(state.attempts, number) else "put_off"
+
+
+def _has_turn(attempts: int, number: int) -> bool:
+    """Tell whether a round queues an object after so many attempts: every five halve how often it is due.
+
+    Five are what one message has before it is a dead letter. Were it queued anew by every round, an hourly schedule would
+    make two dozen dead letters of it a day. So it is every round at first, then every second, fourth, and eighth, and
+    by hand at once.
+    """
+    return number % (1 << min(attempts // _TRIES, _RAREST)) == 0
+
+
+def _has_waited(state: State, now: float) -> bool:
+    """Tell whether the claim of a dead worker is due, or nobody has a claim at all.
+
+    What takes down every worker that touches it would otherwise be tried for ever, every few minutes: past five attempts
+    each doubles how long it is left alone, from five minutes to a day.
+    """
+    if state.claim_run is None:
+        return state.pending
+    more = state.attempts - _TRIES
+    patience = 0.0 if more < 0 else min(_MOST_PATIENCE_SECONDS, _PATIENCE_SECONDS * 2.0 ** min(more, 20))
+    return now >= state.claim_expires_at + patience

@@ -1,0 +1,140 @@
+"""The sweep as a Lambda function: what its schedules ask for, done and answered.
+
+It carries no engine: nothing here, or below, may import DuckDB.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from penstock.aws.connect import Client, Connections
+from penstock.aws.events import EventError, SweepOrder, decode_sweep
+from penstock.aws.expect import find_missing, name_expected, tell_missing
+from penstock.aws.hint import DirectHints, Hints, QueuedHints
+from penstock.aws.ledger import Ledger
+from penstock.aws.log import LEVELS, Level, Log
+from penstock.aws.sweep import Sweeper, queue_died, sweep_round, tell_tally
+from penstock.errors import PenstockError, UsageError
+from penstock.plan.codec import plan_hash, read_plan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the stack tells the function: the way to the loader is its ``queue`` (a URL) or the ``loader`` itself."""
+
+    plan: Path
+    ledger: str
+    landing: str
+    topic: str | None
+    queue: str | None
+    loader: str | None
+    log_level: Level
+    memory_mb: int
+
+
+def handle(event: object, context: Any) -> dict[str, Any]:
+    """Answer an invocation. ``context`` is Lambda's."""
+    sweeper, sns, topic, log = _start()
+    log = log.bind(request_id=context.aws_request_id)
+    end = sweeper.ledger.clock() + context.get_remaining_time_in_millis() / 1000
+    return respond(event, sweeper, sns, topic, context.aws_request_id, end, log)
+
+
+@cache
+def _start() -> tuple[Sweeper, Client, str | None, Log]:
+    """Make what lasts as long as the process."""
+    settings = read_settings(os.environ)
+    connections = Connections()
+    plan = read_plan(settings.plan.read_text())
+    hints: Hints
+    if settings.queue is not None:
+        hints = QueuedHints(connections.sqs, settings.queue)
+    else:
+        hints = DirectHints(connections.functions, str(settings.loader))
+    ledger = Ledger(connections.dynamodb, settings.ledger)
+    sweeper = Sweeper(
+        plan, plan_hash(plan), settings.landing, connections.s3, ledger, hints, settings.memory_mb
+    )
+    return (
+        sweeper,
+        connections.sns,
+        settings.topic,
+        Log(sys.stdout, time.time, settings.log_level, {"feed": plan.name}),
+    )
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises :class:`~penstock.errors.UsageError` that names all that is missing or wrong."""
+    needed = ("PENSTOCK_FEED", "PENSTOCK_LEDGER", "PENSTOCK_LANDING", "LAMBDA_TASK_ROOT")
+    problems = [f"{name} is not set" for name in needed if not environment.get(name)]
+    queue, loader = environment.get("PENSTOCK_QUEUE"), environment.get("PENSTOCK_LOADER")
+    if bool(queue) == bool(loader):
+        problems.append("of PENSTOCK_QUEUE and PENSTOCK_LOADER just one has to be set")
+    known: dict[str, Level] = {found: found for found in LEVELS}
+    level = (environment.get("PENSTOCK_LOG_LEVEL") or "INFO").upper()
+    if level not in known:
+        problems.append(f"PENSTOCK_LOG_LEVEL is none of {', '.join(LEVELS)}")
+    if problems:
+        raise UsageError(
+            f"The function's environment is incomplete: {'; '.join(problems)}. Deploy the project again."
+        )
+    return Settings(
+        plan=Path(environment["LAMBDA_TASK_ROOT"], "plans", f"{environment['PENSTOCK_FEED']}.json"),
+        ledger=environment["PENSTOCK_LEDGER"],
+        landing=environment["PENSTOCK_LANDING"],
+        topic=environment.get("PENSTOCK_TOPIC") or None,
+        queue=queue or None,
+        loader=loader or None,
+        log_level=known[level],
+        memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 512),
+    )
+
+
+def respond(
+    event: object, sweeper: Sweeper, sns: Client, topic: str | None, worker: str, end: float, log: Log
+) -> dict[str, Any]:
+    """Do what a schedule asks for. ``worker`` is the invocation's name, ``end`` when it is cut off.
+
+    What fails is raised, so that Lambda calls again; what was done by then is kept.
+    """
+    try:
+        order = decode_sweep(event)
+    except EventError as error:
+        log.failure("event not understood", outcome="failed", reason=str(error))
+        raise
+    try:
+        died = queue_died(sweeper)
+        if died.queued:
+            log.info(
+                "claims of workers that died",
+                outcome="queued",
+                keys=list(died.queued[:20]),
+                **tell_tally(died.tally),
+            )
+        missing = _look_for_expected(order, sweeper, sns, topic, log)
+        held = sweep_round(sweeper, worker, end, log, begin=order.kind == "full")
+    except PenstockError as error:
+        log.failure("sweep failed", outcome="failed", reason=str(error))
+        raise
+    swept = {} if held is None else {"round": held.number, "reached": held.reached, **tell_tally(held.tally)}
+    return {"outcome": "done", "died": len(died.queued), "missing": list(missing), **swept}
+
+
+def _look_for_expected(
+    order: SweepOrder, sweeper: Sweeper, sns: Client, topic: str | None, log: Log
+) -> tuple[str, ...]:
+    if not order.expect:
+        return ()
+    plan, bucket = sweeper.plan, sweeper.bucket
+    moment = sweeper.ledger.clock() if order.at is None else order.at
+    names = name_expected(order.expect, moment, order.time_zone)
+    missing = find_missing(sweeper.s3, bucket, [plan.prefix + name for name in names])
+    tell_missing(sweeper.ledger, sns, topic, plan.name, tuple(f"s3://{bucket}/{key}" for key in missing), log)
+    return missing
