@@ -96,7 +96,8 @@ def test_a_project_is_deployed_and_a_second_deploy_changes_nothing(desk: Desk) -
     deployed = desk.deploy(feed("orders"), returns, alerts={"email": ["data@example.com"]})
     assert deployed is not None
     assert ("Landing bucket", desk.names.landing_bucket) in deployed.outputs
-    assert desk.actions("AWS::Lambda::Function") == {("add", "shop_orders"), ("add", "shop_returns")}
+    functions = {f"shop_{name}{part}" for name in ("orders", "returns") for part in ("", "_sweep")}
+    assert desk.actions("AWS::Lambda::Function") == {("add", function) for function in functions}
     assert set(desk.stacks()) == {
         "penstock-shop",
         "penstock-shop-feed-orders",

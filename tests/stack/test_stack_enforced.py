@@ -48,36 +48,56 @@ def _runs(connection: Connection, names: Names) -> dict[str, str]:
     return {item["feed"]["S"]: item["status"]["S"] for item in items if item["sk"]["S"] == "RUN"}
 
 
-def _call_as_scheduled(connection: Connection, names: Names, feed_name: str) -> dict[str, Any]:
-    """Call a feed's loader with what its schedule sends, and give its answer."""
-    schedule = connection.client("scheduler").get_schedule(Name=names.feed(feed_name).schedule)
-    called = connection.client("lambda").invoke(
-        FunctionName=schedule["Target"]["Arn"], Payload=schedule["Target"]["Input"]
-    )
-    assert "FunctionError" not in called
-    answer: dict[str, Any] = json.loads(called["Payload"].read())
-    return answer
-
-
-def test_queue_direct_call_and_schedule_work_within_their_roles(enforcing: Server, tmp_path: Path) -> None:
-    connection = enforcing.connection()
-    feeds = [feed("orders"), feed("returns", trigger="direct", schedule="rate(1 hour)")]
-    folder = write_project(tmp_path / "shop", feeds)
+def _deploy(server: Server, folder: Path, *feeds: dict[str, Any]) -> tuple[Connection, Names]:
+    connection = server.connection()
     cache = cache_folder() / "package"
-    deployed = deploy(folder, connection, emulated_target(), confirm=lambda _: True, cache=cache)
+    project = write_project(folder, feeds)
+    deployed = deploy(project, connection, emulated_target(), confirm=lambda _: True, cache=cache)
     assert deployed is not None
-    names, s3 = deployed.names, connection.client("s3")
-    for bucket in (names.landing_bucket, names.artifacts_bucket):
-        s3.delete_bucket_policy(Bucket=bucket)  # it asks for TLS, which there is none of on loopback
-    for name in ("orders", "returns"):
-        s3.put_object(Bucket=names.landing_bucket, Key=f"incoming/{name}/a file.csv", Body=FILE)
+    for bucket in (deployed.names.landing_bucket, deployed.names.artifacts_bucket):
+        # It asks for TLS, which there is none of on loopback.
+        connection.client("s3").delete_bucket_policy(Bucket=bucket)
+    return connection, deployed.names
 
-    wanted = {"orders": "done", "returns": "done"}
+
+def _wait_for_runs(connection: Connection, names: Names, wanted: dict[str, str]) -> None:
     deadline = time.monotonic() + PATIENCE
     while _runs(connection, names) != wanted and time.monotonic() < deadline:
         time.sleep(0.3)
     assert _runs(connection, names) == wanted
-    assert _call_as_scheduled(connection, names, "returns") == {"outcome": "done"}
+
+
+def _let_send_batches(connection: Connection, names: Names, feed_name: str) -> None:
+    """Allow a sweep by the embedded AWS's own name for an action what its role allows by AWS's.
+
+    To AWS, a batch of messages is ``sqs:SendMessage`` ("Amazon SQS API permissions"); here it is an action of its own.
+    """
+    own = names.feed(feed_name)
+    role = connection.client("lambda").get_function_configuration(FunctionName=own.sweep)["Role"]
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": own.queue_arn}
+    connection.client("iam").put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="batches",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def _call_as_scheduled(connection: Connection, schedule: str) -> dict[str, Any]:
+    """Call what a schedule calls with what it sends, and give the answer."""
+    target = connection.client("scheduler").get_schedule(Name=schedule)["Target"]
+    called = connection.client("lambda").invoke(FunctionName=target["Arn"], Payload=target["Input"])
+    answer: dict[str, Any] = json.loads(called["Payload"].read())
+    return answer
+
+
+def test_queue_and_direct_call_work_within_their_roles(enforcing: Server, tmp_path: Path) -> None:
+    connection, names = _deploy(
+        enforcing, tmp_path / "shop", feed("orders"), feed("returns", trigger="direct")
+    )
+    s3 = connection.client("s3")
+    for name in ("orders", "returns"):
+        s3.put_object(Bucket=names.landing_bucket, Key=f"incoming/{name}/a file.csv", Body=FILE)
+    _wait_for_runs(connection, names, {"orders": "done", "returns": "done"})
     for table in ("orders-items", "returns-items"):
         assert [item["order_id"]["S"] for item in _items(connection, table)] == ["o1"]
     written = [
@@ -88,26 +108,45 @@ def test_queue_direct_call_and_schedule_work_within_their_roles(enforcing: Serve
         assert ["reports", name] in written
 
 
+def test_the_sweep_works_within_its_role_and_may_do_no_more(enforcing: Server, tmp_path: Path) -> None:
+    hourly = {"schedule": "rate(1 hour)"}
+    connection, names = _deploy(
+        enforcing, tmp_path / "shop", feed("orders", **hourly), feed("returns", trigger="direct", **hourly)
+    )
+    s3 = connection.client("s3")
+    _let_send_batches(connection, names, "orders")
+    s3.put_bucket_notification_configuration(Bucket=names.landing_bucket, NotificationConfiguration={})
+    for name in ("orders", "returns"):
+        s3.put_object(Bucket=names.landing_bucket, Key=f"incoming/{name}/lost.csv", Body=FILE)
+        answer = _call_as_scheduled(connection, names.feed(name).tick)
+        assert answer == {"outcome": "done", "died": 0, "missing": []}
+        answer = _call_as_scheduled(connection, names.feed(name).schedule)
+        assert (answer["outcome"], answer["queued"]) == ("done", 1)
+    _wait_for_runs(connection, names, {"orders": "done", "returns": "done"})
+
+    # Set to another feed's queue, and to another bucket, it is denied both.
+    s3.put_object(Bucket=names.landing_bucket, Key="incoming/orders/another.csv", Body=FILE)
+    functions, sweep = connection.client("lambda"), names.feed("orders").sweep
+    variables = functions.get_function_configuration(FunctionName=sweep)["Environment"]["Variables"]
+    foreign = variables["PENSTOCK_QUEUE"] + "_dead-letters"
+    for change in ({"PENSTOCK_QUEUE": foreign}, {"PENSTOCK_LANDING": names.artifacts_bucket}):
+        functions.update_function_configuration(
+            FunctionName=sweep, Environment={"Variables": {**variables, **change}}
+        )
+        assert "access was denied" in str(_call_as_scheduled(connection, names.feed("orders").schedule))
+
+
 def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Server, tmp_path: Path) -> None:
-    connection = enforcing.connection()
     large = {"over": 0.001, "chunk": 0.001, "concurrency": 2}
     # A limit has every chunk surveyed and decided on, and not only loaded.
     contract = feed("orders", large_objects=large, quality={"max_rejects": "50%"})
-    folder = write_project(tmp_path / "shop", [contract])
-    cache = cache_folder() / "package"
-    deployed = deploy(folder, connection, emulated_target(), confirm=lambda _: True, cache=cache)
-    assert deployed is not None
-    names, s3 = deployed.names, connection.client("s3")
-    for bucket in (names.landing_bucket, names.artifacts_bucket):
-        s3.delete_bucket_policy(Bucket=bucket)  # it asks for TLS, which there is none of on loopback
+    connection, names = _deploy(enforcing, tmp_path / "shop", contract)
     rows = b"".join(b"o%d,c%d,%d,NEW,5\n" % (number % 90, number % 3, number) for number in range(120))
     body = FILE.splitlines(keepends=True)[0] + rows + b"o120,c0,two,NEW,5\n"
-    s3.put_object(Bucket=names.landing_bucket, Key="incoming/orders/large.csv", Body=body)
-
-    deadline = time.monotonic() + PATIENCE
-    while _runs(connection, names) != {"orders": "done"} and time.monotonic() < deadline:
-        time.sleep(0.3)
-    assert _runs(connection, names) == {"orders": "done"}
+    connection.client("s3").put_object(
+        Bucket=names.landing_bucket, Key="incoming/orders/large.csv", Body=body
+    )
+    _wait_for_runs(connection, names, {"orders": "done"})
     states = connection.client("stepfunctions")
     (machine,) = states.list_state_machines()["stateMachines"]
     (execution,) = states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]

@@ -22,7 +22,9 @@ def test_every_name_fits_its_service(project: str, feed: str, region: str) -> No
     for bucket in (names.landing_bucket, names.artifacts_bucket):
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", own.function)
-    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", own.schedule)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", own.sweep)
+    for schedule in (own.tick, own.schedule):
+        assert re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", schedule)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", own.state_machine)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", own.queue)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", own.dead_letters)
@@ -36,13 +38,16 @@ def test_every_name_fits_its_service(project: str, feed: str, region: str) -> No
 @given(PROJECTS, PROJECTS, PROJECTS, PROJECTS)
 @example("a", "b-c", "a-b", "c")
 @example("a", "b-dead-letters", "a", "b")
+@example("a", "b-sweep", "a", "b")
+@example("a", "b-tick", "a", "b")
 @example("p" * 40, "f" * 40, "p" * 40, "f" * 39 + "g")
 def test_two_feeds_share_no_name(project: str, feed: str, other_project: str, other_feed: str) -> None:
     if (project, feed) == (other_project, other_feed):
         return
     one = Names(project, "123456789012", "eu-central-1").feed(feed)
     other = Names(other_project, "123456789012", "eu-central-1").feed(other_feed)
-    assert one.function != other.function
+    assert len({one.function, one.sweep, other.function, other.sweep}) == 4
+    assert len({one.tick, one.schedule, other.tick, other.schedule}) == 4
     assert one.state_machine != other.state_machine
     assert not {one.queue, one.dead_letters} & {other.queue, other.dead_letters}
 

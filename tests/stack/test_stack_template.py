@@ -12,6 +12,7 @@ import cfnlint.api
 import pytest
 from stack_samples import ACCOUNT, feed, index, templates_of, write_project
 
+from penstock.aws.events import SweepOrder, decode_sweep
 from penstock.compile.plan import compile_contract
 from penstock.contract.project import read_project
 from penstock.errors import ContractError
@@ -26,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "direct": feed("orders", trigger="direct"),
     "schedule": feed("orders", schedule="rate(1 hour)"),
     "direct-schedule": feed("orders", trigger="direct", schedule="cron(0 3 * * ? *)"),
+    "time-zone": feed("orders", schedule={"at": "cron(0 3 * * ? *)", "time_zone": "Europe/Berlin"}),
     "existing-table": feed("orders", load={"table_exists": True}),
     "provisioned": feed("orders", load={**PROVISIONED, "indexes": [index("by_status", "status")]}),
     "indexes": feed(
@@ -220,6 +222,39 @@ def test_a_direct_feed_is_called_by_its_bucket_alone_and_keeps_what_fails(tmp_pa
         "OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
     }
     assert not _resources(body, "AWS::Lambda::EventSourceMapping")
+
+
+def test_a_feed_is_swept_by_the_tick_always_and_wholly_by_its_schedule(tmp_path: Path) -> None:
+    daily = {"at": "cron(0 6 * * ? *)", "time_zone": "Europe/Berlin"}
+    contract = feed("orders", schedule=daily)
+    contract["source"]["expect"] = ["o-%Y.csv"]
+    without = _body(templates_of(write_project(tmp_path, [feed("orders")])), "feed")
+    (tick,) = _resources(without, "AWS::Scheduler::Schedule")
+    assert tick["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
+    assert json.loads(tick["Properties"]["Target"]["Input"]) == {"penstock": {"sweep": {"kind": "tick"}}}
+    resources = _body(templates_of(write_project(tmp_path, [contract])), "feed")["Resources"]
+    assert resources["Tick"] == tick
+    schedule = resources["Schedule"]["Properties"]
+    assert schedule["ScheduleExpression"] == daily["at"]
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    order = decode_sweep(json.loads(schedule["Target"]["Input"]))
+    assert order == SweepOrder("full", None, "Europe/Berlin", ("o-%Y.csv",))
+
+
+@pytest.mark.parametrize(
+    ("variant", "way"),
+    [
+        ("queue", {"PENSTOCK_QUEUE": {"Ref": "Queue"}}),
+        ("direct", {"PENSTOCK_LOADER": "shop_orders"}),
+    ],
+)
+def test_the_sweep_knows_the_way_to_the_loader(variant: str, way: dict[str, Any], tmp_path: Path) -> None:
+    resources = _body(templates_of(write_project(tmp_path, [VARIANTS[variant]])), "feed")["Resources"]
+    function = resources["SweepFunction"]["Properties"]
+    assert function["FunctionName"] == "shop_orders_sweep"
+    assert function["Handler"] == "penstock.aws.sweep_handler.handle"
+    variables = function["Environment"]["Variables"]
+    assert {name: variables[name] for name in variables if name.endswith(("QUEUE", "LOADER"))} == way
 
 
 def test_a_function_knows_its_state_machine_and_what_is_large(tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ The order: the foundation, then the function's package into its bucket, then the
 bucket with its notifications, then the stacks of feeds that are no more are deleted (their tables are kept).
 
 A queue that goes takes its messages along, and while a feed changes from one trigger to the other, or is not deployed,
-nobody hears of a file that lands. Such a feed is called at the end as its schedule would call it, to look for them.
+nobody hears of a file that lands. The sweep of such a feed is called at the end, to look for them.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +23,6 @@ from penstock.errors import PenstockError
 from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.emulate import finish_emulated
-from penstock.stack.feed_resources import SCHEDULED_EVENT
 from penstock.stack.follow import OnEvent, StackEvent, follow
 from penstock.stack.names import Names
 from penstock.stack.package import Progress
@@ -38,6 +36,7 @@ from penstock.stack.prepare import (
     side_by_side,
 )
 from penstock.stack.state import delete_stack
+from penstock.stack.sweep_resources import FULL_SWEEP, write_order
 from penstock.stack.target import Target
 from penstock.stack.template import TIERS
 
@@ -134,12 +133,12 @@ def _look_for_missed(connection: Connection, prepared: PreparedDeploy, progress:
     for stack in prepared.stacks:
         feed, lines = stack.template.feed, () if stack.change_set is None else stack.change_set.lines
         if feed is not None and any((line.action, line.kind) in _MISSES_EVENTS for line in lines):
-            progress(f"Calling {feed} to look for files that it was not told of")
-            with explained(f"call the function of {feed} (lambda:InvokeFunction)"):
+            progress(f"Sweeping {feed} for files that it was not told of")
+            with explained(f"call the sweep of {feed} (lambda:InvokeFunction)"):
                 connection.client("lambda").invoke(
-                    FunctionName=prepared.names.feed(feed).function,
+                    FunctionName=prepared.names.feed(feed).sweep,
                     InvocationType="Event",
-                    Payload=json.dumps(SCHEDULED_EVENT),
+                    Payload=write_order(FULL_SWEEP),
                 )
 
 

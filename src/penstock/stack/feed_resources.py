@@ -1,23 +1,20 @@
-"""What one feed has: a queue, dead letters, the loader with its role and log group, a state machine, a table, perhaps a schedule."""
+"""What one feed has: a queue, dead letters, the loader with its role and log group, a state machine, a table."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.contract.model import Contract, ScheduleModel
+from penstock.contract.model import Contract
 from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.roles import loader_role, queue_policy, schedule_role, state_machine_role
+from penstock.stack.roles import loader_role, queue_policy, state_machine_role
 from penstock.stack.state_machine import chunk_concurrency, write_definition
 from penstock.stack.table_resource import KEPT, build_table
 
 Resource = dict[str, Any]
 
 DAYS = 24 * 3600
-SCHEDULED_EVENT = {"source": "aws.scheduler", "detail-type": "Scheduled Event"}
-"""What the schedule sends: the shape that EventBridge's own rules send, as far as the loader looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,6 @@ def feed_resources(
         **_state_machine(names, contract),
         **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
     }
-    if contract.timetable is not None:
-        resources |= _schedule(names, contract.name, contract.timetable)
     if not plan.table.exists:
         resources["Table"] = build_table(plan.table, names.project)
     return resources
@@ -87,7 +82,6 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
     own = names.feed(contract.name)
     variables = {
         "PENSTOCK_FEED": contract.name,
-        "PENSTOCK_LANDING": names.landing_bucket,
         "PENSTOCK_LEDGER": names.ledger,
         "PENSTOCK_ARTIFACTS": names.artifacts_bucket,
         "PENSTOCK_TOPIC": names.topic_arn,
@@ -219,29 +213,6 @@ def _direct_trigger(names: Names) -> dict[str, Resource]:
                 "MaximumRetryAttempts": 2,
                 "MaximumEventAgeInSeconds": 6 * 3600,
                 "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}},
-            },
-        },
-    }
-
-
-def _schedule(names: Names, feed: str, timetable: ScheduleModel) -> dict[str, Resource]:
-    return {
-        "ScheduleRole": schedule_role(names, feed),
-        "Schedule": {
-            "Type": "AWS::Scheduler::Schedule",
-            "Properties": {
-                "Name": names.feed(feed).schedule,
-                "Description": f"Penstock: compares what landed with what was loaded, for {feed} of {names.project}",
-                "ScheduleExpression": timetable.at,
-                "ScheduleExpressionTimezone": timetable.time_zone,
-                "FlexibleTimeWindow": {"Mode": "OFF"},
-                "Target": {
-                    "Arn": {"Fn::GetAtt": ["Function", "Arn"]},
-                    "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
-                    "Input": json.dumps(SCHEDULED_EVENT, sort_keys=True),
-                    "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600},
-                    "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
-                },
             },
         },
     }

@@ -40,11 +40,15 @@ class FeedNames:
     dead_letters: str
     function: str
     log_group: str
+    sweep: str
+    sweep_log_group: str
+    tick: str
     schedule: str
     state_machine: str
     queue_arn: str
     dead_letters_arn: str
     function_arn: str
+    sweep_arn: str
     state_machine_arn: str
 
 
@@ -131,6 +135,7 @@ class Names:
     def feed(self, name: str) -> FeedNames:
         """Give the names of one feed."""
         function = shorten(f"{self.project}_{name}", 64)
+        sweep = shorten(f"{self.project}_{name}_sweep", 64)
         queue = shorten(f"{self.project}_{name}", 80)
         dead_letters = shorten(f"{self.project}_{name}_dead-letters", 80)
         machine = shorten(f"{self.project}_{name}", 80)
@@ -140,11 +145,15 @@ class Names:
             dead_letters=dead_letters,
             function=function,
             log_group=f"/aws/lambda/{function}",
+            sweep=sweep,
+            sweep_log_group=f"/aws/lambda/{sweep}",
+            tick=shorten(f"{self.project}_{name}_tick", 64),
             schedule=shorten(f"{self.project}_{name}", 64),
             state_machine=machine,
             queue_arn=self.arn("sqs", queue),
             dead_letters_arn=self.arn("sqs", dead_letters),
             function_arn=self.arn("lambda", f"function:{function}"),
+            sweep_arn=self.arn("lambda", f"function:{sweep}"),
             state_machine_arn=self.arn("states", f"stateMachine:{machine}"),
         )
 

@@ -30,7 +30,7 @@ MAX_ZIPPED: Final = 50 * 1024 * 1024
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
 KEPT_PACKAGES: Final = 8  # in the cache, of each kind: a project's own and its neighbours' last ones
 
-_SERVICES: Final = ("dynamodb", "s3", "sns", "sqs", "stepfunctions", "sts")
+_SERVICES: Final = ("dynamodb", "lambda", "s3", "sns", "sqs", "stepfunctions", "sts")
 _NEVER: Final = (
     "_duckdb-stubs/",
     "adbc_driver_duckdb/",

@@ -34,8 +34,8 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direc
     written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
     return [
         _allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*"),
-        # Listing is for the sweep, and for telling a missing object (404) from a forbidden one (403): S3 asks whether
-        # the caller may list with the object's key as the prefix.
+        # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
+        # with the object's key as the prefix.
         _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
         _allow("WriteItems", ["dynamodb:BatchWriteItem"], names.arn("dynamodb", f"table/{table}")),
         _allow(
@@ -67,8 +67,51 @@ def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
     return [_allow("TakeEvents", consume, own.queue_arn)]
 
 
+def sweep_role(names: Names, feed: str, *, prefix: str, direct: bool) -> Resource:
+    """Give the role of a feed's sweep."""
+    statements = sweep_statements(names, feed, prefix=prefix, direct=direct)
+    return _role(_trust("lambda.amazonaws.com"), statements)
+
+
+def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool) -> list[Statement]:
+    """Give what a feed's sweep may do: list its prefix, look into the ledger, keep its own item there, tell of objects."""
+    own = names.feed(feed)
+    landing = names.bucket_arn(names.landing_bucket)
+    objects = f"OBJECT#{names.landing_bucket}/{literal(prefix)}*"
+    return [
+        _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
+        _allow("LookUpObjects", ["dynamodb:BatchGetItem"], names.ledger_arn, _leading("StringLike", objects)),
+        _allow(
+            "FindDeadClaims",
+            ["dynamodb:Query"],
+            f"{names.ledger_arn}/index/by_due",
+            _leading("StringEquals", feed),
+        ),
+        _allow(
+            "KeepRounds",
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            names.ledger_arn,
+            _leading("StringEquals", f"SWEEP#{feed}"),
+        ),
+        _allow("TellLoader", ["lambda:InvokeFunction"], own.function_arn)
+        if direct
+        else _allow("TellLoader", ["sqs:SendMessage"], own.queue_arn),
+        _allow("TellPeople", ["sns:Publish"], names.topic_arn),
+        _allow(
+            "WriteLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            names.arn("logs", f"log-group:{own.sweep_log_group}:*"),
+        ),
+    ]
+
+
+def _leading(operator: str, key: str) -> Mapping[str, Any]:
+    """Hold a statement to the items of a partition key (DynamoDB guide, "Using IAM policy conditions")."""
+    return {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": [key]}}
+
+
 def schedule_role(names: Names, feed: str) -> Resource:
-    """Give the role as which EventBridge Scheduler calls a feed's loader.
+    """Give the role as which EventBridge Scheduler calls a feed's sweep.
 
     The condition names the schedule's group, for Scheduler says no more of where a call comes from (EventBridge
     Scheduler guide, "Confused deputy prevention"): a role bound to one schedule can't be taken on by it.
@@ -80,10 +123,7 @@ def schedule_role(names: Names, feed: str) -> Resource:
     }
     return _role(
         _trust("scheduler.amazonaws.com", condition),
-        [
-            _allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
-            _allow("KeepFailedCalls", ["sqs:SendMessage"], own.dead_letters_arn),
-        ],
+        [_allow("CallSweep", ["lambda:InvokeFunction"], own.sweep_arn)],
     )
 
 

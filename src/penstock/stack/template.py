@@ -5,7 +5,7 @@ of it. A bucket takes notifications only to queues and functions that are there 
 resources, which a hundred feeds would pass; with a stack each, a feed is also added, changed and rolled back alone.
 
 1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs.
-2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, role, logs, state machine, table.
+2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules.
 3. ``penstock-<project>-landing``: the landing bucket with its notifications.
 
 They refer to one another by names alone, which are literal (:mod:`penstock.stack.names`).
@@ -25,6 +25,7 @@ from penstock.stack.changes import write_template
 from penstock.stack.feed_resources import Code, Logs, feed_resources, notification, notification_kind
 from penstock.stack.names import Names
 from penstock.stack.project_resources import foundation_resources, landing_resources
+from penstock.stack.sweep_resources import sweep_resources
 from penstock.stack.table_resource import PROJECT_TAG
 
 Tier = Literal["foundation", "feed", "landing"]
@@ -93,7 +94,10 @@ def build_templates(
                 contract.name,
                 _template(
                     f"Penstock {project.name}: the feed {contract.name}",
-                    feed_resources(names, contract, plans[contract.name], options.code, logs),
+                    {
+                        **feed_resources(names, contract, plans[contract.name], options.code, logs),
+                        **sweep_resources(names, contract, options.code, logs),
+                    },
                     {
                         "Function": names.feed(contract.name).function,
                         "Table": plans[contract.name].table.name,

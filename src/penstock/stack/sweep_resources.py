@@ -1,0 +1,120 @@
+"""What sweeps a feed: a function of its own, its role and log group, and the schedules that call it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from penstock.contract.model import Contract
+from penstock.stack.feed_resources import Code, Logs
+from penstock.stack.names import Names
+from penstock.stack.roles import schedule_role, sweep_role
+from penstock.stack.table_resource import KEPT
+
+Resource = dict[str, Any]
+
+HANDLER: Final = "penstock.aws.sweep_handler.handle"
+MEMORY_MB: Final = 512
+TIMEOUT_SECONDS: Final = 900
+FULL_SWEEP: Final[dict[str, Any]] = {"kind": "full", "time_zone": "UTC", "expect": []}
+"""What asks for a sweep of everything, at no time at which a file would be due."""
+TICK_MINUTES: Final = 5
+"""How soon a claim that died is found, and a round that ran out of time goes on."""
+
+
+def sweep_resources(names: Names, contract: Contract, code: Code, logs: Logs) -> dict[str, Resource]:
+    """Give the resources of a feed's sweep by logical id. Without a schedule in the contract there is the tick alone."""
+    own = names.feed(contract.name)
+    resources: dict[str, Resource] = {
+        "SweepRole": sweep_role(
+            names, contract.name, prefix=contract.source.prefix, direct=contract.trigger == "direct"
+        ),
+        "SweepLogGroup": {
+            "Type": "AWS::Logs::LogGroup",
+            **KEPT,
+            "Properties": {"LogGroupName": own.sweep_log_group, "RetentionInDays": logs.retention_days},
+        },
+        "SweepFunction": _function(names, contract, code, logs),
+        "ScheduleRole": schedule_role(names, contract.name),
+        # One that is lost is followed by the next.
+        "Tick": _schedule(
+            own.tick,
+            f"Penstock: looks for claims that died, for {contract.name} of {names.project}",
+            {"ScheduleExpression": f"rate({TICK_MINUTES} minutes)"},
+            {"kind": "tick"},
+            {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60 * TICK_MINUTES},
+        ),
+    }
+    timetable = contract.timetable
+    if timetable is not None:
+        resources["Schedule"] = _schedule(
+            own.schedule,
+            f"Penstock: compares what landed with what was loaded, for {contract.name} of {names.project}",
+            {"ScheduleExpression": timetable.at, "ScheduleExpressionTimezone": timetable.time_zone},
+            {
+                **FULL_SWEEP,
+                "at": "<aws.scheduler.scheduled-time>",  # Scheduler puts the time in its place
+                "time_zone": timetable.time_zone,
+                "expect": list(contract.source.expect),
+            },
+            {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600},
+        )
+    return resources
+
+
+def write_order(order: Mapping[str, Any]) -> str:
+    """Give the event of an order for the sweep."""
+    return json.dumps({"penstock": {"sweep": order}}, sort_keys=True, ensure_ascii=False)
+
+
+def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resource:
+    own = names.feed(contract.name)
+    direct = contract.trigger == "direct"
+    way = {"PENSTOCK_LOADER": own.function} if direct else {"PENSTOCK_QUEUE": {"Ref": "Queue"}}
+    variables = {
+        "PENSTOCK_FEED": contract.name,
+        "PENSTOCK_LANDING": names.landing_bucket,
+        "PENSTOCK_LEDGER": names.ledger,
+        "PENSTOCK_TOPIC": names.topic_arn,
+        "PENSTOCK_LOG_LEVEL": logs.level,
+        **way,
+    }
+    return {
+        "Type": "AWS::Lambda::Function",
+        "DependsOn": ["SweepLogGroup"],  # or Lambda makes one itself, which keeps logs for ever
+        "Properties": {
+            "FunctionName": own.sweep,
+            "Description": f"Penstock: sweeps the feed {contract.name} of {names.project}",
+            "Runtime": code.runtime,
+            "Architectures": [code.architecture],
+            "Handler": HANDLER,
+            "Code": {"S3Bucket": code.bucket, "S3Key": code.key},
+            "Role": {"Fn::GetAtt": ["SweepRole", "Arn"]},
+            "MemorySize": MEMORY_MB,
+            "Timeout": TIMEOUT_SECONDS,
+            "Environment": {"Variables": variables},
+            "LoggingConfig": {"LogGroup": own.sweep_log_group},
+        },
+    }
+
+
+def _schedule(
+    name: str, description: str, when: dict[str, str], order: dict[str, Any], retries: dict[str, int]
+) -> Resource:
+    return {
+        "Type": "AWS::Scheduler::Schedule",
+        "Properties": {
+            "Name": name,
+            "Description": description,
+            **when,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            # What can't be called is no dead letter: those are events of objects, to be sent back to the loader.
+            "Target": {
+                "Arn": {"Fn::GetAtt": ["SweepFunction", "Arn"]},
+                "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
+                "Input": write_order(order),
+                "RetryPolicy": retries,
+            },
+        },
+    }
