@@ -54,12 +54,20 @@ def surroundings(project: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("command", ["up", "down", "synth", "deploy", "destroy", "runs", "put", "rejects"])
+@pytest.mark.parametrize(
+    "command", ["up", "down", "synth", "deploy", "destroy", "runs", "put", "rejects", "sweep", "backfill"]
+)
 def test_outside_a_project_a_command_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    extra = {"put": ["o.csv"], "rejects": ["x"], "deploy": ["--yes"], "destroy": ["--yes"]}.get(command, [])
+    extra = {
+        "put": ["o.csv"],
+        "backfill": ["x/"],
+        "rejects": ["x"],
+        "deploy": ["--yes"],
+        "destroy": ["--yes"],
+    }.get(command, [])
     done = invoke(command, *extra)
     assert done.exit_code == 2
     assert "penstock.yaml" in done.stderr

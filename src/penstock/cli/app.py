@@ -12,11 +12,43 @@ from typing import Annotated, NoReturn
 import typer
 
 import penstock
-from penstock.cli import check, demo, deploy, destroy, down, explain, init, put, rejects, run, runs, synth, up
+from penstock.cli import (
+    backfill,
+    check,
+    demo,
+    deploy,
+    destroy,
+    down,
+    explain,
+    init,
+    put,
+    rejects,
+    run,
+    runs,
+    sweep,
+    synth,
+    up,
+)
 from penstock.cli.exits import SERVICE_FAILED, ending
 from penstock.cli.output import say, tell
 
-COMMANDS = (init, check, run, explain, up, put, down, demo, synth, deploy, destroy, runs, rejects)
+COMMANDS = (
+    init,
+    check,
+    run,
+    explain,
+    up,
+    put,
+    down,
+    demo,
+    synth,
+    deploy,
+    destroy,
+    runs,
+    rejects,
+    sweep,
+    backfill,
+)
 """A command's module is named like it, and has it as ``command``, with an ``EXAMPLE`` of its use."""
 
 app = typer.Typer(

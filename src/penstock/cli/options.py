@@ -28,6 +28,7 @@ Profile = Annotated[
     str | None, typer.Option(metavar="NAME", help="The profile of the AWS configuration.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only look: queue nothing.")]
 ProjectFolder = Annotated[
     Path | None,
     typer.Option(

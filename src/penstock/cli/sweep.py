@@ -1,0 +1,54 @@
+"""``penstock sweep``: look for what was lost, now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from penstock.cli.options import DryRun, Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.output import give_json, say
+
+EXAMPLE = "penstock sweep --feed orders --dry-run"
+
+
+def command(
+    feed: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this feed.", show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+    local: Local = None,
+    region: Region = None,
+    profile: Profile = None,
+    project: ProjectFolder = None,
+    json: Json = False,
+) -> int:
+    """Compare what landed with what was loaded, and queue the difference.
+
+    It finds files whose events were lost, loads that failed, claims of workers
+    that died, and expected files that are not there, and says what it cost. It is
+    what a feed's `schedule` does, apart from telling people.
+    """
+    from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.cli.sweeping import (  # noqa: PLC0415 -- as above
+        Gauge,
+        choose_feeds,
+        open_sweepers,
+        say_swept,
+        sweep_feed,
+    )
+
+    place = find_place(project, local, region, profile, changes=not dry_run)
+    feeds = choose_feeds(place, feed)
+    sweepers = open_sweepers(place, dry_run=dry_run)
+    with Gauge() as show:
+        swept = [sweep_feed(sweepers[chosen.name], chosen, show) for chosen in feeds]
+    if json:
+        give_json([each.plain() for each in swept])
+        return 0
+    for each in swept:
+        say_swept(each, dry_run=dry_run)
+    if not dry_run and any(each.queued for each in swept):
+        say()
+        say("`penstock runs` shows what becomes of it.")
+    return 0
