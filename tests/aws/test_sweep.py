@@ -90,9 +90,9 @@ class Feed:
         claim = self.claim(name)
         self.world.ledger.settle(claim, Applied(version, etag, run="run-1", **known))
 
-    def claim(self, name: str, seconds: float = 60) -> Any:
+    def claim(self, name: str, seconds: float = 60, run: str = "run-1") -> Any:
         ends = self.world.now + seconds
-        return self.world.ledger.claim("orders", self.world.landing, f"{PREFIX}{name}", "run-1", ends)
+        return self.world.ledger.claim("orders", self.world.landing, f"{PREFIX}{name}", run, ends)
 
     def fail(self, name: str, times: int = 1) -> None:
         """Have a load fail so often that nobody has a claim any more."""
@@ -205,6 +205,37 @@ def test_without_a_way_to_queue_it_only_looks(feed: Feed) -> None:
     (part,) = compare(looking, PREFIX)
     assert (part.tally.queued, part.tally.requests) == (1, 0)
     assert feed.queued() == []
+
+
+def test_a_tick_finds_a_claim_whose_worker_died_and_begins_no_round(feed: Feed) -> None:
+    feed.put("lost.csv", "dead.csv", "alive.csv")
+    feed.claim("dead.csv", seconds=60)
+    feed.claim("alive.csv", seconds=3600)
+    assert feed.call(TICK)["died"] == 0
+    feed.world.now += 600
+    assert feed.call(TICK) == {"outcome": "done", "died": 1, "missing": []}
+    assert feed.queued() == ["dead.csv"]
+
+
+def test_a_tick_queues_an_object_with_an_event_that_nobody_took_up(feed: Feed) -> None:
+    feed.put("a.csv")
+    claim = feed.claim("a.csv")
+    assert feed.claim("a.csv", run="run-2") is None
+    feed.world.ledger.release(claim)
+    feed.world.now += 600
+    feed.call(TICK)
+    assert feed.queued() == ["a.csv"]
+
+
+def test_what_takes_down_every_worker_is_left_alone_for_longer_and_longer(feed: Feed) -> None:
+    feed.put("poison.csv")
+    for attempts, minutes in ((5, 5), (6, 10), (7, 20)):
+        while feed.claim("poison.csv", seconds=-1).attempt < attempts:
+            pass
+        feed.world.now += 60 * minutes - 2
+        assert feed.call(TICK)["died"] == 0
+        feed.world.now += 2
+        assert feed.call(TICK)["died"] == 1
 
 
 def test_a_sweep_without_time_is_gone_on_with_by_ticks_until_it_has_seen_everything(

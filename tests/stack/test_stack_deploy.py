@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,21 @@ def test_several_indexes_change_in_one_deploy(desk: Desk) -> None:
     }
     assert found == {"two": "status", "three": "order_id"}
     assert desk.actions("AWS::DynamoDB::Table") == {("change", "orders-items")}
+
+
+def test_what_landed_while_nobody_listened_is_loaded_after_the_next_deploy(desk: Desk) -> None:
+    desk.deploy(feed("orders"))
+    desk.destroy()
+    body = b"order_id,customer_id,quantity,status,expires\no1,c1,2,NEW,5\n"
+    key = "incoming/orders/while nobody listened.csv"
+    desk.connection.client("s3").put_object(Bucket=desk.names.landing_bucket, Key=key, Body=body)
+    desk.deploy(feed("orders"))
+    dynamodb = desk.connection.client("dynamodb")
+    deadline = time.monotonic() + 60
+    while not (found := dynamodb.scan(TableName="orders-items")["Items"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert [item["order_id"] for item in found] == [{"S": "o1"}]
 
 
 def test_who_says_no_changes_nothing(desk: Desk) -> None:

@@ -120,7 +120,9 @@ class Ledger:
     def read_state(self, bucket: str, key: str) -> State:
         """Give what is known of an object, as of now."""
         try:
-            answer = self.dynamodb.get_item(TableName=self.table, Key=state_key(bucket, key), ConsistentRead=True)
+            answer = self.dynamodb.get_item(
+                TableName=self.table, Key=state_key(bucket, key), ConsistentRead=True
+            )
         except AwsError as error:
             raise self.explain(error, "dynamodb:GetItem") from error
         return read_item(from_item(answer.get("Item", {})))
