@@ -1,6 +1,8 @@
 """Imports go one way: each room may import only what the map allows."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,12 @@ def test_the_function_carries_no_desk_side_library(room: str) -> None:
     for path in _files(room):
         tops = {name.split(".")[0] for name in _imports(path)}
         assert not tops & NOT_IN_LAMBDA, path
+
+
+def test_the_sweep_starts_without_the_engine() -> None:
+    program = "import sys, penstock.aws.sweep_handler; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"duckdb", "penstock.engine"} & set(done.stdout.split())
 
 
 def test_imports_make_no_cycle() -> None:

@@ -109,6 +109,8 @@ def test_counts_and_shares_are_taken_as_reject_limits(limit: Any) -> None:
         ),
         ("cron(0 6 * * * *)", "exactly one of cron()'s day-of-month and day-of-week must be ?"),
         ("cron(60 6 * * ? *)", "cron()'s minutes can't be 60"),
+        ("cron(0/0 6 * * ? *)", "cron()'s minutes can't be 0/0"),
+        ("cron(0 6 99W * ? *)", "cron()'s day-of-month can't be 99W"),
         ("cron(0 6 ? * MOON *)", "cron()'s day-of-week can't be MOON"),
     ],
 )

@@ -23,7 +23,10 @@ _ATTRIBUTES = "pk, applied, claim_run, claim_expires_at, attempt, pending"
 
 
 def look_up(
-    ledger: Ledger, objects: Sequence[Named], sleep: Callable[[float], None] = time.sleep
+    ledger: Ledger,
+    objects: Sequence[Named],
+    sleep: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
 ) -> list[State]:
     """Give what the ledger says of each of at most a hundred different objects, in their order.
 
@@ -35,7 +38,7 @@ def look_up(
     waiting = keys
     for again in range(_ROUNDS):
         if again:
-            sleep(random.random() * min(5.0, 0.1 * 2.0**again))  # noqa: S311 -- it spreads load, and guards nothing
+            sleep(jitter() * min(5.0, 0.1 * 2.0**again))
         asked = {ledger.table: {"Keys": waiting, "ProjectionExpression": _ATTRIBUTES}}
         try:
             answer = ledger.dynamodb.batch_get_item(RequestItems=asked)

@@ -9,8 +9,10 @@ What fails again and again is not left alone, but comes up less often: see :func
 
 from __future__ import annotations
 
+import random
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, Literal
@@ -33,7 +35,9 @@ STOP_SECONDS = 60.0
 _KEPT_EVERY = 10
 """After how many slices of a hundred objects it is noted how far a round has come."""
 
-_MOST_DIED = 1000
+NAMED = 20
+"""How many of the objects that were queued are named."""
+
 _TRIES = 5
 """How many attempts a message has: the queue's ``maxReceiveCount``."""
 _RAREST = 3
@@ -57,6 +61,8 @@ class Sweeper:
     ledger: Ledger
     hints: Hints | None
     memory_mb: int = 0
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +91,20 @@ def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYT
 
 
 def queue_died(sweeper: Sweeper) -> Slice:
-    """Queue the objects whose claims ran out because their workers died, and those with an event that nobody took up."""
+    """Queue the objects whose claims ran out because their workers died, and those with an event that nobody took up.
+
+    The first of them are named. Needs dynamodb:Query on the ledger's index ``by_due``.
+    """
     now = sweeper.ledger.clock()
-    due = list(islice(sweeper.ledger.list_due(sweeper.plan.name, now), _MOST_DIED))
-    tally = Tally(read_units=READ_UNITS)
-    queued: list[Named] = []
-    for start in range(0, len(due), MOST):
-        named = due[start : start + MOST]
-        tally += Tally(read_units=READ_UNITS * len(named))
+    due = sweeper.ledger.list_due(sweeper.plan.name, now)
+    tally, first = Tally(read_units=READ_UNITS), list[str]()
+    while named := list(dict.fromkeys(islice(due, MOST))):  # one that moves within the index can be met twice
         # The index is a moment behind the table, and does not say how often an object was tried.
-        states = look_up(sweeper.ledger, named)
-        queued += [object_ for object_, state in zip(named, states, strict=True) if _has_waited(state, now)]
-    return Slice(
-        "", tally + Tally(died=len(queued)) + _send(sweeper, queued), tuple(key for _, key in queued)
-    )
+        states = _look_up(sweeper, named)
+        died = [one for one, state in zip(named, states, strict=True) if _has_waited(state, now)]
+        tally += Tally(died=len(died), read_units=READ_UNITS * len(named)) + _send(sweeper, died)
+        first += [key for _, key in died[: NAMED - len(first)]]
+    return Slice("", tally, tuple(first))
 
 
 def sweep_round(sweeper: Sweeper, worker: str, end: float, log: Log, *, begin: bool) -> Round | None:
@@ -173,7 +179,7 @@ def _list_pages(sweeper: Sweeper, prefix: str, after: str) -> Iterator[list[dict
 def _compare_slice(sweeper: Sweeper, listed: Sequence[dict[str, Any]], number: int) -> Slice:
     found = {each["Key"]: each["ETag"].strip('"') for each in listed if is_of_feed(sweeper.plan, each["Key"])}
     named = [(sweeper.bucket, key) for key in found]
-    states = look_up(sweeper.ledger, named) if named else []
+    states = _look_up(sweeper, named) if named else []
     now = sweeper.ledger.clock()
     findings = {
         key: _judge(state, found[key], sweeper.plan_hash, now, number)
@@ -184,6 +190,10 @@ def _compare_slice(sweeper: Sweeper, listed: Sequence[dict[str, Any]], number: i
     sent = _send(sweeper, [(sweeper.bucket, key) for key in queued])
     tally = Tally(looked=len(found), read_units=READ_UNITS * len(found), **counts)
     return Slice(listed[-1]["Key"], tally + sent, queued)
+
+
+def _look_up(sweeper: Sweeper, named: Sequence[Named]) -> list[State]:
+    return look_up(sweeper.ledger, named, sweeper.sleep, sweeper.jitter)
 
 
 def _send(sweeper: Sweeper, queued: Sequence[Named]) -> Tally:

@@ -111,11 +111,11 @@ def respond(
         raise
     try:
         died = queue_died(sweeper)
-        if died.queued:
+        if died.tally.died:
             log.info(
                 "claims of workers that died",
                 outcome="queued",
-                keys=list(died.queued[:20]),
+                keys=list(died.queued),
                 **tell_tally(died.tally),
             )
         missing = _look_for_expected(order, sweeper, sns, topic, log)
@@ -124,7 +124,7 @@ def respond(
         log.failure("sweep failed", outcome="failed", reason=str(error))
         raise
     swept = {} if held is None else {"round": held.number, "reached": held.reached, **tell_tally(held.tally)}
-    return {"outcome": "done", "died": len(died.queued), "missing": list(missing), **swept}
+    return {"outcome": "done", "died": died.tally.died, "missing": list(missing), **swept}
 
 
 def _look_for_expected(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from penstock.aws.expect import find_missing, name_expected
 from penstock.aws.hint import DirectHints, Hints, QueuedHints
-from penstock.aws.sweep import Sweeper, compare, queue_died, tell_tally
+from penstock.aws.sweep import NAMED, Sweeper, compare, queue_died, tell_tally
 from penstock.aws.tally import Tally
 from penstock.cli.output import console, count, say, tell, visible
 from penstock.cli.place import Place
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 LINE_EVERY_SECONDS: Final = 10.0
-NAMED: Final = 20
-"""How many of the queued objects are named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,15 +160,16 @@ def _schedule(value: str) -> str:
 
 
 def _cron_field(value: str, extra: str = "") -> str:
-    one = rf"{value}(?:-{value})?(?:/[0-9]+)?"
-    return rf"(?:\*(?:/[0-9]+)?{extra}|{one}(?:,{one})*)"
+    one = rf"{value}(?:-{value})?(?:/[1-9][0-9]*)?"
+    return rf"(?:\*(?:/[1-9][0-9]*)?{extra}|{one}(?:,{one})*)"
 
 
+_DAY = "(?:0?[1-9]|[12][0-9]|3[01])"
 _MONTH = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
 _CRON_FIELDS = {
     "minutes": _cron_field("[0-5]?[0-9]"),
     "hours": _cron_field("(?:[01]?[0-9]|2[0-3])"),
-    "day-of-month": _cron_field("(?:0?[1-9]|[12][0-9]|3[01])", r"|\?|L|LW|[0-9]{1,2}W"),
+    "day-of-month": _cron_field(_DAY, rf"|\?|L|LW|{_DAY}W"),
     "month": _cron_field(f"(?:0?[1-9]|1[0-2]|{_MONTH})"),
     "day-of-week": _cron_field("(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)", r"|\?|L|[1-7]L|[1-7]#[1-5]"),
     "year": _cron_field("(?:19[7-9][0-9]|2[01][0-9][0-9])"),
