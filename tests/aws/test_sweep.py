@@ -217,6 +217,15 @@ def test_a_tick_finds_a_claim_whose_worker_died_and_begins_no_round(feed: Feed) 
     assert feed.queued() == ["dead.csv"]
 
 
+def test_a_full_sweep_finds_it_too_and_says_so(feed: Feed) -> None:
+    feed.put("dead.csv")
+    feed.claim("dead.csv", seconds=60)
+    feed.world.now += 600
+    swept = feed.sweep()
+    assert (swept["died"], swept["looked"], swept["queued"]) == (1, 1, 1)
+    assert feed.queued() == ["dead.csv", "dead.csv"]  # twice does no harm
+
+
 def test_a_tick_queues_an_object_with_an_event_that_nobody_took_up(feed: Feed) -> None:
     feed.put("a.csv")
     claim = feed.claim("a.csv")

@@ -124,7 +124,7 @@ def respond(
         log.failure("sweep failed", outcome="failed", reason=str(error))
         raise
     swept = {} if held is None else {"round": held.number, "reached": held.reached, **tell_tally(held.tally)}
-    return {"outcome": "done", "died": died.tally.died, "missing": list(missing), **swept}
+    return {**swept, "outcome": "done", "died": died.tally.died, "missing": list(missing)}
 
 
 def _look_for_expected(
