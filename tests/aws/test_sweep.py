@@ -261,13 +261,31 @@ def test_a_sweep_without_time_is_gone_on_with_by_ticks_until_it_has_seen_everyth
     assert "round" not in feed.call(TICK)
 
 
-def test_a_schedule_does_not_begin_anew_what_goes_on(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_that_comes_while_a_sweep_goes_on_has_another_follow_it(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_module, "MOST", 1)
+    feed.put("b.csv", "c.csv")
+    assert feed.sweep(seconds=STOP_SECONDS - 1)["round"] == 1
+    feed.put("a.csv")  # where the first has passed
+    second = feed.sweep()
+    assert (second["round"], second["looked"]) == (1, 2)
+    assert "a.csv" not in feed.queued()
+    third = feed.call(TICK)
+    assert (third["round"], third["looked"]) == (2, 3)
+    assert "a.csv" in feed.queued()
+    assert "round" not in feed.call(TICK)
+
+
+def test_a_sweep_that_is_called_again_because_it_failed_has_none_follow_it(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sweep_module, "MOST", 1)
     feed.put("a.csv", "b.csv")
-    first = feed.sweep(seconds=STOP_SECONDS - 1)
-    second = feed.sweep()
-    assert (first["round"], second["round"], second["looked"]) == (1, 1, 2)
-    assert feed.sweep()["round"] == 2
+    feed.sweep(seconds=STOP_SECONDS - 1)
+    feed.calls -= 1  # Lambda calls again with the same request id
+    assert feed.sweep()["round"] == 1
+    assert "round" not in feed.call(TICK)
 
 
 def test_a_sweep_that_died_is_gone_on_with_where_it_was_last_noted(
@@ -365,8 +383,8 @@ def test_a_notice_that_did_not_go_out_is_sent_by_the_next_sweep(feed: Feed) -> N
 def test_a_sweep_says_what_it_took(feed: Feed) -> None:
     feed.put(*(f"{number}.csv" for number in range(25)))
     swept = feed.sweep()
-    assert (swept["lists"], swept["read_units"], swept["requests"]) == (1, 25 * 0.5 + 0.5, 3)
-    dollars = 5.0e-6 + 13 * 0.125e-6 + 3 * 0.4e-6 + 3 * 0.625e-6 + 0.2e-6
+    assert (swept["lists"], swept["read_units"], swept["requests"]) == (1, 25 * 0.5 + 1, 3)
+    dollars = 5.0e-6 + 13.5 * 0.125e-6 + 3 * 0.4e-6 + 3 * 0.625e-6 + 0.2e-6
     assert swept["dollars"] == pytest.approx(dollars, abs=1e-9)
     item = feed.world.dynamodb.get_item(
         TableName=LEDGER, Key={"pk": {"S": "SWEEP#orders"}, "sk": {"S": "ROUND"}}

@@ -51,7 +51,7 @@ def _advise(run: Run) -> str:
         return "It was refused whole, and nothing of it is tried again. Mend the file and send it again, or change the contract."
     if run.saved:
         return (
-            "What was done of it is kept. The feed's schedule begins it again, or start its execution in Step Functions anew; "
+            "What was done of it is kept. The feed's schedule or `penstock sweep` begins it again, or start its execution in Step Functions anew; "
             "either does only what is left."
         )
     return "It is tried again by itself a few times; after the last, its event is with the dead letters."

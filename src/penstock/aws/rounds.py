@@ -3,8 +3,8 @@
 A round goes over all objects of a feed once, in as many invocations as that takes. Its item is ``pk`` = ``SWEEP#<feed>``, ``sk`` =
 ``ROUND``. There is ``reached`` while a round is under way: the key after which it goes on. ``worker`` has it until
 ``worker_until``, which it puts off as it goes on; one that died is followed by the next. Were there two at once, they would
-queue the same objects twice, which does no harm: so this is no lock, only a way to save work. ``last_sweep`` is what the last
-whole round came to.
+queue the same objects twice, which does no harm: so this is no lock, only a way to save work. ``wanted`` says that another
+is to follow, ``last_sweep`` is what the last whole round came to.
 
 Beside it, ``sk`` = ``TOLD`` holds the expected files that people were told of as missing.
 """
@@ -40,22 +40,42 @@ _FREE = "(attribute_not_exists(worker_until) OR worker_until <= :now)"
 def take_round(ledger: Ledger, feed: str, worker: str, until: float, *, begin: bool) -> Round | None:
     """Take on the round that is under way, or ``begin`` one where there is none; None where there is nothing to do.
 
-    That is also where another worker is at work on it.
+    That is also where another worker is at work on it. A round that is to begin while one is under way begins after it,
+    for that one may have passed what is looked for. But where ``worker`` itself began that one, it is called again.
     """
-    open_now = "reached" in _read(ledger, feed)
-    if not open_now and not begin:
-        return None
+    item = _read(ledger, feed)
+    if "reached" not in item:
+        return _begin(ledger, feed, worker, until) if begin or item.get("wanted") else None
+    if begin and item.get("begun_by") != worker:
+        wanted = _update(ledger, feed, "SET wanted = :yes", "attribute_exists(reached)", {":yes": True})
+        if wanted is None:  # it ended in the meantime
+            return _begin(ledger, feed, worker, until)
     values = {":worker": worker, ":until": until, ":now": ledger.clock()}
     update = "SET worker = :worker, worker_until = :until"
-    if open_now:
-        item = _update(ledger, feed, update, f"attribute_exists(reached) AND {_FREE}", values)
-    else:
-        update += (
-            ", reached = :start, tally = :tally, sweep_number = if_not_exists(sweep_number, :zero) + :one"
-        )
-        more = {":start": "", ":tally": asdict(Tally()), ":zero": 0, ":one": 1}
-        condition = f"attribute_not_exists(reached) AND {_FREE}"
-        item = _update(ledger, feed, update, condition, {**values, **more})
+    return _round(
+        feed, worker, _update(ledger, feed, update, f"attribute_exists(reached) AND {_FREE}", values)
+    )
+
+
+def _begin(ledger: Ledger, feed: str, worker: str, until: float) -> Round | None:
+    values = {
+        ":worker": worker,
+        ":until": until,
+        ":now": ledger.clock(),
+        ":start": "",
+        ":tally": asdict(Tally()),
+        ":zero": 0,
+        ":one": 1,
+    }
+    update = (
+        "SET worker = :worker, begun_by = :worker, worker_until = :until, reached = :start, tally = :tally, "
+        "sweep_number = if_not_exists(sweep_number, :zero) + :one REMOVE wanted"
+    )
+    condition = f"attribute_not_exists(reached) AND {_FREE}"
+    return _round(feed, worker, _update(ledger, feed, update, condition, values))
+
+
+def _round(feed: str, worker: str, item: Mapping[str, Any] | None) -> Round | None:
     if item is None:
         return None
     return Round(feed, worker, item["sweep_number"], item["reached"], read_tally(item["tally"]))
@@ -108,7 +128,9 @@ def _key(feed: str, kind: str = "ROUND") -> dict[str, str]:
 
 def _read(ledger: Ledger, feed: str, kind: str = "ROUND") -> dict[str, Any]:
     try:
-        answer = ledger.dynamodb.get_item(TableName=ledger.table, Key=to_item(_key(feed, kind)))
+        answer = ledger.dynamodb.get_item(
+            TableName=ledger.table, Key=to_item(_key(feed, kind)), ConsistentRead=True
+        )
     except AwsError as error:
         raise ledger.explain(error, "dynamodb:GetItem") from error
     return from_item(answer.get("Item", {}))

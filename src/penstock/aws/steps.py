@@ -101,7 +101,7 @@ def _open_job(loader: Loader, step: Step, budget: Budget, log: Log) -> Job:
     ):
         raise UsageError(
             f"The run {step.run} was not handed to the state machine for this version of s3://{step.bucket}/{step.key}. "
-            "Executions are started by the loader: put the object again, or wait for the feed's schedule."
+            "Executions are started by the loader: put the object again, or run `penstock sweep`."
         )
     folder = open_folder(loader, run.saved)
     work = folder.read(Work, WORK)
@@ -121,7 +121,7 @@ def _check_goes_on(job: Job) -> None:
     if run.plan != job.loader.plan_hash:
         raise UsageError(
             f"The feed was deployed anew while the run {run.id} went on, and its contract is another one now. What is loaded "
-            "stays; the object is loaded whole by the new contract when its event is sent again, or by the feed's schedule."
+            "stays; the object is loaded whole by the new contract when the feed's schedule or `penstock sweep` finds it."
         )
 
 

@@ -155,11 +155,11 @@ def _add(held: Round, tally: Tally) -> Round:
 
 
 def _spent(sweeper: Sweeper, begun: float) -> Tally:
-    """What an invocation takes besides: its own time, and the writes with which it takes and leaves the round."""
+    """What an invocation takes besides: its own time, and the read and the writes with which it takes and leaves the round."""
     seconds = sweeper.ledger.clock() - begun
     gigabytes = sweeper.memory_mb / 1024
     return Tally(
-        read_units=READ_UNITS,
+        read_units=1,
         write_units=3,
         seconds=seconds,
         gb_seconds=seconds * gigabytes,
