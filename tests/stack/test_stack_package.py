@@ -60,16 +60,22 @@ def _run(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_handler_imports_with_nothing_else_on_the_path(unpacked: Path) -> None:
-    done = _run(unpacked, "import penstock.aws.handler as h; print(h.__file__, callable(h.handle))")
+@pytest.mark.parametrize("handler", ["handler", "sweep_handler"])
+def test_the_handlers_import_with_nothing_else_on_the_path(unpacked: Path, handler: str) -> None:
+    done = _run(unpacked, f"import penstock.aws.{handler} as h; print(h.__file__, callable(h.handle))")
     assert done.stderr == ""
-    assert done.stdout.strip() == f"{unpacked}/penstock/aws/handler.py True"
+    assert done.stdout.strip() == f"{unpacked}/penstock/aws/{handler}.py True"
+
+
+def test_the_package_brings_the_time_zones_along(unpacked: Path) -> None:
+    program = "import zoneinfo; zoneinfo.reset_tzpath(()); print(zoneinfo.ZoneInfo('Europe/Berlin'))"
+    assert _run(unpacked, program).stdout == "Europe/Berlin\n"
 
 
 def test_every_client_that_the_function_needs_can_be_made(unpacked: Path) -> None:
     program = (
         "import botocore.session\nsession = botocore.session.Session()\n"
-        "for service in ('dynamodb', 's3', 'sns', 'sqs', 'sts'):\n"
+        "for service in ('dynamodb', 'lambda', 's3', 'sns', 'sqs', 'sts'):\n"
         "    session.create_client(service, region_name='eu-central-1').meta.endpoint_url\n"
         "session.create_client('s3', region_name='eu-central-1').get_paginator('list_objects_v2')\n"
     )
