@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -337,6 +338,18 @@ def test_two_sweeps_at_once_do_no_harm(feed: Feed) -> None:
     for part in (next(one), next(other)):
         assert part.tally.queued == 3
     assert feed.queued() == sorted(f"{number}.csv" for number in (0, 0, 1, 1, 2, 2))
+
+
+def test_slices_that_are_worked_on_at_once_come_to_the_same(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_module, "MOST", 2)
+    feed.put(*(f"{number}.csv" for number in range(9)))
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(compare(replace(feed.sweeper, each=pool.map), PREFIX))
+    assert [part.last for part in parts] == [f"{PREFIX}{number}.csv" for number in (1, 3, 5, 7, 8)]
+    assert sum(part.tally.queued for part in parts) == 9
+    assert feed.queued() == [f"{number}.csv" for number in range(9)]
 
 
 def test_an_expected_file_that_is_not_there_is_told_once(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:

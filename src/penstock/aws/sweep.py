@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, Literal
@@ -47,22 +47,10 @@ _MOST_PATIENCE_SECONDS = 86_400.0
 EVERYTHING = 0
 """The number of a round in which everything has its turn: any that is swept by hand."""
 
+Listed = Sequence[dict[str, Any]]
+"""Objects as S3 lists them."""
+
 Finding = Literal["applied", "under_way", "put_off", "queued"]
-
-
-@dataclass(frozen=True)
-class Sweeper:
-    """What sweeping a feed takes. ``hints`` is None where nothing is to be queued. ``memory_mb`` is the function's, if it is one."""
-
-    plan: Plan
-    plan_hash: str
-    bucket: str
-    s3: Client
-    ledger: Ledger
-    hints: Hints | None
-    memory_mb: int = 0
-    sleep: Callable[[float], None] = time.sleep
-    jitter: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +60,25 @@ class Slice:
     last: str
     tally: Tally
     queued: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """What sweeping a feed takes. ``hints`` is None where nothing is to be queued. ``memory_mb`` is the function's, if it is one.
+
+    ``each`` is how the slices of a page are worked on: one after the other, or several at once by a pool's ``map``.
+    """
+
+    plan: Plan
+    plan_hash: str
+    bucket: str
+    s3: Client
+    ledger: Ledger
+    hints: Hints | None
+    memory_mb: int = 0
+    each: Callable[[Callable[[Listed], Slice], Iterable[Listed]], Iterable[Slice]] = map
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
 
 
 def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYTHING) -> Iterator[Slice]:
@@ -84,8 +91,8 @@ def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYT
         asked = Tally(lists=1)
         if not page:
             yield Slice(after, asked)
-        for start in range(0, len(page), MOST):
-            part = _compare_slice(sweeper, page[start : start + MOST], number)
+        slices = [page[start : start + MOST] for start in range(0, len(page), MOST)]
+        for part in sweeper.each(lambda listed: _compare_slice(sweeper, listed, number), slices):
             yield replace(part, tally=part.tally + asked)
             asked = Tally()
 
@@ -176,7 +183,7 @@ def _list_pages(sweeper: Sweeper, prefix: str, after: str) -> Iterator[list[dict
         raise explain_error(error, f"list s3://{sweeper.bucket}/{prefix}", "s3:ListBucket") from error
 
 
-def _compare_slice(sweeper: Sweeper, listed: Sequence[dict[str, Any]], number: int) -> Slice:
+def _compare_slice(sweeper: Sweeper, listed: Listed, number: int) -> Slice:
     found = {each["Key"]: each["ETag"].strip('"') for each in listed if is_of_feed(sweeper.plan, each["Key"])}
     named = [(sweeper.bucket, key) for key in found]
     states = _look_up(sweeper, named) if named else []

@@ -41,8 +41,7 @@ def command(
 
     place = find_place(project, local, region, profile, changes=not dry_run)
     parts = _share_out(place, prefix)
-    sweepers = open_sweepers(place, dry_run=dry_run)
-    with Gauge() as show:
+    with open_sweepers(place, dry_run=dry_run) as sweepers, Gauge() as show:
         swept = [sweep_prefix(sweepers[feed], part, show) for feed, part in parts]
     if json:
         give_json([each.plain() for each in swept])

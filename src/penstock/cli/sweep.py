@@ -40,8 +40,7 @@ def command(
 
     place = find_place(project, local, region, profile, changes=not dry_run)
     feeds = choose_feeds(place, feed)
-    sweepers = open_sweepers(place, dry_run=dry_run)
-    with Gauge() as show:
+    with open_sweepers(place, dry_run=dry_run) as sweepers, Gauge() as show:
         swept = [sweep_feed(sweepers[chosen.name], chosen, show) for chosen in feeds]
     if json:
         give_json([each.plain() for each in swept])

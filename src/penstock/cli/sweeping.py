@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -24,6 +26,7 @@ from penstock.stack.plans import compile_feeds
 if TYPE_CHECKING:
     from rich.status import Status
 
+AT_ONCE: Final = 10
 LINE_EVERY_SECONDS: Final = 10.0
 
 
@@ -80,20 +83,26 @@ def choose_feeds(place: Place, named: str | None) -> tuple[Contract, ...]:
     return tuple(sorted(feeds, key=lambda feed: feed.name))
 
 
-def open_sweepers(place: Place, *, dry_run: bool) -> dict[str, Sweeper]:
-    """Give what sweeps each feed of a place; with ``dry_run`` it queues nothing."""
+@contextmanager
+def open_sweepers(place: Place, *, dry_run: bool) -> Iterator[dict[str, Sweeper]]:
+    """Give what sweeps each feed of a place; with ``dry_run`` it queues nothing.
+
+    From a desk a request takes long and costs nothing here, so that several are under way at once.
+    """
     plans = compile_feeds(place.project)
-    return {
-        feed.name: Sweeper(
-            plans[feed.name],
-            plan_hash(plans[feed.name]),
-            place.names.landing_bucket,
-            place.client("s3"),
-            place.ledger,
-            None if dry_run else _open_hints(place, feed),
-        )
-        for feed in place.project.feeds
-    }
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            feed.name: Sweeper(
+                plans[feed.name],
+                plan_hash(plans[feed.name]),
+                place.names.landing_bucket,
+                place.client("s3"),
+                place.ledger,
+                None if dry_run else _open_hints(place, feed),
+                each=pool.map,
+            )
+            for feed in place.project.feeds
+        }
 
 
 def _open_hints(place: Place, feed: Contract) -> Hints:
