@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
+from penstock.engine.newest import is_tombstone
 from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
-from penstock.load.protocols import Refused
+from penstock.load.protocols import Refused, Written
 from penstock.load.report import Report
 from penstock.plan.codec import read_plan, write_plan
 from penstock.plan.model import Plan
@@ -24,6 +25,11 @@ class Write(NamedTuple):
     operation: Literal["put", "delete"]
     body: str
 
+    @property
+    def deletes(self) -> bool:
+        """Whether it deletes, be it by a tombstone."""
+        return self.operation == "delete" or is_tombstone((PUT + self.body).encode())
+
 
 def unpack(batch: WriteBatch) -> list[Write]:
     """Take the requests out of a batch."""
@@ -32,7 +38,7 @@ def unpack(batch: WriteBatch) -> list[Write]:
         put = text.startswith(PUT)
         assert put or text.startswith(DELETE)
         found.append(Write(row, "put" if put else "delete", text[len(PUT if put else DELETE) : -2]))
-    assert batch.deletes == sum(write.operation == "delete" for write in found)
+    assert batch.deletes == sum(write.deletes for write in found)
     assert 0 < len(found) <= 25
     return found
 
@@ -60,11 +66,13 @@ class Items:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
 
-    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
         writes = [write for batch in batches for write in unpack(batch)]
         refused = [w for w in writes if any(text in w.body for text in self.memory.refuse)]
         self.memory.writes.extend(w for w in writes if w not in refused)
-        return [Refused(w.row, "the service refuses it") for w in refused]
+        deletes = sum(w.deletes for w in writes if w not in refused)
+        reasons = tuple(Refused(w.row, "the service refuses it") for w in refused)
+        return Written(len(writes) - len(refused) - deletes, deletes, refused=reasons)
 
 
 class Rejects:

@@ -21,6 +21,7 @@ from penstock.engine.result import Reason, Reject, WriteBatch
 from penstock.errors import DataError, ServiceError, UsageError
 from penstock.load.blocks import GzipLimits, cut_blocks, read_ahead, unpack_gzip
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
+from penstock.load.protocols import Written
 from penstock.load.rejects import reject_from_json, reject_to_json
 
 PUT = WriteBatch('{"PutRequest":{"Item":{"pk":{"S":"a"},"n":{"N":"1"}}}}', [0], 0)
@@ -210,8 +211,8 @@ def test_what_goes_wrong_ahead_is_told_in_its_place() -> None:
 
 def test_puts_and_deletes_are_lines_of_dynamodb_json(tmp_path: Path) -> None:
     with JsonlItemWriter(tmp_path / "orders.csv") as items:
-        assert items.write([PUT, DELETE, PUT]) == []
-        assert items.write([]) == []
+        assert items.write([PUT, DELETE, PUT]) == Written(puts=2, deletes=1)
+        assert items.write([]) == Written()
     lines = (tmp_path / "orders.csv" / "items.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [{"Item": {"pk": {"S": "a"}, "n": {"N": "1"}}}] * 2
     deletes = (tmp_path / "orders.csv" / "deletes.jsonl").read_text()

@@ -35,7 +35,7 @@ tallies = st.builds(
 )
 names = st.lists(st.text(max_size=9), max_size=2).map(tuple)
 surveys = st.builds(Surveyed, positions, tallies, names, st.booleans(), st.booleans())
-outcomes = st.builds(Outcome, numbers, numbers, numbers, numbers, counters)
+outcomes = st.builds(Outcome, numbers, numbers, numbers, numbers, numbers, numbers, counters)
 loads = st.builds(Loaded, positions, tallies, outcomes, st.booleans())
 decisions = st.builds(Decision, st.booleans(), st.booleans(), st.none() | st.tuples(st.text(), st.text()))
 chunks = st.builds(Chunk, numbers, positions, st.none() | numbers, st.none() | numbers)

@@ -12,7 +12,7 @@ from penstock.api.rejects import FirstRejects
 from penstock.contract.model import Contract
 from penstock.engine.result import PUT, SEPARATOR, Reject, WriteBatch
 from penstock.engine.size import item_size
-from penstock.load.protocols import Refused
+from penstock.load.protocols import Written, all_written
 from penstock.load.report import Report
 
 WRITE_UNIT_BYTES: Final = 1024
@@ -74,12 +74,12 @@ class _Scale:
         self.first: dict[str, Any] | None = None
         self.write_units = 0
 
-    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
         for batch in batches:
             if self.first is None and batch.deletes < len(batch.rows):
                 self.first = _first_item(batch)
             self.write_units += _write_units(batch)
-        return []
+        return all_written(batches)
 
 
 def _first_item(batch: WriteBatch) -> dict[str, Any]:

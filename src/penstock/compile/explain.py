@@ -17,6 +17,7 @@ _DUPLICATES = {
     "last": "of several rows with one key, the last is loaded",
     "first": "of several rows with one key, the first is loaded",
     "reject": "of several rows with one key, the first is loaded and the others are rejected",
+    "newest": "rows with one key compete by `newest_by`, with those of other files too: the greatest value stays",
 }
 _HEADER = {
     "exact": "the header has the fields, all of them and in this order",

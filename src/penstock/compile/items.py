@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from penstock import verdicts
 from penstock.compile.keys import SORT_BYTES, KeySql, compile_key
+from penstock.compile.newest import TOMBSTONE_PARTS, compete
 from penstock.compile.objects import Part, list_parts, request_sql, size_sql, ttl_part
 from penstock.compile.rows import Attribute, RowSql, derive_attribute
 from penstock.compile.sql import text_json
@@ -89,13 +90,18 @@ def _build_item(row: RowSql, number: int, item: ItemModel, ttl: Part | None) -> 
     keys = [partition, *([sort] if sort is not None else [])]
     others = [key for pair in indexes for key in pair if key is not None]
     parts = list_parts(row.contract, item, attributes, keys, others, ttl)
+    key_parts = [Part(key.attribute.name, key.json, key.text, None) for key in keys]
+    remove = request_sql(DELETE, key_parts)
+    if row.contract.load.newest_by is not None:
+        parts, value = compete(row, parts, attributes)
+        remove = request_sql(PUT, [*TOMBSTONE_PARTS, key_parts[0], value, *key_parts[1:]])
     plan = ItemPlan(
         name=item.name,
         when=has,
         partition=partition.text,
         sort=None if sort is None else sort.text,
         put=request_sql(PUT, parts),
-        key=request_sql(DELETE, [Part(key.attribute.name, key.json, key.text, None) for key in keys]),
+        key=remove,
         size=size_sql(parts),
     )
     reads = frozenset().union(*(key.reads for key in keys), condition_reads)

@@ -72,6 +72,8 @@ def _special_names(contract: Contract, items: Sequence[ItemSql]) -> set[str]:
     for item in items:
         keys = (item.partition, item.sort, *(key for pair in item.indexes for key in pair))
         names.update(key.attribute.name for key in keys if key is not None)
+    if load.newest_by is not None:
+        names.add(load.newest_by)
     if load.ttl is not None:
         names.add(load.ttl.name if isinstance(load.ttl, NamedValue) else load.ttl)
     return names

@@ -9,6 +9,7 @@ from typing import Literal
 
 from penstock.contract.check_expect import check_expect
 from penstock.contract.check_load import check_load
+from penstock.contract.check_newest import check_newest
 from penstock.contract.check_schema import check_schema
 from penstock.contract.check_source import check_source
 from penstock.contract.check_transform import check_transform
@@ -29,9 +30,16 @@ def check(contract: Contract) -> list[Problem]:
         *check_transform(contract),
         *check_load(contract),
         *check_unique(contract),
+        *check_newest(contract),
     ]
 
 
-def effective_on_duplicate(contract: Contract) -> Literal["last", "first", "reject"]:
-    """What becomes of rows that share a key: ``reject`` where the schema says that the key is unique."""
-    return "reject" if has_unique(contract.schema_) else contract.load.on_duplicate
+def effective_on_duplicate(contract: Contract) -> Literal["last", "first", "reject", "newest"]:
+    """What becomes of rows of a file that share a key.
+
+    ``reject`` where the schema says that the key is unique, and ``newest`` where all rows compete by a value.
+    """
+    load = contract.load
+    if has_unique(contract.schema_) or load.on_duplicate == "reject":
+        return "reject"
+    return "newest" if load.newest_by is not None else load.on_duplicate

@@ -46,8 +46,6 @@ def _check_reserved(load: LoadModel) -> Iterator[Problem]:
         yield Problem(
             ("load", "mode"), "mirror is not available in this version; rows that a newer file lacks stay"
         )
-    if load.newest_by is not None:
-        yield Problem(("load", "newest_by"), "is not available in this version; leave it out")
 
 
 def _check_table(load: LoadModel) -> Iterator[Problem]:
@@ -150,7 +148,7 @@ def _check_types(contract: Contract, names: Names, unknown: Unknown) -> Iterator
             yield Problem(path, f'"{name}" is dropped')
         else:
             field = names.get(name)
-            allowed = _attribute_types(field) if field is not None and name not in by_item else (wanted,)
+            allowed = attribute_types(field) if field is not None and name not in by_item else (wanted,)
             if wanted not in allowed:
                 assert field is not None
                 yield Problem(
@@ -158,7 +156,8 @@ def _check_types(contract: Contract, names: Names, unknown: Unknown) -> Iterator
                 )
 
 
-def _attribute_types(field: FieldModel) -> tuple[AttributeType, ...]:
+def attribute_types(field: FieldModel) -> tuple[AttributeType, ...]:
+    """The DynamoDB types that a field can become, its default first."""
     if field.type == "string":
         return ("B", "S") if field.format == "binary" else ("S",)
     if field.type == "list":

@@ -177,8 +177,8 @@ class LoadModel(Part):
     """Which row of one key within a file is loaded; `reject` rejects every row after the first."""
     mode: Literal["upsert", "mirror"] = "upsert"
     """`upsert` adds and replaces items; `mirror` is not yet available."""
-    newest_by: str | None = None
-    """Not yet available: the field whose greater value stays, across files."""
+    newest_by: Name | None = None
+    """The attribute by which rows of one key compete, in whatever files and order they come: the greatest value stays."""
     delete_where: Name | None = None
     """A row for which this is true deletes its key."""
     ttl: KeyModel | None = None

@@ -87,6 +87,33 @@ expression as the value.
 `on_duplicate: reject`. Of other fields they are refused: whether those repeat could only be known with a memory that
 grows with the file.
 
+## Rows that compete
+
+With `load.newest_by` the rows of one key compete, those of one file and those of others, in whatever order they come and
+however often: the row with the greatest value stays. Numbers are compared as numbers, texts by their bytes in UTF-8. It is
+decided in the table, by a condition on each write. The rule is whole:
+
+1. The greater value wins. A row without one is older than any that has one.
+2. Of two rows with one value, one that deletes (`delete_where`) wins.
+3. Of two others with one value, the one with the greater `penstock_digest` wins. That is an attribute that each item gets: the
+   first 32 hexadecimal digits of the SHA-256 of the item's JSON. So a tie is decided the same way everywhere, and by nothing
+   that anybody chose.
+
+A row that deletes leaves a tombstone: an item of the key, the value, `penstock_deleted` (true) and `penstock_digest`
+(`~`). Without it an older row that came later would bring the item back. Who reads the table leaves tombstones out by
+`attribute_not_exists(penstock_deleted)`; they are in an index only where its keys are the table's or the value itself. A tombstone has
+no TTL, whatever `load.ttl` says, for what is forgotten can come back: so can an item that DynamoDB has expired. An item that is in
+the table without a `penstock_digest`, because somebody else wrote it, gives way to a row of the same value. An item that has the
+value in another type can't be compared, and the row is rejected with `item-error`.
+
+The value is an attribute of every item, by the name that it is loaded under, and none of the table's keys. Integers, numbers and years
+do, and texts, dates and yearmonths; datetimes and times by a format without `%f` and `%z`, for a fraction or an offset does not sort
+as text. For such a field let `set` make the value, in UTC: `set: {changed_utc: changed_at}`, `newest_by: changed_utc`.
+
+`on_duplicate: last` and `first` can't stand beside it, nor can `mode: mirror`; `on_duplicate: reject` keeps its meaning within a file.
+After a change of the contract the same rows have other digests: a row that is loaded again replaces its item only where its digest is
+greater. What it costs is said under [Operating](operating.md#rows-that-compete).
+
 ## Files
 
 `source.prefix` names one folder: it ends with `/` and does not begin with it. `source.suffix` is any ending; objects
@@ -121,7 +148,8 @@ _REFUSED = """\
 | look-around, back-references, possessive quantifiers in `pattern` | The engine's regular expressions are RE2. |
 | UTF-16, UTF-32 | They are not a superset of ASCII. |
 | delimiters of several characters | Records are cut by single bytes. |
-| `mode: mirror`, `newest_by` | They are not available in this version. |
+| `mode: mirror` | It is not available in this version. |
+| `newest_by` of a value that is not stored so that it sorts | A text sorts by its bytes, and an older row would win; see above. |
 """
 
 _PROJECT = """\

@@ -63,7 +63,7 @@ class Judge:
 
         A row may be noted that is not good after all: its key then looks repeated where it is not.
         """
-        if not batch.rows:
+        if not batch.rows or self._compete_all:
             return
         self._ways.read(batch)
         others = self._note(batch, statements.short_scan)
@@ -84,8 +84,7 @@ class Judge:
             self._ways.go_long(statements.long_survey, others, batch.rows)
             self._count_verdicts(len(others))
         self.tally.filtered += self._one("SELECT count(*) FILTER (filtered) FROM noted")
-        self._ways.execute(statements.copy_keys, parameter=batch.first.row)
-        self._forget()
+        self._copy_keys(batch)
 
     def resolve(self, batch: Batch, decision: Decision) -> Resolved:
         """Judge a batch, and make the writes and the rejects that the decision leaves."""
@@ -95,7 +94,7 @@ class Judge:
         self._ways.read(batch)
         rows = range(batch.first.row, batch.first.row + batch.rows)
         reasons = self._repeated(rows) if decision.repeated else {}
-        packer = Packer(rows.start, self._losers(rows) if decision.losers else {})
+        packer = self._make_packer(rows, decision)
         held, others = self._pack_plain(batch, packer, reasons)
         if others:
             self._pack_others(batch, packer, reasons, held, others)
@@ -251,6 +250,21 @@ class Judge:
             items = (*lost.get(n, ()), item)
             lost[n] = known.setdefault(items, items)
         return lost
+
+    @property
+    def _compete_all(self) -> bool:
+        """Whether rows of one key compete in the table, and none loses by its place in the file."""
+        return self.plan.on_duplicate == "newest"
+
+    def _make_packer(self, rows: range, decision: Decision) -> Packer:
+        lost = self._losers(rows) if decision.losers else {}
+        return Packer(rows.start, lost, compete=self.plan.table.newest_by is not None)
+
+    def _copy_keys(self, batch: Batch) -> None:
+        """Copy the keys that were noted to where those of the whole file are."""
+        if not self._compete_all:
+            self._ways.execute(statements.copy_keys, parameter=batch.first.row)
+        self._forget()
 
     def _forget(self) -> None:
         self.connection.execute("DELETE FROM noted")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
 
+from penstock.engine.newest import is_tombstone, seal_request
 from penstock.engine.result import BATCH_REQUESTS, DELETE, SEPARATOR, WriteBatch
 
 BATCH_BYTES: Final = 15_000_000
@@ -29,11 +30,13 @@ class Packer:
     """Takes the rows of one batch, in ascending order, and gives the batches to write.
 
     ``first_row`` is the file's row of the batch's first. ``lost`` tells of rows which of their items another row wins.
-    ``written`` counts the rows that have a write, ``superseded`` those that would have had one.
+    ``written`` counts the rows that have a write, ``superseded`` those that would have had one. ``compete`` says that rows
+    of one key do (:mod:`penstock.engine.newest`): each item has its digest then.
     """
 
     first_row: int
     lost: Mapping[int, Collection[int]]
+    compete: bool = False
     written: int = 0
     superseded: int = 0
     _batches: list[WriteBatch] = field(default_factory=list)
@@ -43,12 +46,14 @@ class Packer:
     def take_run(self, n: int, requests: Sequence[bytes]) -> None:
         """Take rows from the ``n``-th of the batch on, of one request each, none of which loses."""
         self.written += len(requests)
+        if self.compete:
+            requests = [seal_request(request) for request in requests]
         start, first = 0, self.first_row + n
         if not self._requests and max(map(len, requests)) < _SMALL:
             start = len(requests) - len(requests) % BATCH_REQUESTS
             for i in range(0, start, BATCH_REQUESTS):
                 rows = range(first + i, first + i + BATCH_REQUESTS)
-                self._batches.append(_batch(requests[i : i + BATCH_REQUESTS], rows))
+                self._batches.append(self._batch(requests[i : i + BATCH_REQUESTS], rows))
         self._requests += requests[start:]
         self._rows += range(first + start, first + len(requests))
         self._cut(_MANY)
@@ -61,7 +66,7 @@ class Packer:
             self.superseded += 1
             return
         self.written += 1
-        self._requests += left
+        self._requests += map(seal_request, left) if self.compete else left
         self._rows += [self.first_row + n] * len(left)
         self._cut(_MANY)
 
@@ -69,7 +74,7 @@ class Packer:
         """Give all batches."""
         self._cut(1)
         if self._requests:
-            self._batches.append(_batch(self._requests, self._rows))
+            self._batches.append(self._batch(self._requests, self._rows))
         self._requests, self._rows = [], []
         return tuple(self._batches)
 
@@ -80,9 +85,16 @@ class Packer:
             return
         start = 0
         for end in _ends(requests):
-            self._batches.append(_batch(requests[start:end], rows[start:end]))
+            self._batches.append(self._batch(requests[start:end], rows[start:end]))
             start = end
         del requests[:start], rows[:start]
+
+    def _batch(self, requests: Sequence[bytes], rows: Sequence[int]) -> WriteBatch:
+        if self.compete:
+            deletes = sum(map(is_tombstone, requests))
+        else:
+            deletes = bytes(map(_OPERATION, requests)).count(_DELETE)
+        return WriteBatch(_SEPARATOR.join(requests).decode(), rows, deletes)
 
 
 def _ends(requests: Sequence[bytes]) -> Iterator[int]:
@@ -96,9 +108,3 @@ def _ends(requests: Sequence[bytes]) -> Iterator[int]:
             yield place
             start, size = place, 0
         size += len(request) + len(_SEPARATOR)
-
-
-def _batch(requests: Sequence[bytes], rows: Sequence[int]) -> WriteBatch:
-    text = _SEPARATOR.join(requests)
-    deletes = bytes(map(_OPERATION, requests)).count(_DELETE)
-    return WriteBatch(text.decode(), rows, deletes)

@@ -22,8 +22,8 @@ class WriteBatch:
     """Some puts and deletes, up to :data:`BATCH_REQUESTS`, as the JSON in which BatchWriteItem takes them.
 
     ``requests`` are joined by :data:`SEPARATOR`. ``rows`` gives the row of each request, in order; rows (records that
-    passed the grammar) are counted from 0 in the file. ``deletes`` is how many of the requests are deletes. No two
-    requests of a file have one key.
+    passed the grammar) are counted from 0 in the file. ``deletes`` is how many of the requests are deletes, or tombstones.
+    No two requests of a file have one key, unless rows compete (:mod:`penstock.engine.newest`).
     """
 
     requests: str

@@ -19,12 +19,13 @@ from penstock.engine.cells import CellJudge, cell_plan, make_cell_tables
 from penstock.engine.columns import Columns
 from penstock.engine.decide import Decision
 from penstock.engine.judge import Judge
-from penstock.engine.pack import Packer
+from penstock.engine.newest import is_tombstone
 from penstock.engine.resolved import TOO_LARGE, Resolved, is_too_large, merge_rejects
 from penstock.engine.result import DELETE, Reason
 from penstock.engine.ways import Ways, check_count, fetch_rows
 from penstock.plan.model import Plan, Wide
 
+_DELETE = DELETE.encode()
 _END = b"}}}"
 """The end of a request, after the last of an item's attributes."""
 
@@ -82,7 +83,7 @@ class WideJudge(Judge):
 
     def scan(self, batch: Batch) -> None:
         """Note a hash of the keys of all rows of which the core can be good."""
-        if not batch.rows:
+        if not batch.rows or self._compete_all:
             return
         self._ways.read(batch, self._columns.take_core(batch))
         self._ways.go_long(statements.long_scan, range(batch.rows), batch.rows)
@@ -100,8 +101,7 @@ class WideJudge(Judge):
         self.connection.execute(
             "DELETE FROM noted WHERE n IN (SELECT unnest(?::BIGINT[]))", [list(found.reasons)]
         )
-        self._ways.execute(statements.copy_keys, parameter=batch.first.row)
-        self._forget()
+        self._copy_keys(batch)
 
     def resolve(self, batch: Batch, decision: Decision) -> Resolved:
         """Judge a batch, and make the writes and the rejects that the decision leaves."""
@@ -112,7 +112,7 @@ class WideJudge(Judge):
         rows = range(batch.first.row, batch.first.row + batch.rows)
         if decision.repeated:
             found.reasons = {**self._repeated(rows), **found.reasons}
-        packer = Packer(rows.start, self._losers(rows) if decision.losers else {})
+        packer = self._make_packer(rows, decision)
         for n in sorted(found.good.keys() - found.reasons.keys()):
             packer.take(n, found.good.pop(n))
         self._count(found)
@@ -184,8 +184,8 @@ class WideJudge(Judge):
 
 
 def _complete(request: bytes | None, attributes: list[bytes]) -> bytes | None:
-    """Put the attributes into a put, behind those of the core; a delete has none but its key."""
-    if request is None or not attributes or request.startswith(DELETE.encode()):
+    """Put the attributes into a put, behind those of the core; what deletes has none but its key and what it competes by."""
+    if request is None or not attributes or request.startswith(_DELETE) or is_tombstone(request):
         return request
     assert request.endswith(_END)
     return b"".join((request[: -len(_END)], *attributes, _END))

@@ -93,7 +93,7 @@ def conclude(
         key=key,
         status=status,
         counts=counts,
-        items=ItemCounts(put=outcome.puts, deleted=outcome.deletes),
+        items=count_items(outcome),
         errors=dict(sorted((tally.errors + outcome.errors).items())),
         recovered=tuple(tally.recovered),
         recovered_count=tally.recovered_count,
@@ -128,7 +128,7 @@ def report_failure(plan: Plan, key: str, reason: str, parts: Iterable[Loaded] = 
         key,
         "failed",
         count_records(tally, outcome, None),
-        ItemCounts(put=outcome.puts, deleted=outcome.deletes),
+        count_items(outcome),
         errors=dict(sorted((tally.errors + outcome.errors).items())),
         reason=reason,
     )
@@ -145,6 +145,13 @@ def count_records(tally: Tally, outcome: Outcome, decision: Decision | None) -> 
         superseded=0 if refused else tally.superseded,
         withheld=tally.good if refused else 0,
         blank=tally.blank,
+    )
+
+
+def count_items(outcome: Outcome) -> ItemCounts:
+    """Give the counts of items as a report has them."""
+    return ItemCounts(
+        put=outcome.puts, deleted=outcome.deletes, unchanged=outcome.unchanged, outdated=outcome.outdated
     )
 
 

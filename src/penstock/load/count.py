@@ -13,11 +13,13 @@ from penstock.engine.decide import RECOVERED_SHOWN, Tally
 class Outcome:
     """What was written: items put and deleted, the rows that were loaded, and those that the service refused.
 
-    ``errors`` counts what it refused, by code.
+    ``unchanged`` and ``outdated`` count items that needed no write. ``errors`` counts what the service refused, by code.
     """
 
     puts: int = 0
     deletes: int = 0
+    unchanged: int = 0
+    outdated: int = 0
     loaded: int = 0
     refused: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -47,6 +49,8 @@ def add_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
     return Outcome(
         puts=sum(part.puts for part in parts),
         deletes=sum(part.deletes for part in parts),
+        unchanged=sum(part.unchanged for part in parts),
+        outdated=sum(part.outdated for part in parts),
         loaded=sum(part.loaded for part in parts),
         refused=sum(part.refused for part in parts),
         errors=errors,

@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
 from penstock.errors import PenstockError, ServiceError, UsageError
 from penstock.load.blocks import DEFAULT_LIMITS, GzipLimits, cut_blocks, read_ahead, skip_bytes, unpack_gzip
-from penstock.load.protocols import Refused
+from penstock.load.protocols import Written, all_written
 from penstock.load.rejects import reject_to_json
 
 _PUT, _DELETE = PUT.index('{"Item"'), DELETE.index('{"Key"')
@@ -150,6 +150,8 @@ Lengths = Mapping[str, int]
 class JsonlItemWriter:
     """Writes puts to ``items.jsonl`` as ``{"Item": ...}`` and deletes to ``deletes.jsonl`` as ``{"Key": ...}``.
 
+    Where rows compete, all of them are there, tombstones among the items: which one stays is decided in a table.
+
     A context manager. Both files are made, and emptied if they were there; with the lengths that :meth:`keep` gave, they
     are cut to those and gone on with. Raises :class:`~penstock.errors.ServiceError` where the folder can't be written
     to; leaving the context raises it too, for what was still in memory.
@@ -159,7 +161,7 @@ class JsonlItemWriter:
         self._puts = _LineFile(folder / _ITEMS, None if resume is None else resume[_ITEMS])
         self._deletes = _LineFile(folder / _DELETES, None if resume is None else resume[_DELETES])
 
-    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
         """Write all; a file refuses nothing."""
         for batch in batches:
             if not batch.deletes:
@@ -170,7 +172,7 @@ class JsonlItemWriter:
                     self._puts.write(request[_PUT:-1])
                 else:
                     self._deletes.write(request[_DELETE:-1])
-        return []
+        return all_written(batches)
 
     def keep(self) -> dict[str, int]:
         """Make what was written durable; give the files' lengths."""

@@ -19,6 +19,7 @@ from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally, import_losers
 from penstock.engine.resolved import Resolved
 from penstock.engine.result import Reason, Reject
+from penstock.errors import EngineError
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
 from penstock.load.count import Outcome, add_outcomes, add_tallies
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
@@ -99,19 +100,24 @@ class Sink:
 
     def _write(self, batch: RecordBatch, resolved: Resolved) -> dict[int, Reject]:
         """Write a batch's items; a row of which the service refuses one is rejected."""
-        refused = self._items.write(resolved.batches)
+        written = self._items.write(resolved.batches)
+        due = sum(len(found.rows) for found in resolved.batches)
+        if written.requests != due:
+            raise EngineError(
+                f"{due} writes were to be made, and {written.requests} were accounted for. What is written stays. This is a "
+                "defect of Penstock: please report it, and load the file again"
+            )
         at_fault: dict[int, list[Reason]] = {}
-        for row, message in refused:
+        for row, message in written.refused:
             at_fault.setdefault(row, []).append(Reason(verdicts.ITEM_ERROR, None, message))
-        deletes = sum(found.deletes for found in resolved.batches)
-        requests = sum(len(found.rows) for found in resolved.batches)
         done = Outcome(
-            # A delete has no more than a key, which was judged: what the service refuses for what it holds is a put.
-            puts=requests - deletes - len(refused),
-            deletes=deletes,
+            puts=written.puts,
+            deletes=written.deletes,
+            unchanged=written.unchanged,
+            outdated=written.outdated,
             loaded=resolved.rows - len(at_fault),
             refused=len(at_fault),
-            errors=Counter({verdicts.ITEM_ERROR: len(refused)} if refused else {}),
+            errors=Counter({verdicts.ITEM_ERROR: len(written.refused)} if written.refused else {}),
         )
         self.outcome = add_outcomes((self.outcome, done))
         rows = sorted(at_fault)

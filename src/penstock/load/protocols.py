@@ -6,6 +6,7 @@ Each protocol has two implementations: files (:mod:`penstock.load.files`), and A
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from penstock.engine.result import Reject, WriteBatch
@@ -16,6 +17,32 @@ class Refused(NamedTuple):
 
     row: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of requests: each is in one of the counts, or refused.
+
+    ``unchanged`` found just that item in the table, and ``outdated`` a newer one: they are of rows that compete
+    (:mod:`penstock.engine.newest`).
+    """
+
+    puts: int = 0
+    deletes: int = 0
+    unchanged: int = 0
+    outdated: int = 0
+    refused: tuple[Refused, ...] = ()
+
+    @property
+    def requests(self) -> int:
+        """How many there were."""
+        return self.puts + self.deletes + self.unchanged + self.outdated + len(self.refused)
+
+
+def all_written(batches: Sequence[WriteBatch]) -> Written:
+    """Give what became of requests each of which was done."""
+    deletes = sum(batch.deletes for batch in batches)
+    return Written(sum(len(batch.rows) for batch in batches) - deletes, deletes)
 
 
 class ObjectSource(Protocol):
@@ -41,8 +68,8 @@ class ObjectSource(Protocol):
 class ItemWriter(Protocol):
     """Where items go."""
 
-    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
-        """Write all, and return when every request is acknowledged; give those refused for what they hold.
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
+        """Write all, and return when every request is acknowledged; say what became of them.
 
         Raises :class:`~penstock.errors.ServiceError` where the service makes no progress.
         """

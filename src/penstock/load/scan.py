@@ -1,4 +1,7 @@
-"""The narrowest first pass: does any key repeat at all? Where none does and there is no limit, nothing needs to be decided."""
+"""The narrowest first pass: does any key repeat at all? Where none does and there is no limit, nothing needs to be decided.
+
+Where rows compete by a value, no key is looked at: the scan shows that the object can be read to its end, and counts.
+"""
 
 from __future__ import annotations
 

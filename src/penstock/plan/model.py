@@ -73,7 +73,7 @@ class ItemPlan:
 
     ``when`` tells whether the row has this item. ``partition`` and ``sort`` give the key's canonical texts, equal where
     DynamoDB's keys are equal. ``put`` and ``key`` are the requests of BatchWriteItem that put and delete the item (see
-    :class:`~penstock.engine.result.WriteBatch`). ``size`` is an upper bound of the item's bytes, cheaply had.
+    :class:`~penstock.engine.result.WriteBatch`); where rows compete, ``key`` puts a tombstone. ``size`` is an upper bound of the item's bytes, cheaply had.
     """
 
     name: str
@@ -184,6 +184,7 @@ class Table:
     stream: str | None
     read_capacity: int | None  # None: on demand
     write_capacity: int | None
+    newest_by: str | None = None  # the attribute by which rows of one key compete; see penstock.engine.newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,9 @@ class Plan:
     checks: tuple[Check, ...]
     items: tuple[ItemPlan, ...]
     table: Table
-    on_duplicate: Literal["last", "first", "reject"]
+    on_duplicate: Literal[
+        "last", "first", "reject", "newest"
+    ]  # newest: all rows of a key are written, and compete there
     quality: Quality
     max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
     wide: Wide | None = None  # None: all fields are judged together
