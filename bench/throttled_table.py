@@ -192,7 +192,8 @@ class VirtualSender:
     table: ThrottledTable
     time: VirtualTime
 
-    def launch(self, lanes: int) -> VirtualFlights:
+    def launch(self, lanes: int, operation: str) -> VirtualFlights:
+        del operation
         return VirtualFlights(self.table, self.time, lanes)
 
 

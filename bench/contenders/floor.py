@@ -17,7 +17,7 @@ def main() -> None:
     file, endpoint = sys.argv[1:]
     bodies = Path(file).read_bytes().splitlines()
     sender = Sender(Connections("us-east-1", endpoint), LANES)
-    flights = sender.launch(LANES)
+    flights = sender.launch(LANES, "BatchWriteItem")
     started = time.process_time()
     while bodies or flights.under_way:
         while bodies and flights.has_room():

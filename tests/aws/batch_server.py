@@ -1,4 +1,4 @@
-"""A double of BatchWriteItem that keeps DynamoDB's rules and breaks when told to.
+"""A double of BatchWriteItem, and of PutItem with a condition, that keeps DynamoDB's rules and breaks when told to.
 
 No emulator throttles, holds items back, or loses an acknowledgement; this does.
 """
@@ -90,6 +90,30 @@ def _check(requests: list[dict[str, Any]], size: int) -> list[tuple[tuple[str, D
     return found
 
 
+def _holds(request: dict[str, Any], there: dict[str, Any]) -> bool:
+    """Tell whether a condition of those that are sent holds of an item, as DynamoDB's comparisons go."""
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    value, digest = there.get(names["#v"]), there.get(names["#d"])
+    older = digest is None or _less(digest, values[":d"])
+    if request["ConditionExpression"] == "attribute_not_exists(#v) AND (attribute_not_exists(#d) OR #d < :d)":
+        return value is None and older
+    assert request["ConditionExpression"] == (
+        "attribute_not_exists(#v) OR #v < :v OR (#v = :v AND (attribute_not_exists(#d) OR #d < :d))"
+    )
+    return value is None or _less(value, values[":v"]) or (_is(value, values[":v"]) and older)
+
+
+def _less(one: dict[str, str], other: dict[str, str]) -> bool:
+    [(kind, value)], [(other_kind, limit)] = one.items(), other.items()
+    if kind != other_kind:
+        return False  # values of two types are neither less, nor equal, nor greater
+    return Decimal(value) < Decimal(limit) if kind == "N" else value.encode() < limit.encode()
+
+
+def _is(one: dict[str, str], other: dict[str, str]) -> bool:
+    return one.keys() == other.keys() and not _less(one, other) and not _less(other, one)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # a small answer would wait 40 ms for an acknowledgement
@@ -117,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, fault: Fault, request: dict[str, Any], size: int) -> None:
         table = self.server.table
-        assert self.headers["X-Amz-Target"] == "DynamoDB_20120810.BatchWriteItem"
+        operation = self.headers["X-Amz-Target"].removeprefix("DynamoDB_20120810.")
         if fault == "drop":
             self.close_connection = True
         elif fault == "throttle":
@@ -130,7 +154,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(
                 400, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/x is not authorized"
             )
+        elif operation == "PutItem":
+            self._put(fault, request, size)
         else:
+            assert operation == "BatchWriteItem"
             if list(request["RequestItems"]) != [table.name]:
                 raise Refusal("ResourceNotFoundException", "Requested resource not found")
             writes = _check(request["RequestItems"][table.name], size)
@@ -140,6 +167,26 @@ class _Handler(BaseHTTPRequestHandler):
                 if (key, write) not in held:
                     self._apply(key, write)
             self._acknowledge(fault, [write for _, write in reversed(held)], len(writes) - len(held))
+
+    def _put(self, fault: Fault, request: dict[str, Any], size: int) -> None:
+        table = self.server.table
+        if request["TableName"] != table.name:
+            raise Refusal("ResourceNotFoundException", "Requested resource not found")
+        write = {"PutRequest": {"Item": request["Item"]}}
+        [(key, _)] = _check([write], size)
+        there = table.items.get(key)
+        assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+        status = 200
+        answer: dict[str, Any] = {"ConsumedCapacity": {"TableName": table.name, "CapacityUnits": 1.0}}
+        if there is None or _holds(request, there):
+            self._apply(key, write)
+        else:
+            code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
+            status, answer = 400, {"__type": code, "message": "The conditional request failed", "Item": there}
+        if fault == "drop-after":
+            self.close_connection = True
+        else:
+            self._send(status, json.dumps(answer).encode(), cut=fault == "cut")
 
     def _apply(self, key: tuple[str, Decimal], write: dict[str, Any]) -> None:
         table = self.server.table

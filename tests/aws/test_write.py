@@ -80,7 +80,7 @@ class Time:
 
 def write(sender: Sender, requests: Sequence[str], time: Time | None = None, lanes: int = 1) -> TableWriter:
     with TableWriter(sender, TABLE, pace=(time or Time()).pace(), lanes=lanes) as writer:
-        assert writer.write(pack(requests)) == []
+        assert writer.write(pack(requests)).refused == ()
     return writer
 
 
@@ -172,8 +172,8 @@ def test_a_refused_item_is_found_and_the_others_arrive(table: FakeTable, sender:
     bad = request('{"pk":{"S":"x"},"n":{"N":"7"},"secret":{"N":"4111-1111"}}')
     requests = [put(f"c{i}") for i in range(40)] + [bad] + [put(f"d{i}") for i in range(40)]
     with TableWriter(sender, TABLE, pace=Time().pace()) as writer:
-        refused = writer.write(pack(requests))
-    assert refused == [(40, "DynamoDB refused the item: an attribute of type N is not a number.")]
+        refused = writer.write(pack(requests)).refused
+    assert list(refused) == [(40, "DynamoDB refused the item: an attribute of type N is not a number.")]
     assert len(table.items) == 80
     assert writer.stats.requests < 20
 
@@ -186,7 +186,7 @@ def test_each_of_several_refused_items_has_its_own_reason(sender: Sender) -> Non
         put("big", v="x" * 420_000),
     ]
     with TableWriter(sender, TABLE, pace=Time().pace()) as writer:
-        refused = writer.write(pack(bad))
+        refused = writer.write(pack(bad)).refused
     reasons = {row: message.removeprefix("DynamoDB refused the item: ") for row, message in refused}
     assert reasons == {
         0: "the key attribute pk is empty.",
@@ -259,7 +259,7 @@ def test_a_slow_table_is_not_given_up_while_it_takes_something(table: FakeTable,
     table.faults = ["throttle", "hold-some"] * 5
     time = Time()
     with TableWriter(sender, TABLE, pace=time.pace(patience=11), lanes=1) as writer:
-        assert writer.write(pack([put(f"c{i}") for i in range(25)])) == []
+        assert writer.write(pack([put(f"c{i}") for i in range(25)])).refused == ()
     assert time.now > 11
 
 
@@ -268,7 +268,7 @@ def test_waiting_for_a_small_budget_is_not_lack_of_progress(table: FakeTable, se
     time = Time()
     pace = time.pace(patience=30)
     with TableWriter(sender, TABLE, pace=pace, lanes=1, max_write_units=0.5) as writer:
-        assert writer.write(pack([put(f"c{i}") for i in range(75)])) == []
+        assert writer.write(pack([put(f"c{i}") for i in range(75)])).refused == ()
     assert len(table.items) == 75
     assert time.now > 100
 
@@ -319,7 +319,7 @@ def test_an_answer_from_something_between_is_asked_for_again() -> None:
             return answers.pop(0)
 
     with TableWriter(Proxy(), TABLE, pace=Time().pace(), lanes=1) as writer:
-        assert writer.write(pack([put("a")])) == []
+        assert writer.write(pack([put("a")])).refused == ()
     assert answers == []
 
 

@@ -1,4 +1,4 @@
-"""What an answer to BatchWriteItem says: all is done, some is held back, or an error and of which kind.
+"""What an answer to a write says: all is done, some is held back, or an error and of which kind.
 
 The codes are those of "Error handling with DynamoDB" in the developer guide and of the API reference's common errors.
 """
@@ -21,6 +21,8 @@ THROTTLED: Final = frozenset(
         "ThrottlingError",
     }
 )
+CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+"""The condition of a write does not hold, and nothing was written."""
 _NO_ANSWER: Final = "no answer"
 PASSING: Final = frozenset(
     {

@@ -7,34 +7,38 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from penstock.aws.batches import fit_batches, merge_batches, spread
+from penstock.aws.batches import merge_batches, spread
 from penstock.engine.result import BATCH_REQUESTS, WriteBatch
 
 
 class Parcel:
     """A batch on its way. ``tries`` is how often it, or what it is the rest of, was sent before.
 
-    One that is ``alone`` is part of a batch that was refused as invalid, and is not joined with others again. ``units`` is
-    what it is estimated to consume.
+    One that is ``alone`` is part of a batch that was refused as invalid, and is not joined with others again. Of one that is
+    ``unsure`` an answer was lost, so that it may have been written. ``units`` is what it is estimated to consume.
     """
 
-    __slots__ = ("alone", "batch", "tries", "units")
+    __slots__ = ("alone", "batch", "tries", "units", "unsure")
 
-    def __init__(self, batch: WriteBatch, tries: int = 0, *, alone: bool = False) -> None:
+    def __init__(
+        self, batch: WriteBatch, tries: int = 0, *, alone: bool = False, unsure: bool = False
+    ) -> None:
         self.batch = batch
         self.tries = tries
         self.alone = alone
+        self.unsure = unsure
         self.units = 0.0
 
 
 class Backlog:
     """The parcels of one call. Batches are taken in an order that spreads them over the whole.
 
-    ``waiting`` counts the writes that are to be sent again.
+    Each batch is what a request takes, and what is sent again is joined up to ``most`` writes. ``waiting`` counts those.
     """
 
-    def __init__(self, batches: Sequence[WriteBatch]) -> None:
-        self._batches = fit_batches(batches)
+    def __init__(self, batches: Sequence[WriteBatch], most: int = BATCH_REQUESTS) -> None:
+        self._batches = batches
+        self._most = most
         self._order = spread(len(self._batches))
         self._unsent = len(self._batches)
         self._waiting: list[tuple[float, int, Parcel]] = []
@@ -74,7 +78,7 @@ class Backlog:
         while not first.alone and self._waiting and self._waiting[0][0] <= now:
             parcel = self._waiting[0][2]
             count += len(parcel.batch.rows)
-            if parcel.alone or count > BATCH_REQUESTS:
+            if parcel.alone or count > self._most:
                 break
             together.append(self._pop()[1])
         if len(together) == 1:

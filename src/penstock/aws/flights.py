@@ -29,7 +29,7 @@ Landing = tuple[Any, Answer | None]
 
 
 class Flights(Protocol):
-    """Requests of BatchWriteItem under way. For one thread."""
+    """Requests of one operation under way. For one thread."""
 
     @property
     def under_way(self) -> int:
@@ -70,14 +70,15 @@ class Sends(Protocol):
 class Launches(Protocol):
     """Has a way of its own to have several requests under way."""
 
-    def launch(self, lanes: int) -> Flights: ...
+    def launch(self, lanes: int, operation: str) -> Flights: ...
 
 
 class ThreadedFlights:
     """Flights of a sender that waits for each answer: a thread each. See :class:`Flights`."""
 
-    def __init__(self, sender: Sends, lanes: int) -> None:
+    def __init__(self, sender: Sends, lanes: int, operation: str) -> None:
         self._sender = sender
+        self._operation = operation
         self._lanes = min(lanes, MOST_THREADS)
         self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="write")
         self._landed: queue.SimpleQueue[tuple[Any, Answer | BaseException | None]] = queue.SimpleQueue()
@@ -95,7 +96,7 @@ class ThreadedFlights:
 
     def _send(self, tag: Any, body: bytes) -> None:
         try:
-            self._landed.put((tag, self._sender.send("BatchWriteItem", body)))
+            self._landed.put((tag, self._sender.send(self._operation, body)))
         except (HTTPClientError, UnreachableError):
             self._landed.put((tag, None))
         except BaseException as error:  # noqa: BLE001 -- raised again, where the answers are waited for

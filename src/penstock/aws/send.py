@@ -1,4 +1,4 @@
-"""BatchWriteItem requests, signed and sent: bytes in, status and bytes out.
+"""Requests that write, signed and sent: bytes in, status and bytes out.
 
 A client of botocore spends a hundred times the work on a batch, turning items into objects and back. Where the way to the
 service is plain, as nearly everywhere, requests go over bare connections (:mod:`penstock.aws.wire`). Where it is not
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -88,25 +89,24 @@ class Sender:
             ) from error
         return context
 
-    def launch(self, lanes: int) -> Flights:
-        """Give a way to have up to ``lanes`` BatchWriteItem requests under way, for one thread."""
+    def launch(self, lanes: int, operation: str) -> Flights:
+        """Give a way to have up to ``lanes`` requests of an operation under way, for one thread."""
         if self._address is None:
-            return ThreadedFlights(self, lanes)
+            return ThreadedFlights(self, lanes, operation)
         place = urlsplit(self._url)
         host = f"[{place.hostname}]" if ":" in str(place.hostname) else str(place.hostname)
         if self._address.port != _PORTS[place.scheme]:
             host = f"{host}:{self._address.port}"
         endpoint = Endpoint(host, self._client.meta.region_name)
-        return WireFlights(
-            self._address, Signer(endpoint, "BatchWriteItem", self._read_keys), self._pool, lanes
-        )
+        keys = partial(self._read_keys, operation)
+        return WireFlights(self._address, Signer(endpoint, operation, keys), self._pool, lanes)
 
     def send(self, operation: str, body: bytes) -> Answer:
         """Send one request as botocore does, and wait for its answer.
 
         Raises botocore's errors of connections; says nothing about what the answer means.
         """
-        self._read_keys()
+        self._read_keys(operation)
         headers = {
             "Content-Type": CONTENT_TYPE,
             "X-Amz-Target": f"DynamoDB_20120810.{operation}",
@@ -141,14 +141,14 @@ class Sender:
             )
         return self._http
 
-    def _read_keys(self) -> Keys:
+    def _read_keys(self, operation: str) -> Keys:
         """Give the credentials of this moment; they are refreshed by botocore when they near their end."""
         try:
             if self._credentials is None:
                 raise NoCredentialsError
             frozen = self._credentials.get_frozen_credentials()
         except BotoCoreError as error:
-            raise explain_error(error, "sign a request to DynamoDB", "dynamodb:BatchWriteItem") from error
+            raise explain_error(error, "sign a request to DynamoDB", f"dynamodb:{operation}") from error
         return Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
     def close(self) -> None:

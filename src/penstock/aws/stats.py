@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from penstock.aws.operation import Reading
+
 _MOST_STEPS: Final = 120
 
 
@@ -12,7 +14,8 @@ _MOST_STEPS: Final = 120
 class WriterStats:
     """What the writes took, so far.
 
-    ``puts`` and ``deletes`` count what was acknowledged, ``throttled`` answers that held something back, ``resent`` writes
+    ``puts``, ``deletes``, ``unchanged`` and ``outdated`` count what was acknowledged, as in
+    :class:`~penstock.load.protocols.Written`, ``throttled`` answers that held something back, ``resent`` writes
     sent again. ``rate_over_time`` gives write units a second from the second on that is named, counted from the first
     answer, to the next one's.
     """
@@ -24,6 +27,8 @@ class WriterStats:
     puts: int = 0
     deletes: int = 0
     rate_over_time: tuple[tuple[int, float], ...] = ()
+    unchanged: int = 0
+    outdated: int = 0
 
 
 class Timeline:
@@ -59,7 +64,17 @@ class Timeline:
 class Counters:
     """The numbers behind :class:`WriterStats`, as they grow."""
 
-    __slots__ = ("deletes", "puts", "requests", "resent", "throttled", "timeline", "units")
+    __slots__ = (
+        "deletes",
+        "outdated",
+        "puts",
+        "requests",
+        "resent",
+        "throttled",
+        "timeline",
+        "unchanged",
+        "units",
+    )
 
     def __init__(self) -> None:
         self.requests = 0
@@ -68,13 +83,17 @@ class Counters:
         self.resent = 0
         self.puts = 0
         self.deletes = 0
+        self.unchanged = 0
+        self.outdated = 0
         self.timeline = Timeline()
 
-    def acknowledge(self, now: float, writes: int, deletes: int, units: float) -> None:
-        self.puts += writes - deletes
-        self.deletes += deletes
-        self.units += units
-        self.timeline.add(now, units)
+    def acknowledge(self, now: float, reading: Reading) -> None:
+        self.puts += reading.puts
+        self.deletes += reading.deletes
+        self.unchanged += reading.unchanged
+        self.outdated += reading.outdated
+        self.units += reading.units
+        self.timeline.add(now, reading.units)
 
     def snapshot(self) -> WriterStats:
         return WriterStats(
@@ -85,4 +104,6 @@ class Counters:
             self.puts,
             self.deletes,
             self.timeline.rates(),
+            self.unchanged,
+            self.outdated,
         )

@@ -1,4 +1,4 @@
-"""Items into a table: batches under way side by side, each sent until every one of its writes is acknowledged."""
+"""Items into a table: requests under way side by side, each sent until every one of its writes is acknowledged."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from penstock.aws.answers import ALL_DONE, INVALID, PASSING, THROTTLED, read_answer, read_units
+from penstock.aws.answers import PASSING, THROTTLED
 from penstock.aws.backlog import Backlog, Parcel
-from penstock.aws.batches import Frame, halve_batch
+from penstock.aws.batch_write import BatchWrite
+from penstock.aws.batches import halve_batch
+from penstock.aws.competing_put import CompetingPut
 from penstock.aws.explain import explain_code
 from penstock.aws.flights import Answer, Flights, Landing, Launches, Sends, ThreadedFlights
+from penstock.aws.operation import Operation, Reading, estimate_units
 from penstock.aws.rate import Rate
-from penstock.aws.refusals import describe_refusal
 from penstock.aws.stats import Counters, WriterStats
-from penstock.aws.unprocessed import find_unprocessed
-from penstock.engine.result import BATCH_REQUESTS, WriteBatch
+from penstock.engine.result import WriteBatch
 from penstock.errors import ServiceError
-from penstock.load.protocols import Refused
+from penstock.load.protocols import Refused, Written
 from penstock.plan.model import Table
 
 __all__ = ["LANES", "Pace", "Sends", "TableWriter", "WriterStats"]
@@ -30,14 +31,12 @@ LANES: Final = 64
 """The most requests under way: at 20 ms each, 80,000 small items a second."""
 _FIRST_NAP: Final = 0.05
 _LONGEST_NAP: Final = 5.0
-_WAITING: Final = 2 * BATCH_REQUESTS
-"""How many writes may wait to be sent again, for each request that may be under way, before no new ones are begun."""
+_WAITING: Final = 2
+"""How many requests' writes may wait to be sent again, for each that may be under way, before no new ones are begun."""
 _LEAST_FAILURES: Final = 4
 """How many answers in a row must take nothing before the writer gives up: a small budget makes them rare."""
 _TICK: Final = 0.001
 """No timer is finer."""
-_ITEM_BYTES: Final = 1300
-"""About how long DynamoDB JSON is where the item is 1 KB, one write unit. A guess, until the first answer tells."""
 _LEARNING: Final = 0.1
 
 
@@ -57,9 +56,10 @@ class Pace:
 
 
 class TableWriter:
-    """Writes items to a table with BatchWriteItem; see :class:`~penstock.load.protocols.ItemWriter`.
+    """Writes items to a table; see :class:`~penstock.load.protocols.ItemWriter`.
 
-    A context manager, for one thread at a time. Needs dynamodb:BatchWriteItem on the table. Unprocessed items, throttles,
+    A context manager, for one thread at a time. Needs dynamodb:BatchWriteItem on the table, or dynamodb:PutItem where rows
+    compete. Unprocessed items, throttles,
     errors of the service and broken connections are tried again with exponential backoff and full jitter, for as long as
     anything moves. The rate adapts (:mod:`penstock.aws.rate`); ``max_write_units`` is the most write units a second.
     """
@@ -75,7 +75,7 @@ class TableWriter:
     ) -> None:
         self._sender = sender
         self._table = table
-        self._frame = Frame(table.name)
+        self._operation: Operation = BatchWrite(table) if table.newest_by is None else CompetingPut(table)
         self._pace = pace or Pace()
         self._lanes = lanes
         self._flights: Flights | None = None
@@ -89,7 +89,7 @@ class TableWriter:
     def stats(self) -> WriterStats:
         return self._counters.snapshot()
 
-    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
         """Write all, and return when every one is acknowledged or refused, in no particular order.
 
         Raises :class:`~penstock.errors.ServiceError` where the table is missing or closed to us, where nothing moves,
@@ -99,7 +99,8 @@ class TableWriter:
         flights = self._open_flights()
         flights.refresh()
         self._note_progress(self._pace.clock())
-        backlog = Backlog(batches)
+        backlog = Backlog(self._operation.cut(batches), self._operation.most)
+        before = self.stats
         try:
             while self._turn(flights, backlog, refused):
                 pass
@@ -109,14 +110,21 @@ class TableWriter:
         except BaseException:
             self._close_flights()
             raise
-        return refused
+        now = self.stats
+        return Written(
+            now.puts - before.puts,
+            now.deletes - before.deletes,
+            now.unchanged - before.unchanged,
+            now.outdated - before.outdated,
+            tuple(refused),
+        )
 
     def _open_flights(self) -> Flights:
         if self._flights is None:
             if isinstance(self._sender, Launches):
-                self._flights = self._sender.launch(self._lanes)
+                self._flights = self._sender.launch(self._lanes, self._operation.name)
             else:
-                self._flights = ThreadedFlights(self._sender, self._lanes)
+                self._flights = ThreadedFlights(self._sender, self._lanes, self._operation.name)
         return self._flights
 
     def _turn(self, flights: Flights, backlog: Backlog, refused: list[Refused]) -> bool:
@@ -143,7 +151,7 @@ class TableWriter:
             seconds = self._rate.wait(now)
             if seconds > 0:
                 return max(_TICK, min(seconds, self._pace.deadline - now))
-            parcel = backlog.take(now, _WAITING * self._rate.window)
+            parcel = backlog.take(now, _WAITING * self._operation.most * self._rate.window)
             if parcel is None:
                 self._rate.rest()
                 return max(_TICK, min(backlog.due, self._pace.deadline) - now)
@@ -153,13 +161,13 @@ class TableWriter:
     def _start(self, flights: Flights, parcel: Parcel) -> None:
         batch = parcel.batch
         count = len(batch.rows)
-        each = self._units_each or math.ceil(len(batch.requests) / count / _ITEM_BYTES)
+        each = self._units_each or estimate_units(len(batch.requests), count)
         parcel.units = each * count
         self._rate.send(parcel.units)
         self._counters.requests += 1
         if parcel.tries:
             self._counters.resent += count
-        flights.start(parcel, self._frame.body(batch))
+        flights.start(parcel, self._operation.body(batch))
 
     def _take_all(self, landed: list[Landing], backlog: Backlog, refused: list[Refused]) -> None:
         """Take in answers. One that ends the run does so when the others have been counted."""
@@ -174,18 +182,13 @@ class TableWriter:
 
     def _take(self, parcel: Parcel, answer: Answer | None, backlog: Backlog, refused: list[Refused]) -> None:
         """Take in an answer; what it leaves to do goes back to the backlog."""
-        if answer is not None and answer.status == 200 and ALL_DONE in answer.body:
-            self._acknowledge(parcel, answer.body, None)
+        reading = self._operation.read(parcel, answer)
+        if reading.refusal is not None:
+            self._part(parcel, reading.refusal, backlog, refused)
             return
-        code, content = read_answer(answer)
-        if code in INVALID:
-            self._part(parcel, str(content.get("message") or content.get("Message") or ""), backlog, refused)
-            return
-        left: WriteBatch | None = parcel.batch
+        code, left = reading.code, reading.left
         if code is None:
-            assert answer is not None
-            left = find_unprocessed(content, self._table, parcel.batch)
-            self._acknowledge(parcel, answer.body, left)
+            self._acknowledge(parcel, reading)
         elif code in THROTTLED:
             again = parcel.tries > 0
             self._rate.settle(self._pace.clock(), parcel.units, 0.0, parcel.units, again=again)
@@ -199,31 +202,30 @@ class TableWriter:
                 _LONGEST_NAP if left is parcel.batch else _LONGEST_NAP / 10
             )  # of what moves the rate minds itself
             nap = self._pace.jitter() * min(longest, _FIRST_NAP * 2.0**tries)
-            backlog.put_back(Parcel(left, tries, alone=parcel.alone), self._pace.clock() + nap)
+            unsure = parcel.unsure or code in PASSING
+            rest = Parcel(left, tries, alone=parcel.alone, unsure=unsure)
+            backlog.put_back(rest, self._pace.clock() + nap)
 
-    def _acknowledge(self, parcel: Parcel, body: bytes, left: WriteBatch | None) -> None:
-        """Note what an answer acknowledges: all of the batch but ``left``."""
+    def _acknowledge(self, parcel: Parcel, reading: Reading) -> None:
+        """Note what an answer acknowledges: all of the batch but what is left."""
         now = self._pace.clock()
-        batch = parcel.batch
-        count = len(batch.rows)
-        done = count if left is None else count - len(left.rows)
-        units = read_units(body)
+        count = len(parcel.batch.rows)
+        done = count if reading.left is None else count - len(reading.left.rows)
         if done:
             self._note_progress(now)
-            deletes = batch.deletes if left is None else batch.deletes - left.deletes
-            self._counters.acknowledge(now, done, deletes, units)
-            each = self._units_each or units / done
-            self._units_each = each + _LEARNING * (units / done - each)
-        held = 0.0 if left is None else parcel.units * (count - done) / count
-        self._rate.settle(now, parcel.units, units, held, again=parcel.tries > 0)
+            self._counters.acknowledge(now, reading)
+            each = self._units_each or reading.units / done
+            self._units_each = each + _LEARNING * (reading.units / done - each)
+        held = parcel.units * (count - done) / count
+        self._rate.settle(now, parcel.units, reading.units, held, again=parcel.tries > 0)
 
-    def _part(self, parcel: Parcel, message: str, backlog: Backlog, refused: list[Refused]) -> None:
+    def _part(self, parcel: Parcel, reason: str, backlog: Backlog, refused: list[Refused]) -> None:
         """Halve a batch that was refused as invalid, down to the request at fault."""
         now = self._pace.clock()
         self._rate.settle(now, parcel.units, 0.0, 0.0)
         if len(parcel.batch.rows) == 1:
             self._note_progress(now)
-            refused.append(Refused(parcel.batch.rows[0], describe_refusal(message)))
+            refused.append(Refused(parcel.batch.rows[0], reason))
             return
         for half in halve_batch(parcel.batch):
             backlog.put_back(Parcel(half, alone=True), now)
@@ -254,7 +256,7 @@ class TableWriter:
                 f"A partition key of the table {name} has more than 10 GB under it, which its local secondary index does "
                 "not allow. Give the items a key that spreads them, or use a table without local secondary indexes."
             )
-        return explain_code(code, f"write to the table {name}", "dynamodb:BatchWriteItem")
+        return explain_code(code, f"write to the table {name}", f"dynamodb:{self._operation.name}")
 
     def _drain(self, flights: Flights) -> None:
         """Wait for what is under way, and note what of it was acknowledged. Nothing more is sent."""
@@ -264,10 +266,9 @@ class TableWriter:
             except ServiceError:
                 continue  # the one that is raised already tells why
             for parcel, answer in landed:
-                code, content = read_answer(answer)
-                if answer is not None and code is None:
-                    left = find_unprocessed(content, self._table, parcel.batch)
-                    self._acknowledge(parcel, answer.body, left)
+                reading = self._operation.read(parcel, answer)
+                if reading.code is None:
+                    self._acknowledge(parcel, reading)
 
     def _close_flights(self) -> None:
         if self._flights is not None:

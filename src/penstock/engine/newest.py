@@ -38,9 +38,9 @@ _AFTER_ITEM: Final = b"}}}"
 _DECODER: Final = json.JSONDecoder()
 
 
-def is_tombstone(request: bytes) -> bool:
+def is_tombstone(request: str | bytes) -> bool:
     """Tell whether a request puts a tombstone."""
-    return request.startswith(_TOMBSTONE)
+    return request.startswith(TOMBSTONE) if isinstance(request, str) else request.startswith(_TOMBSTONE)
 
 
 def seal_request(request: bytes) -> bytes:

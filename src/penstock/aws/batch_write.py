@@ -1,0 +1,52 @@
+"""BatchWriteItem: up to 25 writes in a request, without conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.aws.answers import ALL_DONE, INVALID, read_answer, read_units
+from penstock.aws.backlog import Parcel
+from penstock.aws.batches import Frame, fit_batches
+from penstock.aws.flights import Answer
+from penstock.aws.operation import Reading
+from penstock.aws.refusals import describe_refusal
+from penstock.aws.unprocessed import find_unprocessed
+from penstock.engine.result import BATCH_REQUESTS, WriteBatch
+from penstock.plan.model import Table
+
+
+class BatchWrite:
+    """Writes to a table; see :class:`~penstock.aws.operation.Operation`. Needs dynamodb:BatchWriteItem on it."""
+
+    name = "BatchWriteItem"
+    most = BATCH_REQUESTS
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._frame = Frame(table.name)
+
+    def cut(self, batches: Sequence[WriteBatch]) -> Sequence[WriteBatch]:
+        return fit_batches(batches)
+
+    def body(self, batch: WriteBatch) -> bytes:
+        return self._frame.body(batch)
+
+    def read(self, parcel: Parcel, answer: Answer | None) -> Reading:
+        batch = parcel.batch
+        if answer is not None and answer.status == 200 and ALL_DONE in answer.body:
+            return _acknowledged(batch, None, answer.body)
+        code, content = read_answer(answer)
+        if code in INVALID:
+            message = str(content.get("message") or content.get("Message") or "")
+            return Reading(code, batch, refusal=describe_refusal(message))
+        if code is not None:
+            return Reading(code, batch)
+        assert answer is not None
+        return _acknowledged(batch, find_unprocessed(content, self._table, batch), answer.body)
+
+
+def _acknowledged(batch: WriteBatch, left: WriteBatch | None, body: bytes) -> Reading:
+    done, deletes = len(batch.rows), batch.deletes
+    if left is not None:
+        done, deletes = done - len(left.rows), deletes - left.deletes
+    return Reading(left=left, units=read_units(body), puts=done - deletes, deletes=deletes)
