@@ -17,18 +17,15 @@ from penstock.load.report import Report
 from penstock.plan.codec import read_plan, write_plan
 from penstock.plan.model import Plan
 
+Operation = Literal["put", "delete", "bury"]
+
 
 class Write(NamedTuple):
-    """One request, taken out of its batch."""
+    """One request, taken out of its batch. To bury is to put a tombstone."""
 
     row: int
-    operation: Literal["put", "delete"]
+    operation: Operation
     body: str
-
-    @property
-    def deletes(self) -> bool:
-        """Whether it deletes, be it by a tombstone."""
-        return self.operation == "delete" or is_tombstone((PUT + self.body).encode())
 
 
 def unpack(batch: WriteBatch) -> list[Write]:
@@ -37,8 +34,9 @@ def unpack(batch: WriteBatch) -> list[Write]:
     for row, text in zip(batch.rows, batch.requests.split(SEPARATOR), strict=True):
         put = text.startswith(PUT)
         assert put or text.startswith(DELETE)
-        found.append(Write(row, "put" if put else "delete", text[len(PUT if put else DELETE) : -2]))
-    assert batch.deletes == sum(write.deletes for write in found)
+        operation: Operation = "bury" if is_tombstone(text) else "put" if put else "delete"
+        found.append(Write(row, operation, text[len(PUT if put else DELETE) : -2]))
+    assert batch.deletes == sum(write.operation != "put" for write in found)
     assert 0 < len(found) <= 25
     return found
 
@@ -70,7 +68,7 @@ class Items:
         writes = [write for batch in batches for write in unpack(batch)]
         refused = [w for w in writes if any(text in w.body for text in self.memory.refuse)]
         self.memory.writes.extend(w for w in writes if w not in refused)
-        deletes = sum(w.deletes for w in writes if w not in refused)
+        deletes = sum(w.operation != "put" for w in writes if w not in refused)
         reasons = tuple(Refused(w.row, "the service refuses it") for w in refused)
         return Written(len(writes) - len(refused) - deletes, deletes, refused=reasons)
 
@@ -98,6 +96,10 @@ class Loaded:
     @property
     def deletes(self) -> list[dict[str, Any]]:
         return [json.loads(w.body) for w in self.writes if w.operation == "delete"]
+
+    @property
+    def tombstones(self) -> list[dict[str, Any]]:
+        return [json.loads(w.body) for w in self.writes if w.operation == "bury"]
 
     @property
     def codes(self) -> dict[int, list[tuple[str, str | None]]]:

@@ -52,7 +52,8 @@ class Feed:
             "pair": {"partition_key": "key", "sort_key": "n"},
             "template": {"partition_key": {"name": "pk", "value": "{key}#{n}"}},
         }
-        load = {**keys[self.key], "on_duplicate": self.on_duplicate}
+        load = {**keys[self.key]}
+        load |= {"newest_by": self.newest_by} if self.newest_by else {"on_duplicate": self.on_duplicate}
         load |= {"delete_where": "flag"} if self.deletes else {}
         load |= {"nulls": "write"} if self.nulls else {}
         transform: dict[str, Any] = {"rename": {"id": "key"}, "drop": ["flag"]}
@@ -61,6 +62,11 @@ class Feed:
         rules = [{"name": "not-seven", "check": "n <> 7"}] if self.rule else []
         quality = {} if self.limit is None else {"max_rejects": self.limit}
         return {"load": load, "transform": transform, "rules": rules, "quality": quality}
+
+    @property
+    def newest_by(self) -> str | None:
+        """The field by which rows compete, if they do."""
+        return None if self.on_duplicate != "newest" else "n" if self.key == "number" else "p"
 
     @property
     def key_fields(self) -> tuple[str, ...]:
@@ -116,7 +122,7 @@ def judge(feed: Feed, cells: list[str]) -> tuple[list[tuple[str, str | None]], b
         errors += judge_row(feed, values, typed)
     deletes = feed.deletes and kept and values["flag"] is True
     if deletes:
-        needed = {"flag", *feed.key_fields, *(["n"] if feed.where else [])}
+        needed = {"flag", *feed.key_fields, *(["n"] if feed.where else []), feed.newest_by or "flag"}
         errors = [error for error in errors if error[2] <= needed]
     return [(code, name) for code, name, _ in errors], kept, deletes, values
 
@@ -144,7 +150,7 @@ def judge_keys(feed: Feed, values: dict[str, Any], typed: dict[str, bool]) -> It
 
 
 def attributes(feed: Feed, values: dict[str, Any], *, deletes: bool) -> dict[str, Any]:
-    """Give the item of a row, or the key alone where it deletes."""
+    """Give the item of a row, without a digest of itself, or the key or the tombstone where it deletes."""
     texts = {"key": "S", "n": "N", "p": "N"}
     found = {"key": values["id"], "n": values["n"], "p": values["p"]}
     if feed.doubled:
@@ -158,9 +164,13 @@ def attributes(feed: Feed, values: dict[str, Any], *, deletes: bool) -> dict[str
     if feed.key == "template":
         item["pk"] = {"S": f"{values['id']}#{values['n']}"}
     keys = {"field": ("key",), "number": ("p",), "pair": ("key", "n"), "template": ("pk",)}[feed.key]
+    if deletes and feed.newest_by:
+        marks = {"penstock_deleted": {"BOOL": True}, "penstock_digest": {"S": "~"}}
+        return {**marks, **{name: item[name] for name in (*keys, feed.newest_by) if name in item}}
     if deletes:
         return {name: item[name] for name in keys}
-    return {**({name: {"NULL": True} for name in found} if feed.nulls else {}), **item}
+    nulls = {name: {"NULL": True} for name in found if feed.nulls and name != feed.newest_by}
+    return {**nulls, **item}
 
 
 def expect(feed: Feed, records: list[list[str]]) -> Expected:
@@ -185,11 +195,14 @@ def expect(feed: Feed, records: list[list[str]]) -> Expected:
             else:
                 item = attributes(feed, values, deletes=deletes)
                 key = tuple(values[name] for name in feed.key_fields)
-                good.append((line, "delete" if deletes else "put", item, key))
+                removes = "bury" if feed.newest_by else "delete"
+                good.append((line, removes if deletes else "put", item, key))
         line += 1 + sum(cell.count("\n") for cell in cells)
     winners = list(
         {row[3]: row for row in (good if feed.on_duplicate == "last" else reversed(good))}.values()
     )
+    if feed.on_duplicate == "newest":
+        winners = good
     losers = [row for row in good if row not in winners]
     if feed.on_duplicate == "reject":
         result.codes.update({row[0]: [("primary-key", None)] for row in losers})
@@ -236,6 +249,6 @@ feeds = st.builds(
     doubled=st.booleans(),
     deletes=st.booleans(),
     nulls=st.booleans(),
-    on_duplicate=st.sampled_from(["last", "first", "reject"]),
+    on_duplicate=st.sampled_from(["last", "first", "reject", "newest"]),
     limit=st.sampled_from([None, None, 1, "50%"]),
 )

@@ -68,7 +68,7 @@ def test_a_row_that_deletes_becomes_a_tombstone_with_its_value(load: Any, at: st
             "indexes": [{"name": "by_gone", "partition_key": "gone", "sort_key": "at"}],
         },
     )
-    [item] = loaded.items
+    [item] = loaded.tombstones
     value = {"at": {"N": "7"}} if at else {}
     assert item == {
         "penstock_deleted": {"BOOL": True},

@@ -44,6 +44,17 @@ def test_the_statements_are_those_that_were_reviewed(statements: dict[str, list[
     )
 
 
+def test_a_loader_of_rows_that_compete_may_put_items_and_write_no_batches(tmp_path: Path) -> None:
+    templates = templates_of(write_project(tmp_path, [feed("prices", load={"newest_by": "quantity"})]))
+    found = [
+        statement
+        for template in templates
+        for statement in _find(template.body["Resources"])
+        if "table/prices-items" in str(statement.get("Resource"))
+    ]
+    assert [statement["Action"] for statement in found] == [["dynamodb:PutItem"]]
+
+
 def test_no_allowed_action_is_a_wildcard(statements: dict[str, list[dict[str, Any]]]) -> None:
     for statement in _allowing(statements):
         assert not [action for action in _many(statement["Action"]) if "*" in action], statement

@@ -36,7 +36,7 @@ from penstock.aws.states import (
     survey_name,
 )
 from penstock.load.chunk import Chunk
-from penstock.load.conclude import count_records
+from penstock.load.conclude import count_items, count_records
 from penstock.load.cut import Cut
 from penstock.load.decide import Decided
 from penstock.load.run import Checkpoint
@@ -107,7 +107,7 @@ def note_progress(run: Run, reached: Checkpoint) -> Run:
     """Give a run with what a loader did of it."""
     done = reached.loaded
     counts = count_records(done.tally, done.outcome, reached.decision)
-    items = {"put": done.outcome.puts, "deleted": done.outcome.deletes}
+    items = asdict(count_items(done.outcome))
     return replace(run, offset=done.position.offset, counts=asdict(counts), items=items)
 
 

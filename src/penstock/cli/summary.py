@@ -56,8 +56,9 @@ def say_writes(run: Run | Report) -> None:
         items = run.items if isinstance(run.items, Mapping) else asdict(run.items)
         resent = f", {run.resent:,} sent again" if run.resent else ""
         resent += f", throttled {count(run.throttled, 'time')}" if run.throttled else ""
+        spared = "".join(f", {items[name]:,} {name}" for name in ("unchanged", "outdated") if items.get(name))
         say(
-            f"  {items['put']:,} put, {items['deleted']:,} deleted; {count(run.write_units, 'write unit')}{resent}"
+            f"  {items['put']:,} put, {items['deleted']:,} deleted{spared}; {count(run.write_units, 'write unit')}{resent}"
         )
 
 

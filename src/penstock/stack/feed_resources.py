@@ -45,7 +45,7 @@ def feed_resources(
     resources = {
         "DeadLetters": _dead_letters(own, direct=direct),
         "Role": loader_role(
-            names, contract.name, prefix=contract.source.prefix, table=plan.table.name, direct=direct
+            names, contract.name, prefix=contract.source.prefix, table=plan.table, direct=direct
         ),
         "LogGroup": {
             "Type": "AWS::Logs::LogGroup",

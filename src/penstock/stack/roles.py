@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from penstock.plan.model import Table
 from penstock.stack.names import FeedNames, Names
 
 Resource = dict[str, Any]
@@ -19,7 +20,7 @@ def literal(text: str) -> str:
     return "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
 
 
-def loader_role(names: Names, feed: str, *, prefix: str, table: str, direct: bool) -> Resource:
+def loader_role(names: Names, feed: str, *, prefix: str, table: Table, direct: bool) -> Resource:
     """Give the role of a feed's loader."""
     return _role(
         _trust("lambda.amazonaws.com"),
@@ -27,7 +28,7 @@ def loader_role(names: Names, feed: str, *, prefix: str, table: str, direct: boo
     )
 
 
-def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direct: bool) -> list[Statement]:
+def loader_statements(names: Names, feed: str, *, prefix: str, table: Table, direct: bool) -> list[Statement]:
     """Give what a feed's loader may do: read its prefix, write its table, keep its accounts, tell people."""
     own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
@@ -37,7 +38,7 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direc
         # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
         # with the object's key as the prefix.
         _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
-        _allow("WriteItems", ["dynamodb:BatchWriteItem"], names.arn("dynamodb", f"table/{table}")),
+        _allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),
         _allow(
             "KeepLedger",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
@@ -57,6 +58,11 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: str, direc
             names.arn("logs", f"log-group:{own.log_group}:*"),
         ),
     ]
+
+
+def _writing(table: Table) -> str:
+    """Give the action by which items are written: a batch has no conditions, which rows that compete need."""
+    return "dynamodb:BatchWriteItem" if table.newest_by is None else "dynamodb:PutItem"
 
 
 def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
