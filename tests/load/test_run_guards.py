@@ -7,10 +7,12 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from run_memory import Items
 
 from penstock.engine.records import ByteTally, RecordReader
 from penstock.load import conclude
 from penstock.load.conclude import hold_writes
+from penstock.load.protocols import Written
 from penstock.load.report import Counts, ItemCounts, Report
 
 
@@ -55,3 +57,11 @@ def test_a_report_that_counts_other_writes_than_were_acknowledged_is_failed(
     held = hold_writes(report, puts, deletes)
     assert held.status == status
     assert (held.reason is None) is (status == "done")
+
+
+def test_a_writer_that_accounts_for_other_writes_than_were_due_fails_the_run(load: Any) -> None:
+    with (
+        mock.patch.object(Items, "write", return_value=Written(puts=1)),
+        pytest.raises(AssertionError, match="2 writes were to be made, and 1 were accounted for"),
+    ):
+        load(["id"], "id\na\nb\n")
