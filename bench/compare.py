@@ -38,6 +38,21 @@ def _strict(lab: Lab) -> Run:
     )
 
 
+def _competing(lab: Lab) -> Run:
+    contract = contracts.competing(lab.folder / "contracts")
+    return lab.penstock(_file(lab), contract, label="penstock run, newest_by")
+
+
+def _against_batches(lab: Lab) -> Figure:
+    """Compare a conditional put for each row with batches of 25, over the same file."""
+    alone, batched = _competing(lab), _whole(lab)
+    ratio = batched.net_rate / alone.net_rate
+    each = [(run.measured.cpu - run.start) / run.rows * 1e6 for run in (alone, batched)]
+    return Figure(
+        f"{ratio:.1f} ×", None, f"{each[0]:.0f} against {each[1]:.1f} µs of CPU a row, without the start"
+    )
+
+
 def _checked(lab: Lab) -> Run:
     return lab.penstock(_file(lab), command="check", label="penstock check")
 
@@ -133,6 +148,7 @@ def _real(lab: Lab) -> Figure:
 _RUNS: Final[dict[str, Callable[[Lab], Run]]] = {
     "Penstock, one pass": _whole,
     "Penstock, reject limit and repeated keys": _strict,
+    "Penstock, `newest_by`": _competing,
     "pandas + boto3 `batch_writer`": lambda lab: _loader(lab, "pandas"),
     "csv + boto3 `batch_writer`": lambda lab: _loader(lab, "csv"),
     "awswrangler `put_df`": lambda lab: _loader(lab, "awswrangler"),
@@ -196,6 +212,13 @@ ROWS: Final = (
         "against awswrangler",
         "at least 40 ×",
         lambda lab: _times(_whole(lab), _loader(lab, "awswrangler"), 40),
+    ),
+    Row(
+        "newest",
+        "compare",
+        "CPU of `newest_by`, a conditional put a row, against batches",
+        "",
+        _against_batches,
     ),
     Row("floor", "compare", "CPU of the whole way against the floor", "at most 3 ×", _against_floor),
     Row(

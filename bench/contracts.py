@@ -38,6 +38,13 @@ def with_limit(folder: Path) -> Path:
     return _write(folder / "limited.yaml", contract)
 
 
+def competing(folder: Path) -> Path:
+    """Give lineitem's contract, by which rows of one key compete by a date."""
+    contract = _read(LINEITEM)
+    contract["load"]["newest_by"] = "l_receiptdate"
+    return _write(folder / "competing.yaml", contract)
+
+
 def without_limit(folder: Path) -> Path:
     """Give the runways' contract without its limit, so that one pass does."""
     contract = _read(RUNWAYS_CONTRACT)

@@ -1,4 +1,4 @@
-"""A sink for writes: a loopback HTTPS endpoint that speaks BatchWriteItem, takes everything, and keeps nothing.
+"""A sink for writes: a loopback HTTPS endpoint that speaks BatchWriteItem and PutItem, takes everything, and keeps nothing.
 
 It runs in a process of its own, so that its work is not the loader's, and does as little of it as it can: one thread for
 all connections, requests read by Content-Length, answers made before. It counts the writes that arrive, so
@@ -30,6 +30,7 @@ READ_BYTES: Final = 1 << 16
 _EACH: Final = b'Request"'
 """In a body once for each put and delete: within a text, a quote has a backslash before it."""
 _WRITE: Final = b".BatchWriteItem"
+_PUT: Final = b".PutItem"
 _WANTS_UNITS: Final = b'"ReturnConsumedCapacity"'
 _LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -80,6 +81,10 @@ class Sink:
 
     def _answer(self, client: Client, body: slice) -> bytes:
         seen, start, end, counts = client.seen, body.start, body.stop, self.counts
+        if seen.find(_PUT, 0, start) >= 0:
+            counts.requests += 1
+            counts.writes += 1
+            return _PUT_ANSWER
         if seen.find(_WRITE, 0, start) < 0:
             return self._describe(bytes(seen[:start]), bytes(seen[body]))
         writes = seen.count(_EACH, start, end)
@@ -171,6 +176,7 @@ def _response(status: int, content: Mapping[str, Any]) -> bytes:
 
 
 _ANSWERS: Final[dict[int, bytes]] = {}
+_PUT_ANSWER: Final = _response(200, {"ConsumedCapacity": {"TableName": "t", "CapacityUnits": 1.0}})
 
 
 def _acknowledge(units: int, table: str) -> bytes:

@@ -51,9 +51,12 @@ def test_the_sink_speaks_to_botocore_and_counts_what_arrives(tmp_path: Path) -> 
         )
         assert answer["ConsumedCapacity"][0]["CapacityUnits"] == 2.0
 
+        answer = client.put_item(TableName="parcels", Item={"pk": {"S": "a"}}, ReturnConsumedCapacity="TOTAL")
+        assert answer["ConsumedCapacity"]["CapacityUnits"] == 1.0
+
         counts = sink.counts()
         client.close()
-    assert (counts.requests, counts.writes) == (2, 27)
+    assert (counts.requests, counts.writes) == (3, 28)
 
 
 def test_a_request_larger_than_one_read_is_read_whole(tmp_path: Path) -> None:
