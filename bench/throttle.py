@@ -12,12 +12,13 @@ import math
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from bench.throttled_table import RealSender, ThrottledTable, Troubles, VirtualSender, VirtualTime
 from penstock.aws.stats import WriterStats
 from penstock.aws.write import LANES, Pace, TableWriter
+from penstock.engine.newest import seal_request
 from penstock.engine.result import BATCH_REQUESTS, SEPARATOR, WriteBatch
 from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table
@@ -32,7 +33,7 @@ _TABLE: Final = Table("t", True, KeyAttribute("pk", "S"), KeyAttribute("n", "N")
 class Case:
     """A run of ``seconds`` against a table. A partition key has ``rows_each`` rows; a call writes ``window`` rows.
 
-    ``budget`` is the writer's, None for none.
+    ``budget`` is the writer's, None for none. ``compete`` has every row written by itself, under a condition.
     """
 
     capacity: float
@@ -45,6 +46,7 @@ class Case:
     lanes: int = LANES
     seed: int = 1
     troubles: Troubles = field(default_factory=Troubles)
+    compete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def run_real(case: Case) -> Outcome:
 def _run(
     case: Case, table: ThrottledTable, sender: Any, pace: Pace, windows: Sequence[list[WriteBatch]]
 ) -> Outcome:
-    with TableWriter(sender, _TABLE, pace=pace, lanes=case.lanes, max_write_units=case.budget) as writer:
+    target = replace(_TABLE, newest_by="at") if case.compete else _TABLE
+    with TableWriter(sender, target, pace=pace, lanes=case.lanes, max_write_units=case.budget) as writer:
         try:
             for window in itertools.cycle(windows):
                 writer.write(window)
@@ -102,6 +105,8 @@ def _make_windows(case: Case) -> list[list[WriteBatch]]:
             f'{{"PutRequest":{{"Item":{{"pk":{{"S":"{key}"}},"n":{{"N":"{row}"}}}}}}}}'
             for key, row in zip(keys, rows, strict=True)
         ]
+        if case.compete:
+            requests = [seal_request(request.encode()).decode() for request in requests]
         parts = [slice(at, at + BATCH_REQUESTS) for at in range(0, case.window, BATCH_REQUESTS)]
         windows.append([WriteBatch(SEPARATOR.join(requests[part]), rows[part], 0) for part in parts])
     return windows

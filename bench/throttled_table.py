@@ -90,7 +90,7 @@ class ThrottledTable:
         return "none", troubles.slow_seconds if dice < troubles.slow else seconds
 
     def apply(self, now: float, body: bytes, fault: str) -> Answer | None:
-        """Apply a BatchWriteItem request that arrives ``now``; None where the connection breaks afterwards."""
+        """Apply a request of BatchWriteItem, or of PutItem, that arrives ``now``; None where the connection breaks afterwards."""
         if fault == "error":
             return Answer(500, b'{"__type":"x#InternalServerError","message":""}')
         if fault == "throttled":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.throttle import Case, run_virtual
+from bench.throttle import Case, Order, run_virtual
 from bench.throttled_table import Troubles
 from penstock.aws.rate import Rate
 
@@ -38,6 +38,18 @@ def test_a_sorted_file_does_nearly_as_well_as_a_shuffled_one(rows_each: int, see
 def test_a_budget_is_kept_and_used(capacity: int, budget: int) -> None:
     outcome = run_virtual(Case(capacity, seconds=20, budget=budget))
     assert 0.95 * budget < outcome.units / 20 < 1.05 * budget
+
+
+@pytest.mark.parametrize("order", ["shuffled", "sorted"])
+def test_a_capacity_is_used_as_well_where_every_row_is_a_request(order: Order) -> None:
+    outcome = run_virtual(Case(4_000, order, 20, window=20_000, compete=True))
+    assert outcome.used > 0.9
+    assert outcome.resent < 0.05
+
+
+def test_a_budget_is_kept_as_well_where_every_row_is_a_request() -> None:
+    outcome = run_virtual(Case(4_000, seconds=20, budget=1_000, window=20_000, compete=True))
+    assert 0.95 * 1_000 < outcome.units / 20 < 1.05 * 1_000
 
 
 def test_a_far_service_is_used_as_well_as_a_near_one() -> None:
