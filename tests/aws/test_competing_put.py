@@ -29,17 +29,18 @@ TABLE = Table(
 )
 
 
-def put(pk: str, at: str | None, note: str = "", kind: str = "N") -> str:
+def put(pk: str, at: str | None, note: str = "", kind: str = "N", revision: int = 0) -> str:
     """A row's request, as the engine makes it."""
     value = "" if at is None else f'"at":{json.dumps({kind: at})},'
     item = f'{{"pk":{json.dumps({"S": pk})},{value}"n":{{"N":"1"}},"note":{{"S":"{note}"}}'
-    return seal_request(f"{PUT}{item}}}}}}}".encode()).decode()
+    return seal_request(f"{PUT}{item}}}}}}}".encode(), revision).decode()
 
 
-def bury(pk: str, at: str | None) -> str:
+def bury(pk: str, at: str | None, revision: int = 0) -> str:
     """The request of a row that deletes."""
     value = "" if at is None else f'"at":{json.dumps({"N": at})},'
-    return f'{TOMBSTONE}"pk":{json.dumps({"S": pk})},{value}"n":{{"N":"1"}}}}}}}}'
+    item = f'{TOMBSTONE}"pk":{json.dumps({"S": pk})},{value}"n":{{"N":"1"}}'
+    return seal_request(f"{item}}}}}}}".encode(), revision).decode()
 
 
 def pack(requests: Sequence[str]) -> list[WriteBatch]:
@@ -128,6 +129,16 @@ def test_a_delete_wins_over_rows_of_its_value_and_not_over_newer_ones(
     assert write(sender, put("a", "6")) == Written(puts=1)
     assert write(sender, bury("a", "5")) == Written(outdated=1)
     assert "penstock_deleted" not in held(table)
+
+
+def test_at_one_value_a_later_revision_wins_even_over_a_delete(table: FakeTable, sender: Sender) -> None:
+    for number in range(8):  # of whatever digest
+        first, second = (put("a", f"{number}", note, revision=r) for note, r in (("old", 1), ("new", 2)))
+        assert write(sender, first) == Written(puts=1)
+        assert write(sender, second) == Written(puts=1)
+        assert write(sender, first, bury("a", f"{number}", 1)) == Written(outdated=2)
+    assert write(sender, bury("a", "7", 2)) == Written(deletes=1)
+    assert write(sender, put("a", "7", revision=10)) == Written(puts=1)
 
 
 def test_what_is_there_already_is_told_from_what_is_newer(table: FakeTable, sender: Sender) -> None:
@@ -242,10 +253,13 @@ def test_a_write_that_loses_is_estimated_to_cost_what_the_larger_item_takes() ->
 
 FAULTS: list[Fault] = ["none", "throttle", "error", "drop", "drop-after", "cut"]
 ROWS = st.builds(
-    lambda deletes, at, note: bury("a", at) if deletes else put("a", at, note),
+    lambda deletes, at, note, revision: (
+        bury("a", at, revision) if deletes else put("a", at, note, revision=revision)
+    ),
     st.booleans(),
     st.sampled_from([None, "-1", "5", "5.0", "10"]),
     st.sampled_from("xyz"),
+    st.sampled_from([0, 9, 10]),
 )
 
 

@@ -128,6 +128,18 @@ def test_a_choice_by_place_contradicts_one_by_value(choice: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"load.revision": 1}, ["load.revision: belongs to newest_by, and there is none"]),
+        ({"load.newest_by": "day", "load.revision": 1000}, ["load.revision: must be at most 999"]),
+        ({"load.newest_by": "day", "load.revision": 999}, []),
+    ],
+)
+def test_a_revision_is_of_rows_that_compete(changes: dict[str, Any], found: list[str]) -> None:
+    assert problems(changes) == found
+
+
 def test_a_mirror_can_not_be_of_what_others_write_too() -> None:
     assert problems({"load.newest_by": "day", "load.mode": "mirror"})[-1] == (
         "load.mode: mirror can't go with newest_by, which decides by value: what an object wrote last is no longer what is "

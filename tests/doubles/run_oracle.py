@@ -165,7 +165,7 @@ def attributes(feed: Feed, values: dict[str, Any], *, deletes: bool) -> dict[str
         item["pk"] = {"S": f"{values['id']}#{values['n']}"}
     keys = {"field": ("key",), "number": ("p",), "pair": ("key", "n"), "template": ("pk",)}[feed.key]
     if deletes and feed.newest_by:
-        marks = {"penstock_deleted": {"BOOL": True}, "penstock_digest": {"S": "~"}}
+        marks = {"penstock_deleted": {"BOOL": True}, "penstock_digest": {"S": "000~"}}
         return {**marks, **{name: item[name] for name in (*keys, feed.newest_by) if name in item}}
     if deletes:
         return {name: item[name] for name in keys}

@@ -10,6 +10,7 @@ from typing import Any, Final
 from penstock.api.prepare import AnyPath, Progress, make_scratch, prepare
 from penstock.api.rejects import FirstRejects
 from penstock.contract.model import Contract
+from penstock.engine.newest import is_tombstone
 from penstock.engine.result import PUT, SEPARATOR, Reject, WriteBatch
 from penstock.engine.size import item_size
 from penstock.load.protocols import Written, all_written
@@ -83,7 +84,8 @@ class _Scale:
 
 
 def _first_item(batch: WriteBatch) -> dict[str, Any]:
-    put = next(request for request in batch.requests.split(SEPARATOR) if request.startswith(PUT))
+    requests = batch.requests.split(SEPARATOR)
+    put = next(request for request in requests if request.startswith(PUT) and not is_tombstone(request))
     found: dict[str, Any] = json.loads(put)["PutRequest"]["Item"]
     return found
 

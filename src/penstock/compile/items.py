@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from penstock import verdicts
 from penstock.compile.keys import SORT_BYTES, KeySql, compile_key
-from penstock.compile.newest import TOMBSTONE_PARTS, compete
+from penstock.compile.newest import TOMBSTONE_PART, compete
 from penstock.compile.objects import Part, list_parts, request_sql, size_sql, ttl_part
 from penstock.compile.rows import Attribute, RowSql, derive_attribute
 from penstock.compile.sql import text_json
@@ -94,7 +94,7 @@ def _build_item(row: RowSql, number: int, item: ItemModel, ttl: Part | None) -> 
     remove = request_sql(DELETE, key_parts)
     if row.contract.load.newest_by is not None:
         parts, value = compete(row, parts, attributes)
-        remove = request_sql(PUT, [*TOMBSTONE_PARTS, key_parts[0], value, *key_parts[1:]])
+        remove = request_sql(PUT, [TOMBSTONE_PART, key_parts[0], value, *key_parts[1:]])
     plan = ItemPlan(
         name=item.name,
         when=has,

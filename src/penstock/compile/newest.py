@@ -10,13 +10,10 @@ from penstock.compile.objects import Part
 from penstock.compile.rows import Attribute, RowSql
 from penstock.compile.sql import literal
 from penstock.compile.sql_types import kind_of
-from penstock.engine.newest import DELETED, DIGEST, TOMBSTONE_DIGEST
+from penstock.engine.newest import DELETED
 from penstock.errors import ContractError
 
-TOMBSTONE_PARTS: Final = (
-    Part(DELETED, (literal('{"BOOL":true}'),), "''", None),
-    Part(DIGEST, (literal(f'{{"S":"{TOMBSTONE_DIGEST}"}}'),), "''", None),
-)
+TOMBSTONE_PART: Final = Part(DELETED, (literal('{"BOOL":true}'),), "''", None)
 """What a tombstone begins with (:data:`~penstock.engine.newest.TOMBSTONE`)."""
 
 

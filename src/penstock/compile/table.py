@@ -46,6 +46,7 @@ def design_table(load: LoadModel, items: Sequence[ItemSql]) -> Table:
         read_capacity=load.read_capacity,
         write_capacity=load.write_capacity,
         newest_by=load.newest_by,
+        revision=load.revision,
     )
 
 

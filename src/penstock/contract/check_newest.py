@@ -23,6 +23,8 @@ def check_newest(contract: Contract) -> Iterator[Problem]:
     """The problems of ``newest_by``, where the contract has one."""
     name = contract.load.newest_by
     if name is None:
+        if contract.load.revision:
+            yield Problem(("load", "revision"), "belongs to newest_by, and there is none")
         return
     yield from _check_others(contract)
     yield from _check_place(contract, name)

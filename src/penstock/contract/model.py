@@ -179,6 +179,8 @@ class LoadModel(Part):
     """`upsert` adds and replaces items; `mirror` is not yet available."""
     newest_by: Name | None = None
     """The attribute by which rows of one key compete, in whatever files and order they come: the greatest value stays."""
+    revision: int = Field(default=0, ge=0, le=999)
+    """With `newest_by`: at one value, rows of a later revision of the contract win. Raise it to have rows loaded anew replace their items."""
     delete_where: Name | None = None
     """A row for which this is true deletes its key."""
     ttl: KeyModel | None = None

@@ -94,13 +94,14 @@ however often: the row with the greatest value stays. Numbers are compared as nu
 decided in the table, by a condition on each write. The rule is whole:
 
 1. The greater value wins. A row without one is older than any that has one.
-2. Of two rows with one value, one that deletes (`delete_where`) wins.
-3. Of two others with one value, the one with the greater `penstock_digest` wins. That is an attribute that each item gets: the
-   first 32 hexadecimal digits of the SHA-256 of the item's JSON. So a tie is decided the same way everywhere, and by nothing
-   that anybody chose.
+2. Of two rows with one value, one that was judged under a greater `load.revision` wins.
+3. Of two of one revision, one that deletes (`delete_where`) wins.
+4. Of two others, the one with the greater `penstock_digest` wins. That is an attribute that each item gets: the revision in three
+   digits, and the first 29 hexadecimal digits of the SHA-256 of the item's JSON. So a tie is decided the same way everywhere, and
+   by nothing that anybody chose.
 
 A row that deletes leaves a tombstone: an item of the key, the value, `penstock_deleted` (true) and `penstock_digest`
-(`~`). Without it an older row that came later would bring the item back. Who reads the table leaves tombstones out by
+(the revision and `~`). Without it an older row that came later would bring the item back. Who reads the table leaves tombstones out by
 `attribute_not_exists(penstock_deleted)`; they are in an index only where its keys are the table's or the value itself. A tombstone has
 no TTL, whatever `load.ttl` says, for what is forgotten can come back: so can an item that DynamoDB has expired. An item that is in
 the table without a `penstock_digest`, because somebody else wrote it, gives way to a row of the same value. An item that has the
@@ -111,8 +112,8 @@ do, and texts, dates and yearmonths; datetimes and times by a format without `%f
 as text. For such a field let `set` make the value, in UTC: `set: {changed_utc: changed_at}`, `newest_by: changed_utc`.
 
 `on_duplicate: last` and `first` can't stand beside it, nor can `mode: mirror`; `on_duplicate: reject` keeps its meaning within a file.
-After a change of the contract the same rows have other digests: a row that is loaded again replaces its item only where its digest is
-greater. What it costs is said under [Operating](operating.md#rows-that-compete).
+After a change of the contract the same rows make other items, at the same values. Raise `load.revision` by one with such a change, and
+each row that is loaded again replaces what it made before; else only those do whose digest happens to be greater. What it costs is said under [Operating](operating.md#rows-that-compete).
 
 ## Files
 

@@ -258,7 +258,8 @@ class Judge:
 
     def _make_packer(self, rows: range, decision: Decision) -> Packer:
         lost = self._losers(rows) if decision.losers else {}
-        return Packer(rows.start, lost, compete=self.plan.table.newest_by is not None)
+        table = self.plan.table
+        return Packer(rows.start, lost, revision=None if table.newest_by is None else table.revision)
 
     def _copy_keys(self, batch: Batch) -> None:
         """Copy the keys that were noted to where those of the whole file are."""

@@ -1,12 +1,12 @@
 """Rows that compete by a value: what stands in an item so that, of all rows of a key, the greatest is known.
 
-Where a contract names such a value (``load.newest_by``), rows are ordered by the value and then by a digest of their
-item. So the order is total, and it is known from two items alone which of them stays, whatever came when. A row
-that deletes leaves a tombstone, an item of its key and its value, or an older row that came later would bring the item
-back. Its digest is greater than any other: at one value, a delete wins.
+Where a contract names such a value (``load.newest_by``), rows are ordered by the value and then by a digest: the
+contract's revision, and behind it a hash of the item. So the order is total, and it is known from two items alone
+which of them stays, whatever came when. A row that deletes leaves a tombstone, an item of its key and its value, or an
+older row that came later would bring the item back. Its digest is greater than any other of its revision: at one value,
+a delete wins.
 
-In a request the value stands right behind the partition key, and the digest at the end; a tombstone's digest stands
-before everything.
+In a request the value stands right behind the partition key, and the digest at the end.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from penstock.engine.result import PUT
 
 DIGEST: Final = "penstock_digest"
 DELETED: Final = "penstock_deleted"
+REVISION_DIGITS: Final = 3
 DIGITS: Final = 32
-"""Hexadecimal digits of a digest: 128 bits of a SHA-256."""
-TOMBSTONE_DIGEST: Final = "~"
-"""Behind all hexadecimal digits, by its byte."""
+"""How long a digest is: the revision's digits, and 116 bits of a SHA-256 in hexadecimal ones."""
+GONE: Final = "~"
+"""What stands for the hash in a tombstone: behind all hexadecimal digits, by its byte."""
 
-_MARKS: Final = f'"{DELETED}":{{"BOOL":true}},"{DIGEST}":{{"S":"{TOMBSTONE_DIGEST}"}},'
-TOMBSTONE: Final = f"{PUT}{{{_MARKS}"
+_MARK: Final = f'"{DELETED}":{{"BOOL":true}},'
+TOMBSTONE: Final = f"{PUT}{{{_MARK}"
 """How the request of a tombstone begins. No other request does: an item begins with its partition key."""
 
 _PUT: Final = PUT.encode()
@@ -43,11 +44,13 @@ def is_tombstone(request: str | bytes) -> bool:
     return request.startswith(TOMBSTONE) if isinstance(request, str) else request.startswith(_TOMBSTONE)
 
 
-def seal_request(request: bytes) -> bytes:
-    """Give a request with the digest of its item, which is whole; a tombstone has its own."""
+def seal_request(request: bytes, revision: int = 0) -> bytes:
+    """Give a request with the digest of its item, which is whole."""
     if request.startswith(_TOMBSTONE):
-        return request
-    digest = sha256(request[len(_PUT) : -2]).hexdigest()[:DIGITS].encode()
+        hashed = GONE
+    else:
+        hashed = sha256(request[len(_PUT) : -2]).hexdigest()[: DIGITS - REVISION_DIGITS]
+    digest = f"{revision:0{REVISION_DIGITS}d}{hashed}".encode()
     return b"".join((request[: -len(_AFTER_ITEM)], _BEFORE_DIGEST, digest, _AFTER_DIGEST))
 
 
@@ -59,20 +62,15 @@ class Competing:
     value: str | None
     digest: str
 
-    @property
-    def deletes(self) -> bool:
-        """Whether it is a tombstone."""
-        return self.digest == TOMBSTONE_DIGEST
-
 
 def read_request(request: str, partition: str, newest_by: str) -> Competing:
     """Take a sealed request apart. The names are those of the partition key and of what decides."""
     item = request[len(PUT) : -2]
+    start, length = 1, DIGITS
     if request.startswith(TOMBSTONE):
-        digest, start = TOMBSTONE_DIGEST, len(_MARKS) + 1
-    else:
-        start, end = 1, len(item) - 3
-        digest = item[end - DIGITS : end]
+        start, length = 1 + len(_MARK), REVISION_DIGITS + len(GONE)
+    end = len(item) - len('"}}')
+    digest = item[end - length : end]
     _, behind_key = _DECODER.raw_decode(item, start + len(_lead(partition)))
     at = behind_key + 1 + len(_lead(newest_by))
     if item[behind_key + 1 : at] != _lead(newest_by):

@@ -30,13 +30,13 @@ class Packer:
     """Takes the rows of one batch, in ascending order, and gives the batches to write.
 
     ``first_row`` is the file's row of the batch's first. ``lost`` tells of rows which of their items another row wins.
-    ``written`` counts the rows that have a write, ``superseded`` those that would have had one. ``compete`` says that rows
-    of one key do (:mod:`penstock.engine.newest`): each item has its digest then.
+    ``written`` counts the rows that have a write, ``superseded`` those that would have had one. ``revision`` is that of
+    the contract where rows of one key compete (:mod:`penstock.engine.newest`): each item has its digest then.
     """
 
     first_row: int
     lost: Mapping[int, Collection[int]]
-    compete: bool = False
+    revision: int | None = None
     written: int = 0
     superseded: int = 0
     _batches: list[WriteBatch] = field(default_factory=list)
@@ -46,8 +46,8 @@ class Packer:
     def take_run(self, n: int, requests: Sequence[bytes]) -> None:
         """Take rows from the ``n``-th of the batch on, of one request each, none of which loses."""
         self.written += len(requests)
-        if self.compete:
-            requests = [seal_request(request) for request in requests]
+        if self.revision is not None:
+            requests = [seal_request(request, self.revision) for request in requests]
         start, first = 0, self.first_row + n
         if not self._requests and max(map(len, requests)) < _SMALL:
             start = len(requests) - len(requests) % BATCH_REQUESTS
@@ -66,7 +66,9 @@ class Packer:
             self.superseded += 1
             return
         self.written += 1
-        self._requests += map(seal_request, left) if self.compete else left
+        if self.revision is not None:
+            left = [seal_request(request, self.revision) for request in left]
+        self._requests += left
         self._rows += [self.first_row + n] * len(left)
         self._cut(_MANY)
 
@@ -90,7 +92,7 @@ class Packer:
         del requests[:start], rows[:start]
 
     def _batch(self, requests: Sequence[bytes], rows: Sequence[int]) -> WriteBatch:
-        if self.compete:
+        if self.revision is not None:
             deletes = sum(map(is_tombstone, requests))
         else:
             deletes = bytes(map(_OPERATION, requests)).count(_DELETE)

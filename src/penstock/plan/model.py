@@ -185,6 +185,7 @@ class Table:
     read_capacity: int | None  # None: on demand
     write_capacity: int | None
     newest_by: str | None = None  # the attribute by which rows of one key compete; see penstock.engine.newest
+    revision: int = 0  # of two items of one value, that of the later revision stays
 
 
 @dataclass(frozen=True, slots=True)
