@@ -139,19 +139,24 @@ def test_the_sweep_works_within_its_role_and_may_do_no_more(enforcing: Server, t
 def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Server, tmp_path: Path) -> None:
     large = {"over": 0.001, "chunk": 0.001, "concurrency": 2}
     # A limit has every chunk surveyed and decided on, and not only loaded.
-    contract = feed("orders", large_objects=large, quality={"max_rejects": "50%"})
-    connection, names = _deploy(enforcing, tmp_path / "shop", contract)
-    rows = b"".join(b"o%d,c%d,%d,NEW,5\n" % (number % 90, number % 3, number) for number in range(120))
-    body = FILE.splitlines(keepends=True)[0] + rows + b"o120,c0,two,NEW,5\n"
-    connection.client("s3").put_object(
-        Bucket=names.landing_bucket, Key="incoming/orders/large.csv", Body=body
-    )
-    _wait_for_runs(connection, names, {"orders": "done"})
+    parts: dict[str, Any] = {"large_objects": large, "quality": {"max_rejects": "50%"}}
+    feeds = [feed("orders", **parts), feed("prices", load={"newest_by": "quantity"}, **parts)]
+    connection, names = _deploy(enforcing, tmp_path / "shop", *feeds)
+    rows = [b"o%d,c%d,%d,NEW,5\n" % (number % 90, number % 3, number) for number in range(120)]
+    # The last row of a key wins, or that of the greatest quantity wherever it stands.
+    for name, ordered in {"orders": rows, "prices": [*reversed(rows)]}.items():
+        body = FILE.splitlines(keepends=True)[0] + b"".join(ordered) + b"o120,c0,two,NEW,5\n"
+        connection.client("s3").put_object(
+            Bucket=names.landing_bucket, Key=f"incoming/{name}/large.csv", Body=body
+        )
+    wanted = {"orders": "done", "prices": "done"}
+    _wait_for_runs(connection, names, wanted)
     states = connection.client("stepfunctions")
-    (machine,) = states.list_state_machines()["stateMachines"]
-    (execution,) = states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
-    assert execution["status"] == "SUCCEEDED"
-    items = _items(connection, "orders-items")
-    assert {item["order_id"]["S"]: int(item["quantity"]["N"]) for item in items} == {
-        f"o{number % 90}": number for number in range(120)
-    }
+    for machine in states.list_state_machines()["stateMachines"]:
+        (execution,) = states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+        assert execution["status"] == "SUCCEEDED"
+    for name in wanted:
+        items = _items(connection, f"{name}-items")
+        assert {item["order_id"]["S"]: int(item["quantity"]["N"]) for item in items} == {
+            f"o{number % 90}": number for number in range(120)
+        }
