@@ -93,7 +93,7 @@ With `load.newest_by` the rows of one key compete, those of one file and those o
 however often: the row with the greatest value stays. Numbers are compared as numbers, texts by their bytes in UTF-8. It is
 decided in the table, by a condition on each write. The rule is whole:
 
-1. The greater value wins. A row without one is older than any that has one.
+1. The greater value wins. A row without one is older than any that has one; two without one are equal in it.
 2. Of two rows with one value, one that was judged under a greater `load.revision` wins.
 3. Of two of one revision, one that deletes (`delete_where`) wins.
 4. Of two others, the one with the greater `penstock_digest` wins. That is an attribute that each item gets: the revision in three
@@ -105,15 +105,17 @@ A row that deletes leaves a tombstone: an item of the key, the value, `penstock_
 `attribute_not_exists(penstock_deleted)`; they are in an index only where its keys are the table's or the value itself. A tombstone has
 no TTL, whatever `load.ttl` says, for what is forgotten can come back: so can an item that DynamoDB has expired. An item that is in
 the table without a `penstock_digest`, because somebody else wrote it, gives way to a row of the same value. An item that has the
-value in another type can't be compared, and the row is rejected with `item-error`.
+value in another type can't be compared, and the row is rejected with `item-error`. Of a global table, write one region only: between
+regions the last write wins, whatever its condition was.
 
-The value is an attribute of every item, by the name that it is loaded under, and none of the table's keys. Integers, numbers and years
-do, and texts, dates and yearmonths; datetimes and times by a format without `%f` and `%z`, for a fraction or an offset does not sort
-as text. For such a field let `set` make the value, in UTC: `set: {changed_utc: changed_at}`, `newest_by: changed_utc`.
+The value is an attribute of every item, by the name that it is loaded under, and none of the table's keys. It can be an
+integer, a number or a year, a text, a date or a yearmonth; a datetime or a time by a format without `%f` and `%z`, for a fraction or an
+offset does not sort as text. For such a field let `set` make the value, in UTC: `set: {changed_utc: changed_at}`, `newest_by: changed_utc`.
 
 `on_duplicate: last` and `first` can't stand beside it, nor can `mode: mirror`; `on_duplicate: reject` keeps its meaning within a file.
 After a change of the contract the same rows make other items, at the same values. Raise `load.revision` by one with such a change, and
-each row that is loaded again replaces what it made before; else only those do whose digest happens to be greater. What it costs is said under [Operating](operating.md#rows-that-compete).
+each row that is loaded again replaces what it made before; else only those do whose digest happens to be greater. What it costs is said
+under [Operating](operating.md#rows-that-compete).
 
 ## Files
 
