@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.aws.answers import ALL_DONE, INVALID, read_answer, read_units
+from penstock.aws.answers import ALL_DONE, read_answer, read_units
 from penstock.aws.backlog import Parcel
 from penstock.aws.batches import Frame, fit_batches
 from penstock.aws.flights import Answer
-from penstock.aws.operation import Reading
-from penstock.aws.refusals import describe_refusal
+from penstock.aws.operation import Reading, read_failure
 from penstock.aws.unprocessed import find_unprocessed
 from penstock.engine.result import BATCH_REQUESTS, WriteBatch
 from penstock.plan.model import Table
@@ -36,11 +35,8 @@ class BatchWrite:
         if answer is not None and answer.status == 200 and ALL_DONE in answer.body:
             return _acknowledged(batch, None, answer.body)
         code, content = read_answer(answer)
-        if code in INVALID:
-            message = str(content.get("message") or content.get("Message") or "")
-            return Reading(code, batch, refusal=describe_refusal(message))
         if code is not None:
-            return Reading(code, batch)
+            return read_failure(batch, code, content)
         assert answer is not None
         return _acknowledged(batch, find_unprocessed(content, self._table, batch), answer.body)
 

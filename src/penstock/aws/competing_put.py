@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from penstock.aws.answers import CONDITION_FAILED, INVALID, read_answer, read_units
+from penstock.aws.answers import CONDITION_FAILED, read_answer, read_units
 from penstock.aws.backlog import Parcel
 from penstock.aws.batches import split_batch
 from penstock.aws.flights import Answer
-from penstock.aws.operation import Reading, estimate_units
-from penstock.aws.refusals import describe_refusal
+from penstock.aws.operation import Reading, estimate_units, read_failure
 from penstock.engine.newest import DIGEST, Competing, is_tombstone, read_request
 from penstock.engine.result import WriteBatch
 from penstock.plan.model import Table
@@ -68,10 +67,7 @@ class CompetingPut:
         if code == CONDITION_FAILED:
             assert answer is not None
             return self._read_loss(parcel, content.get("Item") or {}, len(answer.body))
-        if code in INVALID:
-            message = str(content.get("message") or content.get("Message") or "")
-            return Reading(code, batch, refusal=describe_refusal(message))
-        return Reading(code, batch)
+        return read_failure(batch, code, content)
 
     def _read_loss(self, parcel: Parcel, theirs: dict[str, Any], length: int) -> Reading:
         """Tell what a write lost to. It costs what it would have if it had been made; the answer does not say how much."""

@@ -7,12 +7,14 @@ one, under a condition.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from penstock.aws.answers import INVALID
 from penstock.aws.backlog import Parcel
 from penstock.aws.flights import Answer
+from penstock.aws.refusals import describe_refusal
 from penstock.engine.result import WriteBatch
 
 _ITEM_BYTES: Final = 1300
@@ -42,6 +44,14 @@ class Reading:
     unchanged: int = 0
     outdated: int = 0
     refusal: str | None = None
+
+
+def read_failure(batch: WriteBatch, code: str, content: Mapping[str, Any]) -> Reading:
+    """Read an error that says of no write that it was made, from its code and content."""
+    if code not in INVALID:
+        return Reading(code, batch)
+    message = str(content.get("message") or content.get("Message") or "")
+    return Reading(code, batch, refusal=describe_refusal(message))
 
 
 class Operation(Protocol):

@@ -73,7 +73,8 @@ class ItemPlan:
 
     ``when`` tells whether the row has this item. ``partition`` and ``sort`` give the key's canonical texts, equal where
     DynamoDB's keys are equal. ``put`` and ``key`` are the requests of BatchWriteItem that put and delete the item (see
-    :class:`~penstock.engine.result.WriteBatch`); where rows compete, ``key`` puts a tombstone. ``size`` is an upper bound of the item's bytes, cheaply had.
+    :class:`~penstock.engine.result.WriteBatch`); where rows compete, ``key`` puts a tombstone. ``size`` is an upper bound of
+    the item's bytes, cheaply had.
     """
 
     name: str
@@ -216,7 +217,7 @@ class Plan:
     table: Table
     on_duplicate: Literal[
         "last", "first", "reject", "newest"
-    ]  # newest: all rows of a key are written, and compete there
+    ]  # newest: all are written, and compete in the table
     quality: Quality
     max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
     wide: Wide | None = None  # None: all fields are judged together
