@@ -200,7 +200,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that an engine needs for a feed."""
+    """Everything that an engine needs for a feed.
+
+    With ``on_duplicate`` ``newest`` all rows of a key are written, and compete in the table.
+    """
 
     version: int
     name: str
@@ -215,9 +218,7 @@ class Plan:
     checks: tuple[Check, ...]
     items: tuple[ItemPlan, ...]
     table: Table
-    on_duplicate: Literal[
-        "last", "first", "reject", "newest"
-    ]  # newest: all are written, and compete in the table
+    on_duplicate: Literal["last", "first", "reject", "newest"]
     quality: Quality
     max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
     wide: Wide | None = None  # None: all fields are judged together
