@@ -19,7 +19,7 @@ from penstock.engine.decide import Decision
 from penstock.engine.result import Reject
 from penstock.load.cut import cut_object
 from penstock.load.files import FileSource
-from penstock.load.load import load_chunk
+from penstock.load.load import Named, load_chunk
 
 
 class _NoRejects:
@@ -46,7 +46,7 @@ def main() -> None:
             cut.binding,
             cut.chunks[int(index)],
             decision,
-            (),
+            Named(),
             items,
             _NoRejects(),
             Path(scratch),

@@ -32,6 +32,7 @@ MISSING_LABEL: Final = "missing-label"
 EXTRA_LABEL: Final = "extra-label"
 INCORRECT_LABEL: Final = "incorrect-label"
 REJECT_LIMIT: Final = "reject-limit"
+DELETE_LIMIT: Final = "delete-limit"
 NOTHING_LOADED: Final = "nothing-loaded"
 
 MEANINGS: Final[dict[str, str]] = {
@@ -55,5 +56,6 @@ MEANINGS: Final[dict[str, str]] = {
     EXTRA_LABEL: "A column of the header is not in the contract.",
     INCORRECT_LABEL: "A column of the header stands where the contract has another field.",
     REJECT_LIMIT: "More rows were rejected than `quality.max_rejects` allows; nothing was loaded.",
+    DELETE_LIMIT: "More of the object's items vanished than `load.max_deletes` allows; nothing was changed. `penstock approve`.",
     NOTHING_LOADED: "Rows were rejected, and none was left to load; no limit was passed.",
 }

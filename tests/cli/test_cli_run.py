@@ -71,7 +71,7 @@ def test_a_report_holds_what_became_of_every_record(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "o.csv" / "report.json").read_text("utf-8"))
     assert report["status"] == "done"
     assert report["counts"] == DIRTY_COUNTS
-    assert report["items"] == {"put": 3, "deleted": 0, "unchanged": 0, "outdated": 0}
+    assert report["items"] == {"put": 3, "deleted": 0, "unchanged": 0, "outdated": 0, "kept": 0}
     assert report["errors"]["missing-cell"] == 1
     assert report["recovered"] == []
     assert report["bytes"] == file.stat().st_size

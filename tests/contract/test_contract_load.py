@@ -326,3 +326,36 @@ def test_an_infinite_size_is_refused(tmp_path: Path) -> None:
 
 def test_sizes_may_be_fractions_of_a_megabyte() -> None:
     assert problems({"large_objects": {"over": 0.001, "chunk": 0.5, "tolerated_failures": "5%"}}) == []
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        {"load.mode": "mirror"},
+        {"load.mode": "mirror", "load.max_deletes": 100},
+        {"load.mode": "mirror", "load.max_deletes": "2.5%"},
+        {"load.mode": "mirror", "load.skip_unchanged": True},
+        {"load.skip_unchanged": True},
+    ],
+)
+def test_a_load_may_leave_alone_what_did_not_change(load: dict[str, Any]) -> None:
+    assert problems(load) == []
+
+
+def test_a_limit_of_deletes_belongs_to_a_mirror() -> None:
+    assert problems({"load.max_deletes": 5}) == [
+        "load.max_deletes: belongs to mode: mirror; nothing is deleted without it"
+    ]
+
+
+def test_a_mirror_can_not_write_what_did_not_change() -> None:
+    assert problems({"load.mode": "mirror", "load.skip_unchanged": False}) == [
+        "load.skip_unchanged: a mirror always leaves alone what did not change; leave it out"
+    ]
+
+
+def test_what_did_not_change_is_not_told_by_a_manifest_where_values_decide() -> None:
+    assert problems({"load.skip_unchanged": True, "load.newest_by": "day"})[-1] == (
+        "load.skip_unchanged: it can't go with newest_by, which decides by value: what an object wrote last is no longer what "
+        "is there"
+    )

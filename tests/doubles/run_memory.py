@@ -12,6 +12,7 @@ from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.newest import is_tombstone
 from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
+from penstock.errors import ServiceError
 from penstock.load.protocols import Refused, Written
 from penstock.load.report import Report
 from penstock.plan.codec import read_plan, write_plan
@@ -43,10 +44,14 @@ def unpack(batch: WriteBatch) -> list[Write]:
 
 @dataclass
 class Memory:
-    """An object, an item writer and a reject writer at once. ``refuse`` names texts whose items are refused."""
+    """An object, an item writer and a reject writer at once. ``refuse`` names texts whose items are refused.
+
+    The service breaks after so many writes as ``lasts`` says, if it does.
+    """
 
     data: bytes
     refuse: tuple[str, ...] = ()
+    lasts: int | None = None
 
     def __post_init__(self) -> None:
         self.writes: list[Write] = []
@@ -67,10 +72,17 @@ class Items:
     def write(self, batches: Sequence[WriteBatch]) -> Written:
         writes = [write for batch in batches for write in unpack(batch)]
         refused = [w for w in writes if any(text in w.body for text in self.memory.refuse)]
-        self.memory.writes.extend(w for w in writes if w not in refused)
-        deletes = sum(w.operation != "put" for w in writes if w not in refused)
+        taken = [w for w in writes if w not in refused]
+        if self.memory.lasts is not None and self.memory.lasts < len(taken):
+            self.memory.writes.extend(taken[: self.memory.lasts])
+            self.memory.lasts = 0
+            raise ServiceError("the service breaks")
+        if self.memory.lasts is not None:
+            self.memory.lasts -= len(taken)
+        self.memory.writes.extend(taken)
+        deletes = sum(w.operation != "put" for w in taken)
         reasons = tuple(Refused(w.row, "the service refuses it") for w in refused)
-        return Written(len(writes) - len(refused) - deletes, deletes, refused=reasons)
+        return Written(len(taken) - deletes, deletes, refused=reasons)
 
 
 class Rejects:

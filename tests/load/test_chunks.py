@@ -3,172 +3,20 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_memory import Items, Loaded, Memory, Rejects, compile_things
 from run_oracle import FIELDS, Feed, feeds, good_rows, odd, render, rows
+from run_workers import World
 
-from penstock.load.chunk import Chunk
-from penstock.load.conclude import conclude_chunks
-from penstock.load.cut import Cut, cut_object
-from penstock.load.decide import Decided, decide_object, decide_partition
-from penstock.load.load import Loaded as LoadState
-from penstock.load.load import load_chunk
 from penstock.load.report import Report
-from penstock.load.run import Checkpoint, run_object
-from penstock.load.state import from_json, to_json
-from penstock.load.survey import Surveyed, survey_chunk
-from penstock.plan.model import Plan
-
-S = TypeVar("S")
-PARTITIONS = 3
-
-
-def sent(state: S) -> S:
-    """What the next worker gets of a state."""
-    return from_json(type(state), to_json(state))
-
-
-@dataclass
-class World:
-    """An object and its plan, a store of files that outlives every worker, and the dice of when workers stop."""
-
-    plan: Plan
-    memory: Memory
-    dice: random.Random
-    batch_bytes: int
-    store: Path
-    workers: int = 0
-    results: dict[int, Memory] = field(default_factory=dict)
-
-    def stop(self) -> bool:
-        return self.dice.random() < 0.4
-
-    @contextmanager
-    def worker(self, needed: Iterable[str]) -> Iterator[Path]:
-        """A folder for a worker, with copies of the files that it needs and no others; what it leaves is stored."""
-        self.workers += 1
-        with tempfile.TemporaryDirectory(dir=self.store) as name:
-            scratch = Path(name)
-            for file in needed:
-                (scratch / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.store / "files" / file, scratch / file)
-            yield scratch
-            assert not list(scratch.glob("run-*"))
-            for path in scratch.rglob("*.parquet"):
-                kept = self.store / "files" / path.relative_to(scratch)
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, kept)
-
-    def cut(self, chunk_bytes: int) -> Cut:
-        cut = cut_object(self.plan, self.memory, chunk_bytes=chunk_bytes, stop=self.stop)
-        while not cut.finished:
-            cut = cut_object(
-                self.plan, self.memory, chunk_bytes=chunk_bytes, stop=self.stop, resume=sent(cut)
-            )
-        return sent(cut)
-
-    def survey(self, cut: Cut, chunk: Chunk) -> Surveyed:
-        state: Surveyed | None = None
-        while state is None or not state.finished:
-            with self.worker(()) as scratch:
-                state = sent(
-                    survey_chunk(
-                        self.plan,
-                        self.memory,
-                        cut.binding,
-                        chunk,
-                        scratch,
-                        partitions=PARTITIONS,
-                        resume=state,
-                        stop=self.stop,
-                        batch_bytes=self.batch_bytes,
-                    )
-                )
-        return state
-
-    def decide(self, surveyed: dict[int, Surveyed]) -> tuple[Any, list[str]]:
-        names = [name for state in surveyed.values() for name in state.keys]
-        decided: list[Decided] = []
-        for partition in self.shuffled(range(PARTITIONS)):
-            keys = [name for name in names if name.startswith(f"keys/{partition}/")]
-            with self.worker(keys) as scratch:
-                decided.append(sent(decide_partition(self.plan, partition, keys, scratch)))
-        losers = [found.losers for found in decided if found.losers is not None]
-        with self.worker(losers) as scratch:
-            decision = decide_object(
-                self.plan, [state.tally for state in surveyed.values()], decided, scratch
-            )
-        return sent(decision), losers
-
-    def load(self, cut: Cut, chunk: Chunk, decision: Any, losers: list[str]) -> LoadState:
-        result = self.results[chunk.index] = Memory(self.memory.data, self.memory.refuse)
-        state: LoadState | None = None
-        while state is None or not state.finished:
-            with self.worker(losers) as scratch:
-                state = sent(
-                    load_chunk(
-                        self.plan,
-                        self.memory,
-                        cut.binding,
-                        chunk,
-                        decision,
-                        losers,
-                        Items(result),
-                        Rejects(result),
-                        scratch,
-                        resume=state,
-                        stop=self.stop,
-                        batch_bytes=self.batch_bytes,
-                    )
-                )
-        return state
-
-    def shuffled(self, entries: Iterable[S]) -> list[S]:
-        found = list(entries)
-        self.dice.shuffle(found)
-        return found
-
-    def map(self, chunk_bytes: int) -> Loaded:
-        """Cut, survey, decide, load and conclude, each by many workers in any order."""
-        cut = self.cut(chunk_bytes)
-        surveyed = {chunk.index: self.survey(cut, chunk) for chunk in self.shuffled(cut.chunks)}
-        decision, losers = self.decide(surveyed)
-        loaded = {chunk.index: self.load(cut, chunk, decision, losers) for chunk in self.shuffled(cut.chunks)}
-        report = conclude_chunks(self.plan, self.memory.key, cut, decision, surveyed, loaded)
-        parts = [self.results[chunk.index] for chunk in cut.chunks]
-        return Loaded(
-            report,
-            tuple(write for part in parts for write in part.writes),
-            tuple(reject for part in parts for reject in part.found),
-        )
-
-    def take_turns(self) -> Loaded:
-        """Run the object in one process at a time, each of which goes on where the one before stopped."""
-        result = Memory(self.memory.data, self.memory.refuse)
-        found: Report | Checkpoint | None = None
-        while not isinstance(found, Report):
-            with self.worker(() if found is None else found.files) as scratch:
-                found = run_object(
-                    self.plan,
-                    self.memory,
-                    Items(result),
-                    Rejects(result),
-                    scratch,
-                    batch_bytes=self.batch_bytes,
-                    resume=None if found is None else sent(found),
-                    stop=self.stop,
-                )
-        assert found.invocations == self.workers
-        return Loaded(found, tuple(result.writes), tuple(result.found))
+from penstock.load.run import run_object
 
 
 def told(report: Report) -> Report:

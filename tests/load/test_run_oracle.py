@@ -42,6 +42,6 @@ def test_a_run_says_of_every_record_what_the_oracle_says(
         )
         assert loaded.report.code == expected.code
         assert asdict(loaded.report.items) == {
-            "put": len(puts), "deleted": len(deletes) + len(tombstones), "unchanged": 0, "outdated": 0
+            "put": len(puts), "deleted": len(deletes) + len(tombstones), "unchanged": 0, "outdated": 0, "kept": 0
         }  # fmt: skip
         assert sum(loaded.report.errors.values()) == sum(map(len, expected.codes.values()))

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally
+from penstock.engine.manifest import Fates
 from penstock.errors import ServiceError
 from penstock.load.chunk import Chunk
 from penstock.load.count import Outcome
 from penstock.load.cut import Cut
-from penstock.load.load import Loaded
+from penstock.load.decide import Decided
+from penstock.load.load import Loaded, Named
 from penstock.load.run import Checkpoint
 from penstock.load.state import from_json, to_json
 from penstock.load.survey import Surveyed
@@ -31,13 +33,18 @@ bindings = st.builds(
     Binding, st.lists(st.none() | numbers, max_size=3).map(tuple), st.lists(st.text(), max_size=2).map(tuple)
 )
 tallies = st.builds(
-    Tally, numbers, numbers, numbers, numbers, numbers, counters, st.lists(numbers, max_size=3), numbers
-)
+    Tally, numbers, numbers, numbers, numbers, numbers, counters, st.lists(numbers, max_size=3), numbers, numbers
+)  # fmt: skip
 names = st.lists(st.text(max_size=9), max_size=2).map(tuple)
 surveys = st.builds(Surveyed, positions, tallies, names, st.booleans(), st.booleans())
-outcomes = st.builds(Outcome, numbers, numbers, numbers, numbers, numbers, numbers, counters)
+some = st.lists(numbers, max_size=3).map(tuple)
+outcomes = st.builds(Outcome, *[numbers] * 6, counters, numbers, some)
 loads = st.builds(Loaded, positions, tallies, outcomes, st.booleans())
-decisions = st.builds(Decision, st.booleans(), st.booleans(), st.none() | st.tuples(st.text(), st.text()))
+reasons = st.none() | st.tuples(st.text(), st.text())
+decisions = st.builds(Decision, st.booleans(), st.booleans(), reasons, st.booleans(), numbers, numbers, some)
+fates = st.builds(Fates, numbers, numbers, numbers, numbers, numbers, numbers)
+files = st.none() | st.text(max_size=9)
+decided = st.builds(Decided, numbers, numbers, numbers, files, fates, files, files)
 chunks = st.builds(Chunk, numbers, positions, st.none() | numbers, st.none() | numbers)
 cuts = st.builds(Cut, bindings, positions, positions, st.lists(chunks, max_size=3).map(tuple), st.booleans())
 checkpoints = st.builds(
@@ -47,13 +54,13 @@ checkpoints = st.builds(
     surveys,
     loads,
     st.none() | decisions,
-    names,
+    st.builds(Named, names, names, names),
     st.floats(0, 1e9),
     st.integers(1, 99),
 )
 
 
-@given(surveys | loads | decisions | chunks | cuts | checkpoints)
+@given(surveys | loads | decisions | decided | chunks | cuts | checkpoints)
 def test_a_state_comes_back_as_it_was_sent(state: Any) -> None:
     text = to_json(state)
     assert "\n" not in text
@@ -94,8 +101,8 @@ def test_a_state_of_another_kind_or_version_is_refused() -> None:
     text = to_json(Loaded(POSITION))
     with pytest.raises(ServiceError, match="no state of the kind Surveyed"):
         from_json(Surveyed, text)
-    with pytest.raises(ServiceError, match="version 3, and this Penstock reads 2"):
-        from_json(Loaded, text.replace('"version":2', '"version":3'))
+    with pytest.raises(ServiceError, match="version 4, and this Penstock reads 3"):
+        from_json(Loaded, text.replace('"version":3', '"version":4'))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "null", "[" * 100_000])

@@ -37,6 +37,7 @@ PLAN = model.Plan(
     on_duplicate="last",
     quality=model.Quality(max_reject_share=0.05),
     max_write_units=1000,
+    manifest=model.Manifest(deletes=True, max_delete_share=0.1),
 )
 
 

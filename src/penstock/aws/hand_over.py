@@ -107,7 +107,7 @@ def note_progress(run: Run, reached: Checkpoint) -> Run:
     """Give a run with what a loader did of it."""
     done = reached.loaded
     counts = count_records(done.tally, done.outcome, reached.decision)
-    items = asdict(count_items(done.outcome))
+    items = asdict(count_items(done.outcome, None))
     return replace(run, offset=done.position.offset, counts=asdict(counts), items=items)
 
 

@@ -34,7 +34,7 @@ from penstock.errors import DataError, PenstockError, ServiceError, UsageError
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import count_records
 from penstock.load.cut import Cut, cut_object
-from penstock.load.load import load_chunk
+from penstock.load.load import Named, load_chunk
 from penstock.load.survey import Surveyed, survey_chunk
 
 
@@ -174,7 +174,7 @@ def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLo
                 found.binding,
                 chunk,
                 decision,
-                losers,
+                Named(tuple(losers)),
                 items,
                 rejects,
                 Path(scratch),

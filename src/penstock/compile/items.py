@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from penstock import verdicts
 from penstock.compile.keys import SORT_BYTES, KeySql, compile_key
+from penstock.compile.layers import all_of, any_of
 from penstock.compile.newest import TOMBSTONE_PART, compete
 from penstock.compile.objects import Part, list_parts, request_sql, size_sql, ttl_part
 from penstock.compile.rows import Attribute, RowSql, derive_attribute
@@ -18,13 +20,22 @@ from penstock.plan.model import Check, ItemPlan
 
 @dataclass(frozen=True, slots=True)
 class ItemSql:
-    """One item of a row, with the keys that its table and the indexes are designed by."""
+    """One item of a row, with the keys that its table and the indexes are designed by.
+
+    ``lacks`` is the condition that the row certainly does not have it.
+    """
 
     plan: ItemPlan
     partition: KeySql
     sort: KeySql | None
     indexes: tuple[tuple[KeySql, KeySql | None], ...]
     reads: frozenset[str]
+    lacks: str
+
+    @property
+    def keys(self) -> tuple[KeySql, ...]:
+        """The table's keys."""
+        return (self.partition,) if self.sort is None else (self.partition, self.sort)
 
 
 def build_items(row: RowSql) -> tuple[ItemSql, ...]:
@@ -73,7 +84,7 @@ def _find_deletes(row: RowSql) -> None:
 
 def _build_item(row: RowSql, number: int, item: ItemModel, ttl: Part | None) -> ItemSql:
     path = "load" if row.contract.load.items is None else f"load.items.{item.name}"
-    has, condition_reads = _condition(row, number, item, path)
+    has, lacks, condition_reads = _condition(row, number, item, path)
     attributes = _own_attributes(row, item, path, has)
     partition = compile_key(item.partition_key, f"{path}.partition_key", attributes)
     sort = (
@@ -87,7 +98,7 @@ def _build_item(row: RowSql, number: int, item: ItemModel, ttl: Part | None) -> 
         _index_keys(row, f"i{number}_{i}", has, index, attributes)
         for i, index in enumerate(row.contract.load.indexes)
     )
-    keys = [partition, *([sort] if sort is not None else [])]
+    keys = [partition] if sort is None else [partition, sort]
     others = [key for pair in indexes for key in pair if key is not None]
     parts = list_parts(row.contract, item, attributes, keys, others, ttl)
     key_parts = [Part(key.attribute.name, key.json, key.text, None) for key in keys]
@@ -103,21 +114,46 @@ def _build_item(row: RowSql, number: int, item: ItemModel, ttl: Part | None) -> 
         put=request_sql(PUT, parts),
         key=remove,
         size=size_sql(parts),
+        **({"told": f"told{number}", "lacks": f"lacks{number}"} if row.tells_keys else {}),
     )
     reads = frozenset().union(*(key.reads for key in keys), condition_reads)
-    return ItemSql(plan, partition, sort, indexes, reads)
+    return ItemSql(plan, partition, sort, indexes, reads, lacks)
 
 
-def _condition(row: RowSql, number: int, item: ItemModel, path: str) -> tuple[str, frozenset[str]]:
-    """``when``: whether the row has this item, as a column."""
+def tell_keys(row: RowSql, items: Iterable[ItemSql]) -> None:
+    """Add ``told<i>`` and ``lacks<i>`` of each item; the faults are columns already.
+
+    A key is told where nothing is wrong with the fields that it is made of. That a rule is broken that speaks of them
+    does not make it less certain.
+    """
+    for number, item in enumerate(items):
+        reads = frozenset().union(*(key.reads for key in item.keys))
+        faults = [
+            f"coalesce(b{fault.check}, FALSE)"
+            for fault in (*row.faults.cells, *row.faults.rows)
+            if fault.reads <= reads and fault.code != verdicts.ROW_CONSTRAINT
+        ]
+        problems = [condition for key in item.keys for _, condition in key.problems]
+        sound = [condition for key in item.keys for condition in (key.sound, f"{key.text} IS NOT NULL")]
+        told = f"{all_of(sound)} AND NOT ({any_of(faults)}) AND NOT coalesce({any_of(problems)}, FALSE)"
+        row.judged.add(
+            [
+                (f"told{number}", f"coalesce({told}, FALSE)"),
+                (f"lacks{number}", f"coalesce({item.lacks}, FALSE)"),
+            ]
+        )
+
+
+def _condition(row: RowSql, number: int, item: ItemModel, path: str) -> tuple[str, str, frozenset[str]]:
+    """``when``: whether the row has this item, as a column, and when it certainly has not."""
     if item.when is None:
-        return "TRUE", frozenset()
+        return "TRUE", "FALSE", frozenset()
     expression = row.compile(item.when, f"{path}.when", "BOOLEAN")
     reads = row.fields_of(expression.reads)
     value, computed, failed = row.guard(expression)
     row.judged.add([(f"h{number}", f"{computed} AND coalesce({value}, FALSE)")])
     row.faults.row(Check(verdicts.EXPRESSION_ERROR, None, f"{path}.when failed"), f"kept AND {failed}", reads)
-    return f"h{number}", reads
+    return f"h{number}", f"{computed} AND NOT h{number}", reads
 
 
 def _own_attributes(row: RowSql, item: ItemModel, path: str, has: str) -> dict[str, Attribute]:

@@ -67,11 +67,12 @@ def _names(texts: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A condition under which a row has an error. ``reads`` are the fields that the condition is about."""
+    """A condition under which a row has an error of that ``code``. ``reads`` are the fields that the condition is about."""
 
     check: int
     condition: str
     reads: frozenset[str]
+    code: str
 
 
 @dataclass(slots=True)
@@ -88,11 +89,11 @@ class Faults:
 
     def cell(self, check: Check, condition: str, reads: Iterable[str]) -> None:
         """Add an error that a row has even where ``where`` would have filtered it."""
-        self.cells.append(Fault(self._number(check), condition, frozenset(reads)))
+        self.cells.append(Fault(self._number(check), condition, frozenset(reads), check.code))
 
     def row(self, check: Check, condition: str, reads: Iterable[str]) -> None:
         """Add an error of a row that was kept."""
-        self.rows.append(Fault(self._number(check), condition, frozenset(reads)))
+        self.rows.append(Fault(self._number(check), condition, frozenset(reads), check.code))
 
     def _number(self, check: Check) -> int:
         self.checks.append(check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from penstock.compile.items import ItemSql, build_items
+from penstock.compile.items import ItemSql, build_items, tell_keys
 from penstock.compile.layers import Fault, Layers, all_of, list_faults
 from penstock.compile.rows import NotPlainError, RowSql
 from penstock.compile.steps import (
@@ -17,7 +17,7 @@ from penstock.compile.steps import (
     read_values,
     refuse_unfit,
 )
-from penstock.compile.table import design_table, read_dialect, read_quality
+from penstock.compile.table import design_table, read_dialect, read_manifest, read_quality
 from penstock.compile.wide import MOST_TOGETHER, find_core, gather_kinds, keep_fields, rank_checks
 from penstock.contract.check import effective_on_duplicate
 from penstock.contract.model import Contract
@@ -90,6 +90,7 @@ def _assemble(contract: Contract, row: RowSql, items: tuple[ItemSql, ...], table
         on_duplicate=effective_on_duplicate(contract),
         quality=read_quality(contract.quality),
         max_write_units=contract.load.max_write_units_per_second,
+        manifest=read_manifest(contract.load),
     )
 
 
@@ -158,6 +159,7 @@ def _spoken_of(plans: Iterable[ItemPlan]) -> Iterator[str]:
     """Give the SQL of items, which tells the columns that it needs."""
     for plan in plans:
         yield from (plan.when, plan.partition, plan.sort or "", plan.put, plan.key, plan.size)
+        yield from (plan.told, plan.lacks)
 
 
 def _refuse_too_wide(contract: Contract) -> None:
@@ -179,6 +181,8 @@ def _conclude(row: RowSql, items: tuple[ItemSql, ...]) -> None:
         needed = row.needed_by_delete.union(*(item.reads for item in items))
         errors = f"CASE WHEN deleted THEN {list_faults(_about(faults, needed))} ELSE {errors} END"
     has_items = " OR ".join(item.plan.when for item in items)
+    if row.tells_keys:
+        tell_keys(row, items)
     row.judged.add([("errors", errors)])
     row.judged.add([("filtered", f"errors IS NULL AND NOT (kept AND ({has_items}))")])
 

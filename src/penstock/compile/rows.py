@@ -83,6 +83,11 @@ class RowSql:
     problems: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
 
+    @property
+    def tells_keys(self) -> bool:
+        """Whether keys of rows that are rejected are asked for, because what a row had before stays where it has an error."""
+        return keeps_manifest(self.contract) and not self.plain
+
     def compile(
         self, text: str, path: str, want: str | None = None, scope: Mapping[str, Column] | None = None
     ) -> Expression:
@@ -130,6 +135,11 @@ class RowSql:
             [(f"y{number}", f"s{number}.v"), (f"g{number}", f"{sound} AND s{number} IS NOT NULL")]
         )
         return f"y{number}", f"g{number}", f"{sound} AND s{number} IS NULL"
+
+
+def keeps_manifest(contract: Contract) -> bool:
+    """Tell whether a manifest of each object's items is kept from one version to the next."""
+    return contract.load.mode == "mirror" or contract.load.skip_unchanged
 
 
 def missing_texts(contract: Contract, field_: FieldModel) -> tuple[str, ...]:

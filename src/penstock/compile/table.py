@@ -8,7 +8,7 @@ from decimal import Decimal
 from penstock.compile.items import ItemSql
 from penstock.contract.model import DialectModel, LoadModel, NamedValue, QualityModel
 from penstock.errors import ContractError
-from penstock.plan.model import Dialect, Index, KeyAttribute, Quality, Table, Terminator
+from penstock.plan.model import Dialect, Index, KeyAttribute, Manifest, Quality, Table, Terminator
 
 TERMINATORS: dict[str | None, Terminator] = {None: "auto", "\n": "lf", "\r\n": "lf", "\r": "cr"}
 
@@ -75,10 +75,22 @@ def read_dialect(model: DialectModel) -> Dialect:
     )
 
 
+def read_manifest(model: LoadModel) -> Manifest | None:
+    """Give what a manifest is kept for, with the limit as a number; None where none is."""
+    if model.mode == "mirror":
+        if isinstance(model.max_deletes, str):
+            return Manifest(deletes=True, max_delete_share=_share(model.max_deletes))
+        return Manifest(deletes=True, max_delete_count=model.max_deletes)
+    return Manifest(deletes=False) if model.skip_unchanged else None
+
+
+def _share(limit: str) -> float:
+    return float(Decimal(limit.removesuffix("%")) / 100)
+
+
 def read_quality(model: QualityModel) -> Quality:
     """Give the limits as numbers."""
     refuse = model.on_quote_error == "refuse"
     if isinstance(model.max_rejects, str):
-        share = float(Decimal(model.max_rejects.removesuffix("%")) / 100)
-        return Quality(max_reject_share=share, refuse_quote_errors=refuse)
+        return Quality(max_reject_share=_share(model.max_rejects), refuse_quote_errors=refuse)
     return Quality(max_reject_count=model.max_rejects, refuse_quote_errors=refuse)

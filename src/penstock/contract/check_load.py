@@ -32,7 +32,7 @@ def check_load(contract: Contract) -> Iterator[Problem]:
     load = contract.load
     names = names_of_row(contract)
     unknown = Unknown(contract.transform.rename)
-    yield from _check_reserved(load)
+    yield from _check_manifest(load)
     yield from _check_table(load)
     yield from _check_keys(contract, names, unknown)
     yield from _check_types(contract, names, unknown)
@@ -41,11 +41,15 @@ def check_load(contract: Contract) -> Iterator[Problem]:
         yield from _check_item(item, ("load", "items", index), names, unknown)
 
 
-def _check_reserved(load: LoadModel) -> Iterator[Problem]:
-    if load.mode == "mirror":
+def _check_manifest(load: LoadModel) -> Iterator[Problem]:
+    """The problems of what a manifest of an object's items is kept for."""
+    mirrors = load.mode == "mirror"
+    if mirrors and not load.skip_unchanged and "skip_unchanged" in load.model_fields_set:
         yield Problem(
-            ("load", "mode"), "mirror is not available in this version; rows that a newer file lacks stay"
+            ("load", "skip_unchanged"), "a mirror always leaves alone what did not change; leave it out"
         )
+    if not mirrors and "max_deletes" in load.model_fields_set:
+        yield Problem(("load", "max_deletes"), "belongs to mode: mirror; nothing is deleted without it")
 
 
 def _check_table(load: LoadModel) -> Iterator[Problem]:

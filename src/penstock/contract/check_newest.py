@@ -38,11 +38,15 @@ def check_newest(contract: Contract) -> Iterator[Problem]:
 def _check_others(contract: Contract) -> Iterator[Problem]:
     """What else in ``load`` would decide between the rows of one key."""
     load = contract.load
-    if load.mode == "mirror":
-        yield Problem(
-            ("load", "mode"),
-            "mirror can't go with newest_by, which decides by value: what an object wrote last is no longer what is there",
-        )
+    for key, what in (
+        ("mode", load.mode == "mirror" and "mirror"),
+        ("skip_unchanged", load.skip_unchanged and "it"),
+    ):
+        if what:
+            yield Problem(
+                ("load", key),
+                f"{what} can't go with newest_by, which decides by value: what an object wrote last is no longer what is there",
+            )
     if "on_duplicate" in load.model_fields_set and load.on_duplicate != "reject":
         yield Problem(
             ("load", "on_duplicate"),

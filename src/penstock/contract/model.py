@@ -176,7 +176,11 @@ class LoadModel(Part):
     on_duplicate: Literal["last", "first", "reject"] = "last"
     """Which row of one key within a file is loaded; `reject` rejects every row after the first."""
     mode: Literal["upsert", "mirror"] = "upsert"
-    """`upsert` adds and replaces items; `mirror` is not yet available."""
+    """`upsert` adds and replaces items; `mirror` also deletes the items of an object that its newer version lacks."""
+    max_deletes: RejectLimit = "10%"
+    """With `mode: mirror`, a count, or a share of the object's items, past which nothing is changed until somebody approves."""
+    skip_unchanged: bool = False
+    """Whether items are left alone that the object's last version wrote just so; with `mode: mirror` they always are."""
     newest_by: Name | None = None
     """The attribute by which rows of one key compete, in whatever files and order they come: the greatest value stays."""
     revision: int = Field(default=0, ge=0, le=999)

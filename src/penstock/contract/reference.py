@@ -112,7 +112,7 @@ The value is an attribute of every item, by the name that it is loaded under, an
 integer, a number or a year, a text, a date or a yearmonth; a datetime or a time by a format without `%f` and `%z`, for a fraction or an
 offset does not sort as text. For such a field let `set` make the value, in UTC: `set: {changed_utc: changed_at}`, `newest_by: changed_utc`.
 
-`on_duplicate: last` and `first` can't stand beside it, nor can `mode: mirror`; `on_duplicate: reject` keeps its meaning within a file.
+`on_duplicate: last` and `first` can't stand beside it, nor can `mode: mirror` and `skip_unchanged`; `on_duplicate: reject` keeps its meaning within a file.
 After a change of the contract the same rows make other items, at the same values. Raise `load.revision` by one with such a change, and
 each row that is loaded again replaces what it made before; else only those do whose digest happens to be greater. What it costs is said
 under [Operating](operating.md#rows-that-compete).
@@ -151,8 +151,8 @@ _REFUSED = """\
 | look-around, back-references, possessive quantifiers in `pattern` | The engine's regular expressions are RE2. |
 | UTF-16, UTF-32 | They are not a superset of ASCII. |
 | delimiters of several characters | Records are cut by single bytes. |
-| `mode: mirror` | It is not available in this version. |
 | `newest_by` of a value that is not stored so that it sorts | A text sorts by its bytes, and an older row would win; see above. |
+| `newest_by` with `mode: mirror` or `skip_unchanged` | It decides by value: what an object wrote last is no longer what is there. |
 """
 
 _PROJECT = """\

@@ -14,7 +14,7 @@ import duckdb
 
 from penstock import verdicts
 from penstock.engine.sql import literal
-from penstock.plan.model import Plan, Quality
+from penstock.plan.model import Manifest, Plan, Quality
 
 _ROWS_A_PART: Final = 500_000
 """Keys that are grouped at a time: some 40 MB."""
@@ -27,7 +27,10 @@ RECOVERED_SHOWN = 1_000
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted so far, in records; ``errors`` counts single errors by their code."""
+    """What was counted so far, in records; ``errors`` counts single errors by their code.
+
+    ``keyless`` of those that are rejected have an item whose key can't be told. A survey counts them, for a manifest.
+    """
 
     read: int = 0
     blank: int = 0
@@ -37,6 +40,7 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     recovered: list[int] = field(default_factory=list)
     recovered_count: int = 0
+    keyless: int = 0
 
     @property
     def good(self) -> int:
@@ -53,12 +57,23 @@ class Tally:
 class Decision:
     """What the survey showed. ``losers`` and ``repeated`` tell whether those tables of the database hold anything.
 
-    ``refused`` is None, or the code and the sentence that say why nothing of the file is loaded.
+    ``refused`` is None, or the code and the sentence that say why nothing of the file is loaded. With a manifest,
+    ``unchanged`` tells whether that table holds anything; ``vanished`` items are to be deleted, and ``kept`` would be, were the
+    keys of all rejected records known. Of the rows ``doubtful`` not all items are written, though the manifest has them.
     """
 
     losers: bool
     repeated: bool
     refused: tuple[str, str] | None
+    unchanged: bool = False
+    vanished: int = 0
+    kept: int = 0
+    doubtful: tuple[int, ...] = ()
+
+    @property
+    def removes(self) -> bool:
+        """Whether items are to be deleted because they vanished."""
+        return self.vanished > 0 and self.refused is None
 
 
 def prepare_keys(database: duckdb.DuckDBPyConnection) -> None:
@@ -102,7 +117,7 @@ def has_repeats(database: duckdb.DuckDBPyConnection, spilled: Sequence[Path] = (
             f"SELECT count(*) > count(DISTINCT h) FROM ({noted}) WHERE h BETWEEN {first} AND {last}"
         ).fetchone()
         == (True,)
-        for first, last in _ranges(_count(database, f"({noted})"))
+        for first, last in cut_ranges(count_rows(database, f"({noted})"))
     )
 
 
@@ -115,7 +130,7 @@ def decide_losers(database: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[int,
     database.execute("CREATE OR REPLACE TABLE found (row BIGINT, item INTEGER)")
     wins = "max" if plan.on_duplicate == "last" else "min"
     place = f"row * {len(plan.items)} + item"
-    for first, last in _ranges(_count(database, "keys")):
+    for first, last in cut_ranges(count_rows(database, "keys")):
         part = f"(SELECT * FROM keys WHERE high BETWEEN {first} AND {last})"
         database.execute(
             f"INSERT INTO found SELECT row, item FROM {part} JOIN (SELECT high, low, {wins}({place}) AS winner FROM {part} "
@@ -125,13 +140,13 @@ def decide_losers(database: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[int,
     # In the order of rows, for batches ask for theirs.
     database.execute("CREATE OR REPLACE TABLE losers AS SELECT row, item FROM found ORDER BY row, item")
     database.execute("DROP TABLE found")
-    _find_repeated(database)
-    return _count(database, "losers"), _count(database, "repeated")
+    find_repeated(database)
+    return count_rows(database, "losers"), count_rows(database, "repeated")
 
 
-def _ranges(rows: int) -> list[tuple[int, int]]:
+def cut_ranges(rows: int, rows_a_part: int = _ROWS_A_PART) -> list[tuple[int, int]]:
     """Cut the range of a hash into parts of so many rows that one fits into a little memory."""
-    parts = rows // _ROWS_A_PART + 1
+    parts = rows // rows_a_part + 1
     edges = [part * 2**64 // parts for part in range(parts + 1)]
     return [(first, following - 1) for first, following in pairwise(edges)]
 
@@ -170,16 +185,17 @@ def import_losers(
         database.execute(
             f"INSERT INTO losers SELECT * FROM read_parquet({literal(str(file))}) WHERE row >= {first_row}{bound}"
         )
-    _find_repeated(database)
+    find_repeated(database)
 
 
 def count_repeated(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
     """Count the rows of which an item loses, in files that :func:`export_losers` wrote."""
     import_losers(database, files, 0, None)
-    return _count(database, "repeated")
+    return count_rows(database, "repeated")
 
 
-def _find_repeated(database: duckdb.DuckDBPyConnection) -> None:
+def find_repeated(database: duckdb.DuckDBPyConnection) -> None:
+    """Find the rows that have an item that loses."""
     database.execute("CREATE OR REPLACE TABLE repeated AS SELECT DISTINCT row FROM losers ORDER BY row")
 
 
@@ -188,7 +204,8 @@ def _exactly(share: float) -> Decimal:
     return Decimal(repr(share))
 
 
-def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:
+def count_rows(database: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Count the rows of a table, or of what else may follow FROM."""
     found = database.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert found is not None
     return int(found[0])
@@ -213,3 +230,18 @@ def refuse(quality: Quality, tally: Tally, repeated: int) -> tuple[str, str] | N
         verdicts.REJECT_LIMIT,
         f"{rejected} of {judged} records were rejected, more than the limit of {limit}; nothing was loaded",
     )
+
+
+def refuse_deletes(manifest: Manifest, vanished: int, held: int) -> tuple[str, str] | None:
+    """Tell whether the file is refused because it lacks too many of the items that its object has."""
+    if manifest.max_delete_count is not None and vanished > manifest.max_delete_count:
+        limit = f"{manifest.max_delete_count}"
+    elif manifest.max_delete_share is not None and vanished > _exactly(manifest.max_delete_share) * held:
+        limit = f"{(_exactly(manifest.max_delete_share) * 100).normalize():f}%"
+    else:
+        return None
+    reason = (
+        f"{vanished} of the {held} items of this object are not in the file any more, more than the limit of {limit}; "
+        "nothing was changed"
+    )
+    return verdicts.DELETE_LIMIT, reason

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from penstock import verdicts
-from penstock.engine import statements
+from penstock.engine import entries, statements
 from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally
@@ -78,19 +78,30 @@ class Judge:
         if not batch.rows:
             return
         self._ways.read(batch)
-        others = self._note(batch, statements.short_survey)
+        keeps = self.plan.manifest is not None
+        others = self._note(batch, entries.short_entries if keeps else statements.short_survey)
         if others:
             self.connection.execute("DELETE FROM noted WHERE plain IS NOT TRUE")
-            self._ways.go_long(statements.long_survey, others, batch.rows)
+            self._ways.go_long(entries.long_entries if keeps else statements.long_survey, others, batch.rows)
             self._count_verdicts(len(others))
         self.tally.filtered += self._one("SELECT count(*) FILTER (filtered) FROM noted")
-        self._copy_keys(batch)
+        self._copy_noted(batch)
+
+    def _copy_noted(self, batch: Batch) -> None:
+        """Copy what was noted of a batch's rows to where that of the whole file is."""
+        if self.plan.manifest is not None:
+            (keyless,) = self._ways.execute(entries.count_keyless).fetchone() or (0,)
+            self.tally.keyless += keyless
+            self._ways.execute(entries.copy_entries, parameter=batch.first.row)
+        elif not self._compete_all:
+            self._ways.execute(statements.copy_keys, parameter=batch.first.row)
+        self._forget()
 
     def resolve(self, batch: Batch, decision: Decision) -> Resolved:
         """Judge a batch, and make the writes and the rejects that the decision leaves."""
         self._count_records(batch)
         if not batch.rows:
-            return Resolved((), tuple(merge_rejects(batch, {})), 0)
+            return Resolved((), tuple(merge_rejects(batch, {})), 0, 0)
         self._ways.read(batch)
         rows = range(batch.first.row, batch.first.row + batch.rows)
         reasons = self._repeated(rows) if decision.repeated else {}
@@ -102,7 +113,9 @@ class Judge:
         tally.rejected += len(reasons)
         tally.errors.update(reason.code for found in reasons.values() for reason in found)
         tally.superseded += packer.superseded
-        return Resolved(packer.finish(), tuple(merge_rejects(batch, reasons)), packer.written)
+        return Resolved(
+            packer.finish(), tuple(merge_rejects(batch, reasons)), packer.written, packer.unchanged
+        )
 
     def _note(self, batch: Batch, sql: Any) -> Sequence[int]:
         """Note what the short way says of a batch; give the rows that are not plain."""
@@ -125,7 +138,7 @@ class Judge:
         result = self._ways.execute(statements.short_requests)
         while rows := result.fetchmany(FETCHED):
             n, counted = counted, counted + len(rows)
-            if single and not reasons and not packer.lost:
+            if single and not reasons and not packer.lost and not packer.same:
                 self._pack_runs(n, rows, packer, held, others)
                 continue
             for place, (filtered, *made) in enumerate(rows, n):
@@ -203,6 +216,7 @@ class Judge:
         tally.read += batch.rows + len(batch.errors) + batch.blanks
         tally.blank += batch.blanks
         tally.rejected += len(batch.errors)
+        tally.keyless += len(batch.errors)
         tally.errors.update(error.code for error in batch.errors)
         tally.recover(batch.recovered)
 
@@ -224,7 +238,13 @@ class Judge:
             tally.errors[self.plan.checks[number].code] += count
         tally.errors[verdicts.ITEM_ERROR] += len(too_large)
         if too_large:
-            self.connection.execute("DELETE FROM noted WHERE list_contains(?::BIGINT[], n)", [too_large])
+            self._set_aside(too_large)
+
+    def _set_aside(self, rows: Sequence[int]) -> None:
+        """Note of rows that they are rejected for what no statement has noted."""
+        self.connection.execute(
+            "UPDATE noted SET rejected = TRUE WHERE n IN (SELECT unnest(?::BIGINT[]))", [list(rows)]
+        )
 
     def _find_too_large(self) -> list[int]:
         """Measure exactly the items that may be too large; give the rows of those that are."""
@@ -239,17 +259,18 @@ class Judge:
         reason = REPEATED if len(self.plan.items) == 1 else REPEATED_ITEM
         return {n: (reason,) for (n,) in found}
 
-    def _losers(self, rows: range) -> dict[int, tuple[int, ...]]:
-        """Give the items that lose of each row of which any do. Where all rows do, these are many: little is made of each."""
+    def _items_in(self, table: str, rows: range) -> dict[int, tuple[int, ...]]:
+        """Give the items of each row that a table names. Where it names all rows, these are many: little is made of each."""
         found = self.connection.execute(
-            "SELECT row - ?, item FROM losers WHERE row >= ? AND row < ?", [rows.start, rows.start, rows.stop]
+            f"SELECT row - ?, item FROM {table} WHERE row >= ? AND row < ?",
+            [rows.start, rows.start, rows.stop],
         )
-        lost: dict[int, tuple[int, ...]] = {}
+        named: dict[int, tuple[int, ...]] = {}
         known: dict[tuple[int, ...], tuple[int, ...]] = {}
         for n, item in fetch_rows(found):
-            items = (*lost.get(n, ()), item)
-            lost[n] = known.setdefault(items, items)
-        return lost
+            items = (*named.get(n, ()), item)
+            named[n] = known.setdefault(items, items)
+        return named
 
     @property
     def _compete_all(self) -> bool:
@@ -257,15 +278,13 @@ class Judge:
         return self.plan.on_duplicate == "newest"
 
     def _make_packer(self, rows: range, decision: Decision) -> Packer:
-        lost = self._losers(rows) if decision.losers else {}
         table = self.plan.table
-        return Packer(rows.start, lost, revision=None if table.newest_by is None else table.revision)
-
-    def _copy_keys(self, batch: Batch) -> None:
-        """Copy the keys that were noted to where those of the whole file are."""
-        if not self._compete_all:
-            self._ways.execute(statements.copy_keys, parameter=batch.first.row)
-        self._forget()
+        return Packer(
+            rows.start,
+            self._items_in("losers", rows) if decision.losers else {},
+            self._items_in("unchanged", rows) if decision.unchanged else {},
+            revision=None if table.newest_by is None else table.revision,
+        )
 
     def _forget(self) -> None:
         self.connection.execute("DELETE FROM noted")

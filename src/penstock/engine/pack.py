@@ -29,16 +29,19 @@ Row = Sequence[bytes | None]
 class Packer:
     """Takes the rows of one batch, in ascending order, and gives the batches to write.
 
-    ``first_row`` is the file's row of the batch's first. ``lost`` tells of rows which of their items another row wins.
-    ``written`` counts the rows that have a write, ``superseded`` those that would have had one. ``revision`` is that of
-    the contract where rows of one key compete (:mod:`penstock.engine.newest`): each item has its digest then.
+    ``first_row`` is the file's row of the batch's first. ``lost`` tells of rows which of their items another row wins,
+    ``same`` which are in the table as they are. ``written`` counts the rows that have an item, ``superseded`` those that
+    would have had one, and ``unchanged`` the items that need no write. ``revision`` is that of the contract where rows of
+    one key compete (:mod:`penstock.engine.newest`): each item has its digest then.
     """
 
     first_row: int
     lost: Mapping[int, Collection[int]]
+    same: Mapping[int, Collection[int]]
     revision: int | None = None
     written: int = 0
     superseded: int = 0
+    unchanged: int = 0
     _batches: list[WriteBatch] = field(default_factory=list)
     _requests: list[bytes] = field(default_factory=list)
     _rows: list[int] = field(default_factory=list)
@@ -60,12 +63,20 @@ class Packer:
 
     def take(self, n: int, row: Row) -> None:
         """Take the ``n``-th row of the batch, which is good."""
-        lost = self.lost.get(n, ())
+        lost, same = self.lost.get(n, ()), self.same.get(n, ())
         left = [request for item, request in enumerate(row) if request is not None and item not in lost]
         if not left:
             self.superseded += 1
             return
         self.written += 1
+        if same:
+            wins = len(left)
+            left = [
+                request
+                for item, request in enumerate(row)
+                if request is not None and item not in {*lost, *same}
+            ]
+            self.unchanged += wins - len(left)
         if self.revision is not None:
             left = [seal_request(request, self.revision) for request in left]
         self._requests += left

@@ -24,11 +24,15 @@ Reasons = Mapping[int, tuple[Reason, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a batch gives: its writes and its rejects, in file order, and how many rows have a write."""
+    """What a batch gives: its writes and its rejects, in file order, and how many rows are loaded.
+
+    ``unchanged`` counts the items of these rows that need no write.
+    """
 
     batches: tuple[WriteBatch, ...]
     rejects: tuple[Reject, ...]
     rows: int
+    unchanged: int
 
 
 def is_too_large(request: bytes) -> bool:

@@ -6,7 +6,8 @@ They read and fill, on the judge's connection:
   ``source_line``;
 - ``breaks``, from which row on a row's line is its number plus what (:meth:`~penstock.engine.batch.Batch.lines`);
 - ``wanted``, the rows that go the long way, and ``answers``, what codecs say of their cells;
-- ``noted``, what a statement found of each row, for statements that count and copy.
+- ``noted``, what a statement found of each row, for statements that count and copy; ``rejected`` is set where more than the
+  statement was asked.
 """
 
 from __future__ import annotations
@@ -29,17 +30,21 @@ _RECORDS_WITH_LINES: Final = (
     "SELECT numbered.*, (breaks.line + n - breaks.row)::HUGEINT AS source_line "
     f"FROM ({_RECORDS}) AS numbered ASOF JOIN breaks ON n >= breaks.row"
 )
-_GOOD: Final = "NOT blank AND errors IS NULL AND NOT filtered"
+GOOD: Final = "NOT blank AND errors IS NULL AND NOT filtered"
+"""The condition of rows of which something is loaded."""
 
 
-def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, texts: str) -> None:
-    """Make a judge's tables. ``texts`` is the SELECT of that view; the file that it reads must be there."""
+def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, texts: str, more: str = "") -> None:
+    """Make a judge's tables. ``texts`` is the SELECT of that view; the file that it reads must be there.
+
+    ``more`` are columns of what is noted of rows.
+    """
     for table in _TABLES:
         connection.execute(table)
     keys = "".join(f", h{k} UBIGINT, k{k} UHUGEINT" for k in range(len(plan.items)))
     connection.execute(
         "CREATE TEMP TABLE noted (n BIGINT, blank BOOLEAN, plain BOOLEAN, errors INTEGER[], filtered BOOLEAN, "
-        f"large BOOLEAN{keys})"
+        f"large BOOLEAN, rejected BOOLEAN{keys}{more})"
     )
     connection.execute(f"CREATE TEMP VIEW texts AS {texts}")
     connection.execute(
@@ -49,14 +54,14 @@ def make_tables(connection: duckdb.DuckDBPyConnection, plan: Plan, texts: str) -
 
 def long_scan(plan: Plan, answered: bool) -> str:
     """Note a hash of each key of the good rows among those wanted."""
-    return f"INSERT INTO noted (n, {_list('h', plan)}) SELECT n, {_hashes(plan.items, _GOOD)} FROM ({long_way(plan, answered)})"
+    return f"INSERT INTO noted (n, {list_columns('h', plan)}) SELECT n, {_hashes(plan.items, GOOD)} FROM ({long_way(plan, answered)})"
 
 
 def short_scan(plan: Plan) -> str:
     """Note a hash of each key of the rows that may be good. ``plain`` says only whether their keys are."""
     assert plan.plain is not None
     return (
-        f"INSERT INTO noted (n, plain, {_list('h', plan)}) "
+        f"INSERT INTO noted (n, plain, {list_columns('h', plan)}) "
         f"SELECT n, keyed, {_hashes(plan.plain.items, 'keyed AND kept')} FROM ({_short(plan.plain.scanned)})"
     )
 
@@ -64,8 +69,8 @@ def short_scan(plan: Plan) -> str:
 def long_survey(plan: Plan, answered: bool) -> str:
     """Note the verdict on each row that is wanted, and a digest of each key that it has if it is good."""
     return (
-        f"INSERT INTO noted (n, blank, errors, filtered, large, {_list('k', plan)}) SELECT n, blank, errors, filtered AND NOT blank, "
-        f"{_GOOD} AND ({_large(plan.items)}), {_digests(plan.items, _GOOD)} FROM ({long_way(plan, answered)})"
+        f"INSERT INTO noted (n, blank, errors, filtered, large, {list_columns('k', plan)}) SELECT n, blank, errors, filtered AND NOT blank, "
+        f"{GOOD} AND ({large_sql(plan.items)}), {_digests(plan.items, GOOD)} FROM ({long_way(plan, answered)})"
     )
 
 
@@ -74,9 +79,9 @@ def short_survey(plan: Plan) -> str:
     assert plan.plain is not None
     items = plan.plain.items
     return (
-        f"INSERT INTO noted (n, plain, filtered, {_list('k', plan)}) SELECT n, plain AND NOT large, filtered, "
+        f"INSERT INTO noted (n, plain, filtered, {list_columns('k', plan)}) SELECT n, plain AND NOT large, filtered, "
         f"{_digests(items, 'plain AND NOT large AND NOT filtered')} "
-        f"FROM (SELECT *, coalesce(NOT filtered AND ({_large(items)}), TRUE) AS large FROM ({short_way(plan)}))"
+        f"FROM (SELECT *, coalesce(NOT filtered AND ({large_sql(items)}), TRUE) AS large FROM ({short_way(plan)}))"
     )
 
 
@@ -89,7 +94,8 @@ def copy_hashes(plan: Plan) -> str:
 def copy_keys(plan: Plan) -> str:
     """Copy the keys that were noted to where those of the whole file are; ``$1`` is the file's row of the batch's first."""
     selects = (
-        f"SELECT (k{k} >> 64)::UBIGINT, (k{k} & {2**64 - 1})::UBIGINT, n + $1, {k} FROM noted WHERE k{k} IS NOT NULL"
+        f"SELECT (k{k} >> 64)::UBIGINT, (k{k} & {2**64 - 1})::UBIGINT, n + $1, {k} FROM noted "
+        f"WHERE k{k} IS NOT NULL AND rejected IS NOT TRUE"
         for k in range(len(plan.items))
     )
     return f"INSERT INTO keys {' UNION ALL '.join(selects)}"
@@ -98,14 +104,14 @@ def copy_keys(plan: Plan) -> str:
 def long_requests(plan: Plan, answered: bool) -> str:
     """Give the verdict on each row that is wanted, and its requests."""
     return (
-        f"SELECT n, blank, errors, filtered, {_requests(plan.items, _GOOD)} FROM ({long_way(plan, answered)})"
+        f"SELECT n, blank, errors, filtered, {_requests(plan.items, GOOD)} FROM ({long_way(plan, answered)})"
     )
 
 
 def long_verdicts(plan: Plan, answered: bool) -> str:
     """Give what :func:`long_requests` does, and before the requests whether ``where`` keeps the row and whether it deletes."""
     return (
-        f"SELECT n, blank, errors, filtered, kept, deleted, {_requests(plan.items, _GOOD)} "
+        f"SELECT n, blank, errors, filtered, kept, deleted, {_requests(plan.items, GOOD)} "
         f"FROM ({long_way(plan, answered)})"
     )
 
@@ -135,7 +141,7 @@ def questions(plan: Plan) -> str:
 
 def exact_puts(plan: Plan, answered: bool) -> str:
     """Give the requests of the rows that were noted as perhaps too large."""
-    puts = _requests(plan.items, f"{_GOOD} AND NOT deleted")
+    puts = _requests(plan.items, f"{GOOD} AND NOT deleted")
     return f"SELECT n, {puts} FROM ({long_way(plan, answered)}) SEMI JOIN (SELECT n FROM noted WHERE large) USING (n)"
 
 
@@ -144,6 +150,11 @@ def key_sql(item: ItemPlan) -> str:
     if item.sort is None:
         return item.partition
     return f"concat(strlen({item.partition}), ':', {item.partition}, {item.sort})"
+
+
+def digest_sql(item: ItemPlan) -> str:
+    """Write the SQL of the 128 bits by which a key is known."""
+    return f"md5_number({key_sql(item)})"
 
 
 def short_way(plan: Plan) -> str:
@@ -183,11 +194,12 @@ def _absent(name: str) -> str:
     return f"NULL::VARCHAR AS {name}"
 
 
-def _list(letter: str, plan: Plan) -> str:
+def list_columns(letter: str, plan: Plan) -> str:
+    """List a column for each item."""
     return ", ".join(f"{letter}{k}" for k in range(len(plan.items)))
 
 
-def _each(items: Sequence[ItemPlan], values: Iterable[str], condition: str) -> str:
+def each_sql(items: Sequence[ItemPlan], values: Iterable[str], condition: str) -> str:
     """Write one column an item, NULL where the row has it not or the condition does not hold."""
     return ", ".join(
         f"CASE WHEN {condition} AND ({item.when}) THEN {value} END"
@@ -196,17 +208,18 @@ def _each(items: Sequence[ItemPlan], values: Iterable[str], condition: str) -> s
 
 
 def _hashes(items: Sequence[ItemPlan], condition: str) -> str:
-    return _each(items, (f"hash({key_sql(item)})" for item in items), condition)
+    return each_sql(items, (f"hash({key_sql(item)})" for item in items), condition)
 
 
 def _digests(items: Sequence[ItemPlan], condition: str) -> str:
-    return _each(items, (f"md5_number({key_sql(item)})" for item in items), condition)
+    return each_sql(items, map(digest_sql, items), condition)
 
 
 def _requests(items: Sequence[ItemPlan], condition: str) -> str:
     written = (f"encode(CASE WHEN deleted THEN {item.key} ELSE {item.put} END)" for item in items)
-    return _each(items, written, condition)
+    return each_sql(items, written, condition)
 
 
-def _large(items: Sequence[ItemPlan]) -> str:
+def large_sql(items: Sequence[ItemPlan]) -> str:
+    """Write the condition that an item of a row may be too large."""
     return " OR ".join(f"(({item.when}) AND NOT deleted AND {item.size} > {ITEM_BYTES})" for item in items)

@@ -13,6 +13,7 @@ from penstock.engine import statements
 from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.codecs import CODECS
+from penstock.engine.entries import noted_columns
 from penstock.engine.raw import raw_sql
 from penstock.errors import EngineError
 from penstock.plan.model import Plan
@@ -57,7 +58,7 @@ class Ways:
         self.path.write_bytes(batch.text if text is None else text)
         if not self.ready:
             texts = raw_sql(self.plan, self.binding, batch.quote, self.path)
-            statements.make_tables(self.connection, self.plan, texts)
+            statements.make_tables(self.connection, self.plan, texts, noted_columns(self.plan))
             self.ready = True
         if self.plan.statements.uses_line:
             lines = batch.lines()

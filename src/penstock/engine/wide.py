@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from penstock.engine import statements
+from penstock.engine import entries, statements
 from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.cells import CellJudge, cell_plan, make_cell_tables
@@ -97,17 +97,30 @@ class WideJudge(Judge):
             return
         found = self._judge(batch)
         self._count(found)
-        self._ways.go_long(statements.long_survey, range(batch.rows), batch.rows)
-        self.connection.execute(
-            "DELETE FROM noted WHERE n IN (SELECT unnest(?::BIGINT[]))", [list(found.reasons)]
+        keeps = self.plan.manifest is not None
+        self._ways.go_long(
+            entries.long_entries if keeps else statements.long_survey, range(batch.rows), batch.rows
         )
-        self._copy_keys(batch)
+        self._set_aside(list(found.reasons))
+        if keeps:
+            self._note_hashes(found.good)
+        self._copy_noted(batch)
+
+    def _note_hashes(self, good: dict[int, list[bytes | None]]) -> None:
+        """Note the hashes of whole requests, in the place of those of what the core makes of them."""
+        for k in range(len(self.plan.items)):
+            hashes = {n: entries.hash_request(request) for n, made in good.items() if (request := made[k])}
+            self.connection.execute(
+                f"UPDATE noted SET e{k} = found.e FROM (SELECT unnest(?::BIGINT[]) AS n, unnest(?::BIGINT[]) AS e) AS found "
+                "WHERE noted.n = found.n",
+                [list(hashes), list(hashes.values())],
+            )
 
     def resolve(self, batch: Batch, decision: Decision) -> Resolved:
         """Judge a batch, and make the writes and the rejects that the decision leaves."""
         self._count_records(batch)
         if not batch.rows:
-            return Resolved((), tuple(merge_rejects(batch, {})), 0)
+            return Resolved((), tuple(merge_rejects(batch, {})), 0, 0)
         found = self._judge(batch)
         rows = range(batch.first.row, batch.first.row + batch.rows)
         if decision.repeated:
@@ -117,7 +130,9 @@ class WideJudge(Judge):
             packer.take(n, found.good.pop(n))
         self._count(found)
         self.tally.superseded += packer.superseded
-        return Resolved(packer.finish(), tuple(merge_rejects(batch, found.reasons)), packer.written)
+        return Resolved(
+            packer.finish(), tuple(merge_rejects(batch, found.reasons)), packer.written, packer.unchanged
+        )
 
     def _judge(self, batch: Batch) -> _Verdicts:
         """Judge a batch's rows, and put their requests together."""

@@ -9,7 +9,7 @@ from penstock import verdicts
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally
 from penstock.errors import DataError
-from penstock.load.count import Outcome, add_outcomes, add_tallies
+from penstock.load.count import DOUBTFUL_KEPT, Outcome, add_outcomes, add_tallies
 from penstock.load.cut import Cut
 from penstock.load.load import Loaded
 from penstock.load.report import Counts, ItemCounts, Report, Status
@@ -85,6 +85,9 @@ def conclude(
     tally, outcome = loaded.tally, loaded.outcome
     counts = count_records(tally, outcome, decision)
     status, code, reason = _judge(counts, decision)
+    if decision.removes and outcome.removed != decision.vanished:
+        status, code = "failed", None
+        reason = f"{decision.vanished} items vanished and {outcome.removed} were deleted: this is a defect, please report it"
     if not _agree(surveyed, tally, decision):
         status, code = "failed", None
         reason = "the second pass over the object counted other records than the first: run it again"
@@ -93,7 +96,7 @@ def conclude(
         key=key,
         status=status,
         counts=counts,
-        items=count_items(outcome),
+        items=count_items(outcome, decision),
         errors=dict(sorted((tally.errors + outcome.errors).items())),
         recovered=tuple(tally.recovered),
         recovered_count=tally.recovered_count,
@@ -128,7 +131,7 @@ def report_failure(plan: Plan, key: str, reason: str, parts: Iterable[Loaded] = 
         key,
         "failed",
         count_records(tally, outcome, None),
-        count_items(outcome),
+        count_items(outcome, None),
         errors=dict(sorted((tally.errors + outcome.errors).items())),
         reason=reason,
     )
@@ -148,10 +151,22 @@ def count_records(tally: Tally, outcome: Outcome, decision: Decision | None) -> 
     )
 
 
-def count_items(outcome: Outcome) -> ItemCounts:
-    """Give the counts of items as a report has them."""
+def find_doubtful(decision: Decision, outcome: Outcome) -> tuple[int, ...] | None:
+    """Give the rows that the manifest has and of which not all items were written; None where they are too many to be told."""
+    rows = (*decision.doubtful, *outcome.refused_rows)
+    told = outcome.refused == len(outcome.refused_rows) and len(rows) <= DOUBTFUL_KEPT
+    return rows if told else None
+
+
+def count_items(outcome: Outcome, decision: Decision | None) -> ItemCounts:
+    """Give the counts of items as a report has them; what vanished and was kept counts only at the end."""
+    kept = 0 if decision is None or decision.refused is not None else decision.kept
     return ItemCounts(
-        put=outcome.puts, deleted=outcome.deletes, unchanged=outcome.unchanged, outdated=outcome.outdated
+        put=outcome.puts,
+        deleted=outcome.deletes + outcome.removed,
+        unchanged=outcome.unchanged,
+        outdated=outcome.outdated,
+        kept=kept,
     )
 
 

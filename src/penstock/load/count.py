@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from penstock.engine.decide import RECOVERED_SHOWN, Tally
 
@@ -13,7 +14,8 @@ from penstock.engine.decide import RECOVERED_SHOWN, Tally
 class Outcome:
     """What was written: items put and deleted, the rows that were loaded, and those that the service refused.
 
-    ``unchanged`` and ``outdated`` count items that needed no write. ``errors`` counts what the service refused, by code.
+    ``unchanged`` and ``outdated`` count items that needed no write, ``removed`` those that were deleted because they vanished.
+    ``errors`` counts what the service refused, by code; ``refused_rows`` are the first of these rows.
     """
 
     puts: int = 0
@@ -23,6 +25,12 @@ class Outcome:
     loaded: int = 0
     refused: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    removed: int = 0
+    refused_rows: tuple[int, ...] = ()
+
+
+DOUBTFUL_KEPT: Final = 10_000
+"""Rows that are kept by their numbers because not all of their items are written."""
 
 
 def add_tallies(tallies: Iterable[Tally]) -> Tally:
@@ -37,6 +45,7 @@ def add_tallies(tallies: Iterable[Tally]) -> Tally:
         whole.errors.update(part.errors)
         whole.recovered.extend(part.recovered[: RECOVERED_SHOWN - len(whole.recovered)])
         whole.recovered_count += part.recovered_count
+        whole.keyless += part.keyless
     return whole
 
 
@@ -54,4 +63,6 @@ def add_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
         loaded=sum(part.loaded for part in parts),
         refused=sum(part.refused for part in parts),
         errors=errors,
+        removed=sum(part.removed for part in parts),
+        refused_rows=tuple(row for part in parts for row in part.refused_rows)[:DOUBTFUL_KEPT],
     )

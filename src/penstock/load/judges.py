@@ -17,6 +17,7 @@ from penstock.engine.bind import Binding
 from penstock.engine.database import open_database
 from penstock.engine.decide import Tally, prepare_tables
 from penstock.engine.judge import Judge
+from penstock.engine.manifest import prepare_entries
 from penstock.engine.wide import open_judge
 from penstock.errors import EngineError
 from penstock.load.overlap import map_in_order, usable_lanes
@@ -82,6 +83,7 @@ def open_judges(
         tempfile.TemporaryDirectory(dir=scratch, prefix="run-") as folder,
     ):
         prepare_tables(database, source.key, source.last_modified)
+        prepare_entries(database)
         judges = []
         for lane in range(lanes):
             place = Path(folder) / f"lane-{lane}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from penstock.engine.assemble import RecordBatch
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally, import_losers
+from penstock.engine.manifest import import_unchanged
 from penstock.engine.resolved import Resolved
 from penstock.engine.result import Reason, Reject
 from penstock.errors import EngineError
@@ -24,13 +25,28 @@ from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, nev
 from penstock.load.count import Outcome, add_outcomes, add_tallies
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
 from penstock.load.overlap import Follower
-from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
+from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter, Written
+from penstock.load.remove import remove_vanished
 from penstock.plan.model import Plan
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Files in the scratch folder: of what loses, of what needs no write, and those of the manifest of whose keys this
+    chunk's worker deletes what vanished.
+    """
+
+    losers: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """How far a chunk is loaded: what was counted and written up to ``position``, and whether that is its end."""
+    """How far a chunk is loaded: what was counted and written up to ``position``.
+
+    It is ``finished`` where that is the chunk's end, and what vanished is deleted.
+    """
 
     position: Position
     tally: Tally = field(default_factory=Tally)
@@ -44,7 +60,7 @@ def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
     binding: Binding,
     chunk: Chunk,
     decision: Decision,
-    losers: Sequence[str],
+    named: Named,
     items: ItemWriter,
     rejects: RejectWriter,
     scratch: Path,
@@ -57,7 +73,7 @@ def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
 ) -> Loaded:
     """Load a chunk to its end, or until ``stop`` says so between two batches; ``resume`` goes on where another stopped.
 
-    ``losers`` names the files of what loses, of all partitions, below ``scratch``. When this returns, everything up to
+    The files that are ``named`` are below ``scratch``. When this returns, everything up to
     the state's position is acknowledged by ``items`` and given to ``rejects``, and nothing after it. Raises DataError,
     ServiceError and EngineError of :mod:`penstock.errors`.
     """
@@ -67,10 +83,27 @@ def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
     )
     end = None if chunk.rows is None else chunk.start.row + chunk.rows
     with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
-        import_losers(judges.database, [scratch / name for name in losers], begun.position.row, end)
+        import_named(judges, named, begun.position.row, end)
         sink = Sink(items, rejects, decision, begun)
         load_leg(judges, reader, sink, stop)
-        return sink.loaded(reader)
+        if not reader.finished:
+            return sink.loaded(reader)
+        return remove_leg(judges, named, items, sink.loaded(reader), stop)
+
+
+def import_named(judges: Judges, named: Named, first_row: int, stop_row: int | None) -> None:
+    """Take what loses and what needs no write, of the rows from ``first_row`` to before ``stop_row``, into the database."""
+    import_losers(judges.database, [judges.scratch / name for name in named.losers], first_row, stop_row)
+    import_unchanged(
+        judges.database, [judges.scratch / name for name in named.unchanged], first_row, stop_row
+    )
+
+
+def remove_leg(judges: Judges, named: Named, items: ItemWriter, loaded: Loaded, stop: Stop) -> Loaded:
+    """Delete what vanished, after the records of a chunk are loaded, until ``stop`` says so."""
+    files = [judges.scratch / name for name in named.vanished]
+    outcome, finished = remove_vanished(judges.database, files, items, loaded.outcome, stop)
+    return replace(loaded, outcome=outcome, finished=finished)
 
 
 class Sink:
@@ -86,7 +119,7 @@ class Sink:
     def take(self, batch: RecordBatch, resolved: Resolved, tally: Tally) -> None:
         """Write a batch's items and keep its rejects; nothing is written of an object that is refused."""
         refused: dict[int, Reject] = {}
-        if self.decision.refused is None and resolved.batches:
+        if self.decision.refused is None and resolved.rows:
             refused = self._write(batch, resolved)
         found: Sequence[Reject] = resolved.rejects
         if refused:
@@ -95,12 +128,12 @@ class Sink:
         self.tally = add_tallies((self.tally, tally))
 
     def loaded(self, reader: ChunkReader) -> Loaded:
-        """Give the state, once everything that the reader gave is taken."""
+        """Give the state, once everything that the reader gave is taken; what vanished is another matter."""
         return Loaded(reader.position, self.tally, self.outcome, reader.finished)
 
     def _write(self, batch: RecordBatch, resolved: Resolved) -> dict[int, Reject]:
         """Write a batch's items; a row of which the service refuses one is rejected."""
-        written = self._items.write(resolved.batches)
+        written = self._items.write(resolved.batches) if resolved.batches else Written()
         due = sum(len(found.rows) for found in resolved.batches)
         if written.requests != due:
             raise EngineError(
@@ -113,14 +146,15 @@ class Sink:
         done = Outcome(
             puts=written.puts,
             deletes=written.deletes,
-            unchanged=written.unchanged,
+            unchanged=written.unchanged + resolved.unchanged,
             outdated=written.outdated,
             loaded=resolved.rows - len(at_fault),
             refused=len(at_fault),
             errors=Counter({verdicts.ITEM_ERROR: len(written.refused)} if written.refused else {}),
+            refused_rows=tuple(sorted(at_fault)),
         )
         self.outcome = add_outcomes((self.outcome, done))
-        rows = sorted(at_fault)
+        rows = done.refused_rows
         places = batch.locate([row - batch.first.row for row in rows])
         return {
             row: Reject(p.line, p.offset, p.length, p.raw, p.sha256, tuple(at_fault[row]))

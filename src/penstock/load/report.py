@@ -31,12 +31,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ItemCounts:
-    """Counts of items written, and of those that needed no write."""
+    """Counts of items written, and of those that needed no write.
+
+    ``kept`` vanished from the object and were not deleted, for among its rejected records are some whose keys can't be told.
+    """
 
     put: int = 0
     deleted: int = 0
     unchanged: int = 0
     outdated: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)

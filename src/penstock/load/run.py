@@ -20,15 +20,15 @@ from penstock.engine.decide import (
     decide_losers,
     export_losers,
     import_keys,
-    import_losers,
 )
+from penstock.engine.manifest import Base, import_entries
 from penstock.engine.records import KnownRuns
 from penstock.errors import DataError, EngineError, ServiceError
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Stop, begin_object, never
-from penstock.load.conclude import conclude, report_failure, report_refusal
-from penstock.load.decide import make_decision
+from penstock.load.conclude import conclude, find_doubtful, report_failure, report_refusal
+from penstock.load.decide import Compared, keep_fates, list_doubtful, make_decision
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
-from penstock.load.load import Loaded, Sink, load_leg
+from penstock.load.load import Loaded, Named, Sink, import_named, load_leg, remove_leg
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.report import Report
 from penstock.load.scan import can_scan, scan_object
@@ -36,12 +36,23 @@ from penstock.load.survey import Surveyed, keep_keys, survey_leg
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
 
-__all__ = ["BATCH_BYTES", "KEEP_SECONDS", "MEMORY_MB", "Checkpoint", "Keep", "Progress", "run_object"]
+__all__ = [
+    "BATCH_BYTES",
+    "KEEP_SECONDS",
+    "MEMORY_MB",
+    "Checkpoint",
+    "Keep",
+    "Progress",
+    "Publish",
+    "Upkeep",
+    "run_object",
+]
 
 KEEP_SECONDS: Final = 5.0
 """How often a run is kept: often enough to lose little, seldom enough to cost nothing."""
 
 _LOSERS: Final = "losers/0.parquet"
+_NOTHING_NAMED: Final = Named()
 
 Progress = Callable[[str, int], None]
 """Called with ``survey`` or ``load`` and the bytes read so far in that pass."""
@@ -51,8 +62,8 @@ Progress = Callable[[str, int], None]
 class Checkpoint:
     """How far a run is: all that another process needs to go on, besides the object, the plan and the files it names.
 
-    ``surveyed`` is where the first pass is. ``decision`` is None until that is done, and ``losers`` are then the files
-    of what loses. ``loaded`` is where the second pass is. ``seconds`` is
+    ``surveyed`` is where the first pass is. ``decision`` is None until that is done, and ``named`` are then the files of
+    what it comes to. ``loaded`` is where the second pass is. ``seconds`` is
     how long the run was at work, and ``workers`` how many have been at it.
     """
 
@@ -61,7 +72,7 @@ class Checkpoint:
     surveyed: Surveyed
     loaded: Loaded
     decision: Decision | None = None
-    losers: tuple[str, ...] = ()
+    named: Named = _NOTHING_NAMED
     seconds: float = 0.0
     workers: int = 1
 
@@ -73,7 +84,26 @@ class Checkpoint:
     @property
     def files(self) -> tuple[str, ...]:
         """The files that whoever goes on needs, by their names in the scratch folder. A file never changes."""
-        return self.surveyed.keys if self.decision is None else self.losers
+        if self.decision is None:
+            return self.surveyed.keys
+        return (*self.named.losers, *self.named.unchanged, *self.named.vanished)
+
+
+Publish = Callable[[str, Decision], None]
+"""Called before anything is written with the file of the manifest, by its name in the scratch folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What a run takes that keeps a manifest: the one it begins with, whose files are in the scratch folder, and who takes
+    its own. ``complete`` is called once all is written, with the rows of which that is not certain, or None where these are
+    too many. ``limited`` says that the limit of deletes holds: nobody has approved them.
+    """
+
+    base: Base
+    publish: Publish
+    complete: Callable[[tuple[int, ...] | None], None]
+    limited: bool = True
 
 
 Keep = Callable[[Checkpoint], None]
@@ -95,8 +125,11 @@ def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its n
     stop: Stop = never,
     keep: Keep | None = None,
     keep_seconds: float = KEEP_SECONDS,
+    upkeep: Upkeep | None = None,
 ) -> Report | Checkpoint:
     """Load one object by a plan: decide over the whole of it, then write what wins and keep what is rejected.
+
+    Without ``upkeep`` no manifest is kept, whatever the plan says: everything is written, and nothing vanishes.
 
     The report's status is ``done``, ``rejected`` (the data broke its contract) or ``failed`` (a service, or Penstock
     itself); bad data and failing services never raise. ``scratch`` is a folder for what does not fit into the
@@ -104,10 +137,10 @@ def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its n
 
     Where ``stop`` says so between two batches, everything judged is written, and a checkpoint is given in the place of
     a report. With ``resume`` a run goes on from a checkpoint, of whose files copies must lie below ``scratch``. ``keep``
-    is called with one every ``keep_seconds``. Only a run with neither ``stop`` nor ``keep`` leaves no files in ``scratch``.
+    is called with one every ``keep_seconds``. Only a run with none of ``stop``, ``keep`` and ``upkeep`` leaves no files in ``scratch``.
     """
     work = _Run(
-        plan=plan,
+        plan=plan if upkeep is not None else replace(plan, manifest=None),
         source=source,
         items=items,
         rejects=rejects,
@@ -118,6 +151,7 @@ def run_object(  # noqa: PLR0913 -- what a run needs from outside, each by its n
         stop=stop,
         keep=keep,
         keep_seconds=keep_seconds,
+        upkeep=upkeep,
         state=None if resume is None else replace(resume, workers=resume.workers + 1),
     )
     found = work.attempt()
@@ -142,6 +176,7 @@ class _Run:
     stop: Stop
     keep: Keep | None
     keep_seconds: float
+    upkeep: Upkeep | None
     state: Checkpoint | None
     sink: Sink | None = None
     stopping: bool = False
@@ -172,7 +207,10 @@ class _Run:
             return report_failure(plan, key, str(error), self._done)
         if state.decision is None or not state.loaded.finished:
             return replace(state, seconds=self.seconds)
-        return conclude(plan, key, state.binding, state.decision, state.surveyed, state.loaded)
+        report = conclude(plan, key, state.binding, state.decision, state.surveyed, state.loaded)
+        if self.upkeep is not None and report.status != "failed" and state.decision.refused is None:
+            self.upkeep.complete(find_doubtful(state.decision, state.loaded.outcome))
+        return report
 
     def _begin(self) -> Checkpoint:
         found = begin_object(self.plan, self.source)
@@ -181,14 +219,14 @@ class _Run:
     def _pass(self, judges: Judges, state: Checkpoint) -> Checkpoint:
         """Do both passes, or what is left of them."""
         if state.decision is None:
-            decided = self._scan(judges, state) if self.fresh and can_scan(self.plan) else None
+            scans = self.fresh and self.upkeep is None and can_scan(self.plan)
+            decided = self._scan(judges, state) if scans else None
             if decided is None and not self.stopping:
                 state = self._survey(judges, state)
             if self.stopping:
                 return state
             return self._load(judges, *(decided or self._decide(judges, state)))
-        files = [self.scratch / name for name in state.losers]
-        import_losers(judges.database, files, state.loaded.position.row, None)
+        import_named(judges, state.named, state.loaded.position.row, None)
         return self._load(judges, state, state.decision)
 
     def _scan(self, judges: Judges, state: Checkpoint) -> tuple[Checkpoint, Decision] | None:
@@ -211,13 +249,15 @@ class _Run:
                 begun = state.surveyed
                 surveyed = survey_leg(judges, reader, begun, self._is_due)
                 if self.stopping or not surveyed.finished:
-                    surveyed = keep_keys(judges, Chunk(0, state.start), begun, surveyed, 1)
+                    surveyed = keep_keys(self.plan, judges, Chunk(0, state.start), begun, surveyed, 1)
                 state = self._reach(replace(state, surveyed=surveyed))
                 if self.stopping:
                     break
         return state
 
     def _decide(self, judges: Judges, state: Checkpoint) -> tuple[Checkpoint, Decision]:
+        if self.upkeep is not None:
+            return self._compare(judges, state, self.upkeep)
         files = [self.scratch / name for name in state.surveyed.keys]
         import_keys(judges.database, files)
         items, rows = decide_losers(judges.database, self.plan)
@@ -228,14 +268,49 @@ class _Run:
         for file in files:
             file.unlink()
         decision = make_decision(self.plan, state.surveyed.tally, items, rows)
-        return self._reach(replace(state, decision=decision, losers=losers)), decision
+        return self._reach(replace(state, decision=decision, named=Named(losers))), decision
+
+    def _compare(self, judges: Judges, state: Checkpoint, upkeep: Upkeep) -> tuple[Checkpoint, Decision]:
+        """Decide by what the table holds, and have the manifest kept before anything is written."""
+        files = [self.scratch / name for name in state.surveyed.keys]
+        import_entries(judges.database, files)
+        tally = state.surveyed.tally
+        decided = keep_fates(
+            judges.database, self.plan, 0, Compared(upkeep.base, 1, tally.keyless), self.scratch
+        )
+        decision = make_decision(
+            self.plan,
+            tally,
+            decided.items,
+            decided.rows,
+            decided.fates,
+            list_doubtful(judges.database, self.plan),
+            limited=upkeep.limited,
+        )
+        assert decided.manifest is not None
+        named = Named(
+            () if decided.losers is None else (decided.losers,),
+            () if decided.unchanged is None else (decided.unchanged,),
+            (decided.manifest,) if decision.removes else (),
+        )
+        if decision.refused is None:
+            upkeep.publish(decided.manifest, decision)
+        for file in files:
+            file.unlink()
+        return self._reach(replace(state, decision=decision, named=named)), decision
 
     def _load(self, judges: Judges, state: Checkpoint, decision: Decision) -> Checkpoint:
         self.sink = Sink(self.items, self.rejects, decision, state.loaded)
         with closing(self._read("load", state.loaded.position, state)) as reader:
-            while not state.loaded.finished and not self.stopping:
+            while not reader.finished and not self.stopping:
                 load_leg(judges, reader, self.sink, self._is_due)
-                state = self._reach(replace(state, loaded=self.sink.loaded(reader)))
+                loaded = self.sink.loaded(reader)
+                finished = loaded.finished and not decision.removes
+                state = self._reach(replace(state, loaded=replace(loaded, finished=finished)))
+        while reader.finished and not state.loaded.finished and not self.stopping:
+            loaded = remove_leg(judges, state.named, self.items, state.loaded, self._is_due)
+            self.sink.outcome = loaded.outcome
+            state = self._reach(replace(state, loaded=loaded))
         return state
 
     def _read(self, name: str, position: Position, state: Checkpoint) -> ChunkReader:

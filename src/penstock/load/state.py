@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from penstock.errors import ServiceError
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 """Raised whenever an older loader would read a newer state wrongly."""
 
 S = TypeVar("S")

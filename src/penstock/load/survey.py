@@ -1,6 +1,6 @@
 """The first pass over a chunk: its records are judged and counted, and the keys of its good rows are noted.
 
-Nothing is written, and no item is made. Keys leave a worker as files, one for each hash partition, so that the rows of
+Nothing is written. Keys leave a worker as files, one for each hash partition, so that the rows of
 one key meet again in one place whatever chunks they are of.
 """
 
@@ -14,6 +14,7 @@ from typing import Final
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Tally, export_keys
+from penstock.engine.manifest import export_entries
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
 from penstock.load.count import add_tallies
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
@@ -21,7 +22,7 @@ from penstock.load.protocols import ObjectSource
 from penstock.plan.model import Plan
 
 PARTITIONS: Final = 16
-"""Hash partitions of an object's keys: each is decided by itself, in a database that holds no other."""
+"""Hash partitions of an object's keys, a power of two: each is decided by itself, in a database that holds no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def survey_chunk(  # noqa: PLR0913 -- what a pass needs, each by its name
         plan, source, binding, chunk, resume=begun.position, batch_bytes=batch_bytes, seen=seen
     )
     with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
-        return keep_keys(judges, chunk, begun, survey_leg(judges, reader, begun, stop), partitions)
+        surveyed = survey_leg(judges, reader, begun, stop)
+        return keep_keys(plan, judges, chunk, begun, surveyed, partitions)
 
 
 def survey_leg(judges: Judges, reader: ChunkReader, begun: Surveyed, stop: Stop) -> Surveyed:
@@ -74,11 +76,14 @@ def survey_leg(judges: Judges, reader: ChunkReader, begun: Surveyed, stop: Stop)
     return Surveyed(reader.position, tally, begun.keys, reader.finished)
 
 
-def keep_keys(judges: Judges, chunk: Chunk, begun: Surveyed, surveyed: Surveyed, partitions: int) -> Surveyed:
+def keep_keys(
+    plan: Plan, judges: Judges, chunk: Chunk, begun: Surveyed, surveyed: Surveyed, partitions: int
+) -> Surveyed:
     """Move the keys noted since ``begun`` from the database to files; give the state that names them."""
     names = list(surveyed.keys)
     folder = judges.scratch / "keys"
-    for partition, path in enumerate(export_keys(judges.database, folder, partitions)):
+    export = export_keys if plan.manifest is None else export_entries
+    for partition, path in enumerate(export(judges.database, folder, partitions)):
         name = f"keys/{partition}/{chunk.index:05d}-{begun.position.offset:015d}.parquet"
         place = judges.scratch / name
         place.parent.mkdir(exist_ok=True)

@@ -75,6 +75,9 @@ class ItemPlan:
     DynamoDB's keys are equal. ``put`` and ``key`` are the requests of BatchWriteItem that put and delete the item (see
     :class:`~penstock.engine.result.WriteBatch`); where rows compete, ``key`` puts a tombstone. ``size`` is an upper bound of
     the item's bytes, cheaply had.
+
+    Two conditions are for rows that are rejected, of plans with a :attr:`Plan.manifest`; neither is ever NULL. ``told``:
+    the key is certain, whatever else is wrong with the row. ``lacks``: the row certainly does not have this item.
     """
 
     name: str
@@ -84,6 +87,8 @@ class ItemPlan:
     put: str
     key: str
     size: str
+    told: str = "FALSE"
+    lacks: str = "FALSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,19 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Manifest:
+    """That a manifest of each object's items is kept from one version to the next, so that what did not change is not sent.
+
+    ``deletes`` says that what vanished is deleted. At most one of the two limits is set: a file that lacks more of its
+    object's items is refused, as a count or as a share of them, 0 to 1.
+    """
+
+    deletes: bool
+    max_delete_count: int | None = None
+    max_delete_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that an engine needs for a feed.
 
@@ -222,3 +240,4 @@ class Plan:
     quality: Quality
     max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
     wide: Wide | None = None  # None: all fields are judged together
+    manifest: Manifest | None = None  # None: every version is written whole, and nothing vanishes
