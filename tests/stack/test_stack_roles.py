@@ -20,7 +20,10 @@ PINNED = Path(__file__).with_name("statements.json")
 def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """All statements of a project with a feed of each kind, by stack and resource."""
     folder = tmp_path_factory.mktemp("project")
-    feeds = [feed("orders"), feed("returns", trigger="direct", schedule="rate(1 hour)")]
+    feeds = [
+        feed("orders"),
+        feed("returns", load={"mode": "mirror"}, trigger="direct", schedule="rate(1 hour)"),
+    ]
     return {
         f"{template.name}/{logical_id}": list(_find(resource))
         for template in templates_of(write_project(folder, feeds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+from penstock import verdicts
 from penstock.aws.artifacts import put_parts, put_report
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
@@ -21,6 +22,8 @@ def close_run(
 
     A run whose rejects can't be kept has failed. Raises :class:`~penstock.errors.ServiceError` where the ledger fails.
     """
+    if report.code == verdicts.DELETE_LIMIT:
+        report = replace(report, reason=f"{report.reason}. If that is right: penstock approve {run.id}")
     rejects = None
     try:
         rejects = put_parts(loader.s3, loader.artifacts, loader.plan.name, run.id, parts)

@@ -18,6 +18,7 @@ from penstock.aws.hand_over import GRACE_SECONDS
 from penstock.aws.job import Job
 from penstock.aws.ledger import Applied
 from penstock.aws.load import RETRIED, Outcome, load_key
+from penstock.aws.manifests import complete
 from penstock.aws.runs import Run
 from penstock.aws.states import (
     CUT,
@@ -30,7 +31,8 @@ from penstock.aws.states import (
     read_surveys,
 )
 from penstock.errors import DataError, EngineError, PenstockError, ServiceError, UsageError
-from penstock.load.conclude import conclude_chunks, hold_writes, report_failure, report_refusal
+from penstock.load.conclude import conclude_chunks, find_doubtful, hold_writes, report_failure, report_refusal
+from penstock.load.count import add_outcomes
 from penstock.load.cut import Cut
 from penstock.load.load import Loaded
 from penstock.load.report import Report
@@ -65,7 +67,7 @@ def finish(job: Job) -> dict[str, object]:
             raise EngineError(str(found.report.reason))
         if not _await_workers(job, found.loads):
             return {"finished": False}
-        run = close_run(job.loader, run, found.report, found.parts, job.budget, job.log)
+        run = close_run(job.loader, _end_manifest(job, found), found.report, found.parts, job.budget, job.log)
         if run.status == "failed":  # its rejects could not be kept
             raise EngineError(str(run.reason))
     # What follows may have been done before, and only the answer was lost: to do it again does no harm.
@@ -75,6 +77,17 @@ def finish(job: Job) -> dict[str, object]:
             "The run is finished; what came for the object meanwhile could not be loaded. The log says why."
         )
     return {"finished": True}
+
+
+def _end_manifest(job: Job, found: _Sum) -> Run:
+    """Give the run with the name of its manifest, where it has one of which all is written."""
+    decision = read_decision(job.folder)
+    if job.loader.plan.manifest is None or decision is None or decision.refused is not None:
+        return job.run
+    outcome = add_outcomes(state.loaded.outcome for state in found.loads.values() if state.loaded is not None)
+    name = str(job.run.saved)
+    whole = complete(job.manifests, name, find_doubtful(decision, outcome), job.log)
+    return replace(job.run, manifest=name) if whole else job.run
 
 
 def _settle(job: Job, run: Run) -> str | None:
@@ -90,7 +103,7 @@ def _settle(job: Job, run: Run) -> str | None:
         return run.id
     status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
     applied = Applied(run.version, job.work.found.etag, status, str(run.plan), run.id)
-    return run.id if ledger.settle(job.claim, applied) else None
+    return run.id if ledger.settle(job.claim, applied, run.manifest) else None
 
 
 def fail(job: Job, error: str | None) -> dict[str, object]:

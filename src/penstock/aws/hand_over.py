@@ -35,6 +35,7 @@ from penstock.aws.states import (
     load_name,
     survey_name,
 )
+from penstock.engine.manifest import Fates
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import count_items, count_records
 from penstock.load.cut import Cut
@@ -76,29 +77,37 @@ def begin_folder(loader: Loader, run: Run, found: ObjectVersion, partitions: int
     folder = open_folder(loader, run.id)
     chunk_bytes = max(loader.chunk_bytes, math.ceil(found.size / _MOST_CHUNKS))
     enough = min(_MOST_PARTITIONS, math.ceil(found.size / _KEYS_OF))
+    enough = 1 << max(0, enough - 1).bit_length()  # a power of two, as manifests need it
     folder.write(WORK, Work(found, loader.plan_hash, chunk_bytes, partitions or max(1, enough)))
     return folder
 
 
 def keep_checkpoint(
-    folder: RunFolder, reached: Checkpoint, scratch: Path, parts: tuple[str, ...], effort: Effort
+    folder: RunFolder,
+    reached: Checkpoint,
+    scratch: Path,
+    parts: tuple[str, ...],
+    effort: Effort,
+    manifest: str | None,
 ) -> None:
     """Put what a loader did into the run's folder: the part of the object that it went through is the first chunk.
 
-    ``parts`` are the keys of its rejects. Its keys are of one hash partition, which is all.
+    ``parts`` are the keys of its rejects, ``manifest`` is the file of its manifest, if it has one. Its keys are of one hash
+    partition, which is all; what vanished of them is deleted by the worker of the first chunk.
     """
     decision = reached.decision
     end = reached.surveyed.position if decision is None else reached.loaded.position
     first = Chunk(0, reached.start, end.offset, end.row - reached.start.row)
-    names = _upload(folder, reached.files, scratch, "keys/000000" if decision is None else "losers")
-    keys = tuple(names[name] for name in reached.surveyed.keys) if decision is None else ()
+    keys = () if decision is not None else _upload(folder, reached.surveyed.keys, scratch, "keys/000000")
     folder.write(survey_name(0), replace(reached.surveyed, keys=keys, finished=True))
     if decision is not None:
-        (losers,) = names.values() or (None,)
+        (losers,) = _upload(folder, reached.named.losers, scratch, "losers") or (None,)
+        (unchanged,) = _upload(folder, reached.named.unchanged, scratch, "unchanged") or (None,)
         # How many lose has told already: the decision is made.
-        folder.write(decided_name(0), Decided(0, 0, 0, losers))
+        fates = Fates(vanished=decision.vanished)
+        folder.write(decided_name(0), Decided(0, 0, 0, losers, fates, unchanged, manifest))
         folder.write(DECISION, decision)
-        loaded = replace(reached.loaded, finished=True)
+        loaded = replace(reached.loaded, finished=not decision.removes)
         folder.write(load_name(0), ChunkLoad(loaded, parts, effort, invocations=reached.workers))
     folder.write(CUT, Cut(reached.binding, end, end, (first,)))
 
@@ -107,8 +116,8 @@ def note_progress(run: Run, reached: Checkpoint) -> Run:
     """Give a run with what a loader did of it."""
     done = reached.loaded
     counts = count_records(done.tally, done.outcome, reached.decision)
-    items = asdict(count_items(done.outcome, None))
-    return replace(run, offset=done.position.offset, counts=asdict(counts), items=items)
+    items = count_items(done.outcome, None)
+    return replace(run, offset=done.position.offset, counts=asdict(counts), items=asdict(items))
 
 
 def start_execution(loader: Loader, run: Run) -> None:
@@ -156,10 +165,10 @@ def new_token() -> str:
     return secrets.token_hex(4)
 
 
-def _upload(folder: RunFolder, files: tuple[str, ...], scratch: Path, place: str) -> dict[str, str]:
+def _upload(folder: RunFolder, files: tuple[str, ...], scratch: Path, place: str) -> tuple[str, ...]:
     """Upload files, and give their names in the folder."""
     token = new_token()
-    names = {name: f"{place}/loader-{token}-{number}.parquet" for number, name in enumerate(files)}
-    for name, stored in names.items():
+    names = tuple(f"{place}/loader-{token}-{number}.parquet" for number in range(len(files)))
+    for name, stored in zip(files, names, strict=True):
         folder.upload(stored, scratch / name)
     return names

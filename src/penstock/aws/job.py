@@ -10,6 +10,7 @@ from penstock.aws.folder import RunFolder
 from penstock.aws.ledger import Claim, State
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
+from penstock.aws.manifests import open_manifests
 from penstock.aws.objects import S3Source
 from penstock.aws.runs import Run
 from penstock.aws.scratch import make_scratch
@@ -47,6 +48,11 @@ class Job:
         """The claim that the run has, to be settled or released."""
         run = self.run
         return Claim(run.bucket, run.key, run.id, 0.0, run.attempt, None, State())
+
+    @property
+    def manifests(self) -> RunFolder:
+        """Where the object's manifests are."""
+        return open_manifests(self.loader, self.run.bucket, self.run.key)
 
     def make_deadline(self) -> Deadline:
         return Deadline(self.budget, self.loader.leg_seconds)

@@ -18,6 +18,10 @@ A run that is handed to the state machine keeps its claim, which each of its ste
 a folder of the artifacts bucket. ``saved`` names that folder and the version and plan it is good for, so that the next
 attempt does only what is left.
 
+Where a manifest is kept (:mod:`penstock.aws.manifests`), ``manifest`` names the one that tells what the table holds of the object:
+that of the run which began to write last, ``whole`` once it has written all. A run that keeps none takes the name away.
+``approved`` is a version whose deletes somebody has agreed to, though they pass the contract's limit.
+
 An item of an object is ``pk`` = ``OBJECT#<bucket>/<key>``, ``sk`` = ``STATE``; it has no expiry of its own (the table's
 time to live is ``expires_at``, which only runs have).
 """
@@ -65,6 +69,14 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Pointer:
+    """The manifest of what the table holds of an object. Where it is not ``whole``, its run did not write all."""
+
+    name: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What the ledger says of an object. ``attempts`` counts the claims since the object was last settled."""
 
@@ -74,6 +86,8 @@ class State:
     pending: bool = False
     attempts: int = 0
     saved: Saved | None = None
+    manifest: Pointer | None = None
+    approved: str | None = None
 
     def is_idle(self, now: float) -> bool:
         """Tell whether nothing is left of workers that died: no claim that ran out, no event that waits for one."""
@@ -83,11 +97,13 @@ class State:
         """Tell whether the version, or the content of that ETag, needs nothing more.
 
         A version that was loaded is not loaded again, whatever the plan. One that was refused is judged again by
-        another plan: that is how a contract is mended. Nothing is settled after an attempt that did not end: it may
+        another plan: that is how a contract is mended; and where its deletes were approved. Nothing is settled after an attempt that did not end: it may
         have written rows of another version, and a version that was current before can be so again.
         """
         applied = self.applied
-        if applied is None or self.attempts or (applied.status == "rejected" and applied.plan != plan):
+        if applied is None or self.attempts:
+            return False
+        if applied.status == "rejected" and (applied.plan != plan or applied.version == self.approved):
             return False
         return applied.version == version or applied.etag == etag
 
@@ -173,8 +189,10 @@ class Ledger:
         values = {":now": self.clock(), ":yes": True}
         return self._update(bucket, key, "SET pending = :yes", condition, values) is not None
 
-    def settle(self, claim: Claim, applied: Applied | None) -> bool:
+    def settle(self, claim: Claim, applied: Applied | None, manifest: str | None = None) -> bool:
         """Note what was applied (None: there was nothing to do), and end the claim, unless an event came in meanwhile.
+
+        ``manifest`` is the name of the run's, if that is whole.
 
         True where one did: the key is to be looked at again, and the claim is kept for that, so that a worker that dies
         before it looks is found. Raises :class:`LostClaimError` where another worker has the claim.
@@ -182,12 +200,16 @@ class Ledger:
         values: dict[str, Any] = {":run": claim.run}
         if applied is not None:
             values[":applied"] = asdict(applied)
-            noted, forgotten = "SET applied = :applied ", "attempt, saved"
+            noted, forgotten = "SET applied = :applied ", "attempt, saved, approved"
         elif claim.state.attempts:  # they may have written something, and there is nothing to write over it
             values[":attempts"] = claim.state.attempts
             noted, forgotten = "SET attempt = :attempts ", "saved"
         else:
             noted, forgotten = "", "attempt, saved"
+        if manifest is not None:
+            assert applied is not None, "what is written of a version makes it one that was applied"
+            values[":manifest"] = asdict(Pointer(manifest, whole=True))
+            noted = "SET applied = :applied, manifest = :manifest "
         ended = f"{noted}REMOVE claim_run, claim_expires_at, due_feed, due_at, {forgotten}"
         if self._update_claimed(claim, ended, "AND attribute_not_exists(pending)", values):
             return False
@@ -198,10 +220,7 @@ class Ledger:
         now = self.read_state(claim.bucket, claim.key).applied
         if applied is None or (now is not None and now.run == applied.run):
             return True
-        raise LostClaimError(
-            f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
-            "taken over. Give the function more time."
-        )
+        raise _lost(claim)
 
     def _update_claimed(self, claim: Claim, update: str, more: str, values: dict[str, Any]) -> bool:
         condition = f"claim_run = :run {more}".strip()
@@ -220,6 +239,26 @@ class Ledger:
                 "that another run began. What that one does counts."
             )
 
+    def point(self, claim: Claim, pointer: Pointer | None) -> None:
+        """Name the manifest that tells what the table holds, or none. To be called before anything is written.
+
+        Raises :class:`LostClaimError`.
+        """
+        note = {} if pointer is None else {":manifest": asdict(pointer)}
+        update = "SET manifest = :manifest" if note else "REMOVE manifest"
+        if not self._update_claimed(claim, update, "", {":run": claim.run, **note}):
+            raise _lost(claim)
+
+    def approve(self, feed: str, bucket: str, key: str, run: str, version: str) -> bool:
+        """Let a refused version be loaded whatever it deletes, and have the object looked at again.
+
+        False where the run is not the object's current one any more, or somebody is at work on the object.
+        """
+        values = {":run": run, ":version": version, ":yes": True, ":feed": feed, ":now": self.clock()}
+        update = "SET approved = :version, pending = :yes, due_feed = :feed, due_at = :now"
+        condition = "applied.run = :run AND attribute_not_exists(claim_run)"
+        return self._update(bucket, key, update, condition, values) is not None
+
     def save(self, claim: Claim, saved: Saved | None) -> None:
         """Note where the claim's run keeps what it has done, for the steps after it; None: nothing of it is of use.
 
@@ -228,10 +267,7 @@ class Ledger:
         note = {} if saved is None else {":saved": asdict(saved)}
         update = "SET saved = :saved" if note else "REMOVE saved"
         if not self._update_claimed(claim, update, "", {":run": claim.run, **note}):
-            raise LostClaimError(
-                f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
-                "taken over. Give the function more time."
-            )
+            raise _lost(claim)
 
     def release(self, claim: Claim, *, again: bool = False) -> bool:
         """Give a claim up; what was applied is as before, and whoever is told of the object next may claim it.
@@ -300,6 +336,13 @@ class Ledger:
         return explain_error(error, f"use the ledger {self.table}", needs)
 
 
+def _lost(claim: Claim) -> LostClaimError:
+    return LostClaimError(
+        f"The run {claim.run} took longer than its claim on s3://{claim.bucket}/{claim.key}, and another worker has "
+        "taken over. Give the function more time."
+    )
+
+
 def state_key(bucket: str, key: str) -> dict[str, Any]:
     """Give the key of an object's item."""
     return to_item({"pk": f"OBJECT#{bucket}/{key}", "sk": "STATE"})
@@ -307,7 +350,7 @@ def state_key(bucket: str, key: str) -> dict[str, Any]:
 
 def read_item(item: dict[str, Any]) -> State:
     """Give what an object's item says; there need not be one."""
-    applied, saved = item.get("applied"), item.get("saved")
+    applied, saved, manifest = item.get("applied"), item.get("saved"), item.get("manifest")
     return State(
         applied=Applied(**applied) if applied else None,
         claim_run=item.get("claim_run"),
@@ -315,4 +358,6 @@ def read_item(item: dict[str, Any]) -> State:
         pending=bool(item.get("pending", False)),
         attempts=item.get("attempt", 0),
         saved=Saved(**saved) if saved else None,
+        manifest=Pointer(**manifest) if manifest else None,
+        approved=item.get("approved"),
     )

@@ -13,6 +13,7 @@ from penstock.aws.hand_over import begin_folder, hand_over, keep_checkpoint, not
 from penstock.aws.ledger import Applied, Claim
 from penstock.aws.loader import FINISH_SECONDS, Budget, Deadline, Loader
 from penstock.aws.log import Log
+from penstock.aws.manifests import Keeping
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, is_of_feed
 from penstock.aws.runs import Run, format_time, mark_interrupted, new_run_id, put_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
@@ -23,7 +24,7 @@ from penstock.load.chunk import never
 from penstock.load.conclude import hold_writes
 from penstock.load.protocols import ItemWriter
 from penstock.load.report import Counts, ItemCounts, Report
-from penstock.load.run import Checkpoint, run_object
+from penstock.load.run import Checkpoint, Upkeep, run_object
 
 Outcome = Literal[
     "loaded", "refused", "failed", "duplicate", "pending", "gone", "ignored", "unfinished", "handed over"
@@ -101,12 +102,12 @@ def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outco
         if claim.interrupted is not None:
             mark_interrupted(loader.ledger, claim.interrupted, format_time(budget.clock()))
             log.warning("took over from a worker that died", interrupted=claim.interrupted)
-        outcome, applied = _load_current(loader, claim, budget, log)
+        outcome, applied, manifest = _load_current(loader, claim, budget, log)
         # Whether an end was written whose answer is lost, nobody knows: the claim is left to run out then.
         ended = outcome != "failed"
         if outcome == "handed over" or not ended:
             return outcome, None
-        again = loader.ledger.settle(claim, applied)
+        again = loader.ledger.settle(claim, applied, manifest)
     finally:
         if not ended:
             loader.ledger.release(claim)
@@ -114,25 +115,26 @@ def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outco
     return outcome, claim if again else None
 
 
-def _load_current(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outcome, Applied | None]:
-    """Load what the key has now that nobody else can be at work on it."""
+def _load_current(
+    loader: Loader, claim: Claim, budget: Budget, log: Log
+) -> tuple[Outcome, Applied | None, str | None]:
+    """Load what the key has now that nobody else can be at work on it. Gives the run's manifest too, if it is whole."""
     found = find_current(loader.s3, claim.bucket, claim.key)
     if found is None:
         log.info("object is gone", outcome="gone")
-        return "gone", None
+        return "gone", None, None
     if claim.state.settles(loader.plan_hash, version=found.version):
         log.info("version is applied already", outcome="duplicate", version=found.version)
-        return "duplicate", None
+        return "duplicate", None, None
     log = log.bind(version=found.version)
     run = _run(loader, claim, found, budget, log)
     if run.status == "handed over":
-        return "handed over", None
+        return "handed over", None, None
     if run.status == "failed":
-        return "failed", None
+        return "failed", None, None
     status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-    return "loaded" if status == "done" else "refused", Applied(
-        found.version, found.etag, status, loader.plan_hash, run.id
-    )
+    applied = Applied(found.version, found.etag, status, loader.plan_hash, run.id)
+    return "loaded" if status == "done" else "refused", applied, run.manifest
 
 
 def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log: Log) -> Run:
@@ -156,15 +158,27 @@ def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log
         if saved is None and _goes_straight_on(loader, claim, found):
             begin_folder(loader, run, found)
             saved = run.id
+        _forget(loader, claim, saved)
         if saved is not None:
             return _hand_over(loader, claim, replace(run, saved=saved), (), budget, log)
-        report = _execute(loader, claim, run, found, rejects, budget, log)
+        keeping = Keeping(loader, claim, log) if loader.plan.manifest is not None else None
+        report = _execute(loader, claim, run, found, rejects, keeping, budget, log)
         if isinstance(report, Run):
             return report
+        if keeping is not None and keeping.whole:
+            run = replace(run, manifest=run.id)
         rejects.close()
     except ServiceError as error:
         report = _fail(run, str(error))
     return close_run(loader, run, report, rejects.parts, budget, log)
+
+
+def _forget(loader: Loader, claim: Claim, saved: str | None) -> None:
+    """Forget what will not hold once this run writes: what another run did and kept, and a manifest that this one won't."""
+    if claim.state.saved is not None and claim.state.saved.folder != saved:
+        loader.ledger.save(claim, None)
+    if claim.state.manifest is not None and loader.plan.manifest is None:
+        loader.ledger.point(claim, None)
 
 
 def _find_saved(loader: Loader, claim: Claim, run: Run) -> str | None:
@@ -183,12 +197,13 @@ def _goes_straight_on(loader: Loader, claim: Claim, found: ObjectVersion) -> boo
     return loader.state_machine is not None and (loader.is_large(found) or claim.interrupted is not None)
 
 
-def _execute(
+def _execute(  # noqa: PLR0913, PLR0917 -- what a run takes, each by its name
     loader: Loader,
     claim: Claim,
     run: Run,
     found: ObjectVersion,
     rejects: S3RejectWriter,
+    keeping: Keeping | None,
     budget: Budget,
     log: Log,
 ) -> Report | Run:
@@ -196,13 +211,16 @@ def _execute(
     with loader.open_writer(budget, loader.loaders) as items, make_scratch() as name:
         scratch = Path(name)
         source = S3Source(loader.s3, found, sleep=loader.sleep)
-        reached = _run_engine(loader, run, source, items, rejects, scratch, budget)
+        limited = claim.state.approved != found.version
+        upkeep = None if keeping is None else keeping.begin(scratch, limited=limited)
+        reached = _run_engine(loader, run, source, items, rejects, scratch, upkeep, budget)
         stats = items.stats
         if isinstance(reached, Checkpoint):
             rejects.close()
             effort = Effort().add(reached.seconds, WriterStats(), stats)
             folder = begin_folder(loader, run, found, partitions=1)
-            keep_checkpoint(folder, reached, scratch, rejects.parts, effort)
+            manifest = keeping.files[0] if keeping is not None and keeping.files else None
+            keep_checkpoint(folder, reached, scratch, rejects.parts, effort, manifest)
             done = replace(note_progress(run, reached), saved=run.id)
             return _hand_over(loader, claim, done, rejects.parts, budget, log)
     return replace(
@@ -215,13 +233,14 @@ def _execute(
     )
 
 
-def _run_engine(
+def _run_engine(  # noqa: PLR0913, PLR0917 -- what the engine takes, each by its name
     loader: Loader,
     run: Run,
     source: S3Source,
     items: ItemWriter,
     rejects: S3RejectWriter,
     scratch: Path,
+    upkeep: Upkeep | None,
     budget: Budget,
 ) -> Report | Checkpoint:
     deadline = Deadline(budget, math.inf)
@@ -244,6 +263,7 @@ def _run_engine(
             memory_mb=loader.memory_mb,
             progress=watch,
             stop=deadline.comes if loader.state_machine else never,
+            upkeep=upkeep,
         )
     except OSError as error:
         return _fail(run, str(explain_full_disk(error)))

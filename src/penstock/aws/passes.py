@@ -15,6 +15,7 @@ from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.hand_over import new_token
 from penstock.aws.job import Job
 from penstock.aws.loader import Deadline
+from penstock.aws.manifests import bring_files
 from penstock.aws.runs import get_run
 from penstock.aws.states import (
     CUT,
@@ -162,7 +163,7 @@ def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLo
     writer = loader.open_writer(job.budget, loader.chunk_workers)
     leg = 0
     with job.make_scratch() as scratch, writer as items:
-        losers = _bring_losers(job, decision, Path(scratch))
+        named = _bring_named(job, decision, chunk.index, len(found.chunks), Path(scratch))
         while True:
             deadline.begin_leg()
             began, before = job.budget.clock(), items.stats
@@ -174,7 +175,7 @@ def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLo
                 found.binding,
                 chunk,
                 decision,
-                Named(tuple(losers)),
+                named,
                 items,
                 rejects,
                 Path(scratch),
@@ -221,11 +222,21 @@ def _save(job: Job, index: int, reached: ChunkLoad, token: str, *, ends: bool) -
     return job.folder.update(ChunkLoad, load_name(index), change)
 
 
-def _bring_losers(job: Job, decision: Decision, scratch: Path) -> list[str]:
-    """Bring the files of what loses below ``scratch``, and give their names."""
-    if not (decision.losers or decision.repeated):
-        return []
+def _bring_named(job: Job, decision: Decision, index: int, chunks: int, scratch: Path) -> Named:
+    """Bring the files below ``scratch`` that a chunk's worker needs, and give their names.
+
+    What vanished is deleted by all workers: the keys of partition p by that of chunk p, counted round the chunks.
+    """
+    if not (decision.losers or decision.repeated or decision.unchanged or decision.removes):
+        return Named()
     decided = read_decided(job.folder, job.work.partitions)
-    names = [found.losers for found in decided.values() if found.losers is not None]
-    job.download(names, scratch)
-    return names
+    losers = [found.losers for found in decided.values() if found.losers is not None]
+    unchanged = [found.unchanged for found in decided.values() if found.unchanged is not None]
+    job.download([*losers, *unchanged], scratch)
+    mine = [
+        found.manifest
+        for number, found in sorted(decided.items())
+        if number % chunks == index and found.fates.vanished and found.manifest is not None
+    ]
+    vanished = bring_files(job.manifests, mine, scratch, "vanished") if decision.removes else ()
+    return Named(tuple(losers), tuple(unchanged), vanished)

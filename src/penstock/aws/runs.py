@@ -40,7 +40,8 @@ class Run:
 
     ``errors`` holds the ten most frequent codes. ``rejects`` and ``report`` are where those lie (``s3://...``), or None.
     ``ends_by`` is when its worker is gone for certain. Of a run that was handed over, ``offset`` is the byte that the
-    loader had reached, and ``saved`` the folder of the artifacts bucket that keeps what was done.
+    loader had reached, and ``saved`` the folder of the artifacts bucket that keeps what was done. ``manifest`` is the name of the
+    manifest of which all is written, if one is kept.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Run:
     ends_by: str | None = None
     offset: int | None = None
     saved: str | None = None
+    manifest: str | None = None
 
     @property
     def ended(self) -> bool:

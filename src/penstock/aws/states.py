@@ -10,6 +10,8 @@
 ``keys/<partition>/``                  the keys of good rows, in files that the surveys name
 ``decided/<partition>.json``           :class:`~penstock.load.decide.Decided`: which rows of a hash partition lose
 ``losers/``                            those rows, in files
+``base.json``                          :class:`~penstock.engine.manifest.Base`: the manifest that this one begins with
+``unchanged/``                         the rows whose items need no write, in files
 ``decision.json``                      :class:`~penstock.engine.decide.Decision`: what holds for the whole object
 ``load/<chunk>.json``                  :class:`ChunkLoad`: the second pass over a chunk
 ``problems/``                          :class:`Problem`: why a step failed last
@@ -39,6 +41,7 @@ REFUSED: Final = "refused.json"
 CHUNKS: Final = "chunks.json"
 PARTITIONS: Final = "partitions.json"
 DECISION: Final = "decision.json"
+BASE: Final = "base.json"
 
 _READERS = 16
 """States read side by side."""
@@ -143,9 +146,12 @@ def write_lists(folder: RunFolder, chunks: int, partitions: int) -> None:
 
 def further(old: P | None, new: P) -> P:
     """Of two states of one thing, from workers who did the same at once, give the one that is further; both are whole."""
-    if old is not None and (old.finished, old.position.offset) > (new.finished, new.position.offset):
-        return old
-    return new
+    return old if old is not None and _progress(old) > _progress(new) else new
+
+
+def _progress(state: Surveyed | Loaded | Cut) -> tuple[bool, int, int]:
+    removed = state.outcome.removed if isinstance(state, Loaded) else 0
+    return state.finished, state.position.offset, removed
 
 
 def read_surveys(folder: RunFolder, chunks: int) -> dict[int, Surveyed]:

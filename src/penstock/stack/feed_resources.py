@@ -45,7 +45,12 @@ def feed_resources(
     resources = {
         "DeadLetters": _dead_letters(own, direct=direct),
         "Role": loader_role(
-            names, contract.name, prefix=contract.source.prefix, table=plan.table, direct=direct
+            names,
+            contract.name,
+            prefix=contract.source.prefix,
+            table=plan.table,
+            direct=direct,
+            manifest=plan.manifest is not None,
         ),
         "LogGroup": {
             "Type": "AWS::Logs::LogGroup",

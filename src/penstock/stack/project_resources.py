@@ -33,10 +33,20 @@ _FORGET_RUNS = {
 }
 
 
+_FORGET_MANIFESTS = {
+    "Id": "forget-what-manifests-were",
+    "Status": "Enabled",
+    "Prefix": "manifests/",
+    # One that counts never goes by its age. Those that were deleted go with all their versions.
+    "ExpiredObjectDeleteMarker": True,
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+}
+
+
 def foundation_resources(names: Names, emails: Sequence[str], retention_days: int) -> dict[str, Resource]:
     """Give the resources of the foundation: all that must be there before any feed."""
     return {
-        "ArtifactsBucket": _bucket(names.artifacts_bucket, {}, _FORGET_RUNS),
+        "ArtifactsBucket": _bucket(names.artifacts_bucket, {}, _FORGET_RUNS, _FORGET_MANIFESTS),
         "ArtifactsBucketPolicy": _bucket_policy(names, names.artifacts_bucket, "ArtifactsBucket"),
         "Ledger": _ledger(names),
         "Alerts": {

@@ -20,15 +20,19 @@ def literal(text: str) -> str:
     return "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
 
 
-def loader_role(names: Names, feed: str, *, prefix: str, table: Table, direct: bool) -> Resource:
+def loader_role(
+    names: Names, feed: str, *, prefix: str, table: Table, direct: bool, manifest: bool
+) -> Resource:
     """Give the role of a feed's loader."""
     return _role(
         _trust("lambda.amazonaws.com"),
-        loader_statements(names, feed, prefix=prefix, table=table, direct=direct),
+        loader_statements(names, feed, prefix=prefix, table=table, direct=direct, manifest=manifest),
     )
 
 
-def loader_statements(names: Names, feed: str, *, prefix: str, table: Table, direct: bool) -> list[Statement]:
+def loader_statements(
+    names: Names, feed: str, *, prefix: str, table: Table, direct: bool, manifest: bool
+) -> list[Statement]:
     """Give what a feed's loader may do: read its prefix, write its table, keep its accounts, tell people."""
     own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
@@ -49,6 +53,7 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: Table, dir
         # forbidden, as above.
         _allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*"),
         _allow("ListRuns", ["s3:ListBucket"], artifacts, {"StringLike": {"s3:prefix": f"runs/{feed}/*"}}),
+        *(_manifests(artifacts, feed) if manifest else []),
         _allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         _allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_events(own, direct=direct),
@@ -63,6 +68,20 @@ def loader_statements(names: Names, feed: str, *, prefix: str, table: Table, dir
 def _writing(table: Table) -> str:
     """Give the action by which items are written: a batch has no conditions, which rows that compete need."""
     return "dynamodb:BatchWriteItem" if table.newest_by is None else "dynamodb:PutItem"
+
+
+def _manifests(artifacts: str, feed: str) -> list[Statement]:
+    """What the table holds of each object, for feeds that don't write what did not change."""
+    actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    return [
+        _allow("KeepManifests", actions, f"{artifacts}/manifests/{feed}/*"),
+        _allow(
+            "ListManifests",
+            ["s3:ListBucket"],
+            artifacts,
+            {"StringLike": {"s3:prefix": f"manifests/{feed}/*"}},
+        ),
+    ]
 
 
 def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
