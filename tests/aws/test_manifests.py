@@ -137,7 +137,8 @@ def test_a_run_that_is_handed_over_half_way_deletes_what_vanished(
         feed.land(write(FIRST))
         feed.tick, feed.seconds = 1.0, seconds
         feed.land(write(SECOND))
-        assert feed.run.status == "handed over"
+        handed = feed.run
+        assert handed.status == "handed over"
         feed.tick = 0.0
         feed.run_machine()
         assert feed.run.status == "done"

@@ -65,6 +65,12 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
         return _run_all(call, None, Path(output), resume=resume)
     from penstock.api.table import open_table  # noqa: PLC0415 -- botocore, which a run here can do without
 
+    if call.plan.manifest is not None and table in {None, call.plan.table.name}:
+        raise UsageError(
+            f"What the table {call.plan.table.name} holds of each file is noted where the feed is deployed, so that only what "
+            "differs is written (load.mode: mirror, or skip_unchanged). A run from here would write behind its back: put the "
+            "file there (`penstock put`), name another table, or run to --output."
+        )
     wanted = replace(call.plan.table, name=table or call.plan.table.name)
     with open_table(wanted, region, endpoint_url, profile) as opened:
         return _run_all(call, opened, None if rejects is None else Path(rejects), resume=resume)

@@ -19,7 +19,7 @@ READ_UNITS = 0.5
 """What one of them takes, there or not: an eventually consistent read of up to 4 KB, which no item of an object has."""
 
 _ROUNDS = 8
-_ATTRIBUTES = "pk, applied, claim_run, claim_expires_at, attempt, pending"
+_ATTRIBUTES = "pk, applied, approved, claim_run, claim_expires_at, attempt, pending"
 
 
 def look_up(

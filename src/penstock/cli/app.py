@@ -13,6 +13,7 @@ import typer
 
 import penstock
 from penstock.cli import (
+    approve,
     backfill,
     check,
     demo,
@@ -46,6 +47,7 @@ COMMANDS = (
     destroy,
     runs,
     rejects,
+    approve,
     sweep,
     backfill,
 )

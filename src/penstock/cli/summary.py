@@ -51,9 +51,14 @@ def say_run(run: Run) -> None:
 
 
 def say_writes(run: Run | Report) -> None:
-    """Print what the writes took, where any went to a table."""
-    if run.write_units:
-        items = run.items if isinstance(run.items, Mapping) else asdict(run.items)
+    """Print what the writes took, where any went to a table, and what needed none."""
+    items = run.items if isinstance(run.items, Mapping) else asdict(run.items)
+    if items.get("kept"):
+        say(
+            f"  {count(items['kept'], 'item')} that vanished kept: of some rejected records the keys can't be told, and they may "
+            "be of these"
+        )
+    if run.write_units or items.get("unchanged"):
         resent = f", {run.resent:,} sent again" if run.resent else ""
         resent += f", throttled {count(run.throttled, 'time')}" if run.throttled else ""
         spared = "".join(f", {items[name]:,} {name}" for name in ("unchanged", "outdated") if items.get(name))

@@ -98,14 +98,15 @@ def open_sweepers(place: Place, *, dry_run: bool) -> Iterator[dict[str, Sweeper]
                 place.names.landing_bucket,
                 place.client("s3"),
                 place.ledger,
-                None if dry_run else _open_hints(place, feed),
+                None if dry_run else open_hints(place, feed),
                 each=pool.map,
             )
             for feed in place.project.feeds
         }
 
 
-def _open_hints(place: Place, feed: Contract) -> Hints:
+def open_hints(place: Place, feed: Contract) -> Hints:
+    """Give the way to a feed's loader."""
     own = place.names.feed(feed.name)
     if feed.trigger == "direct":
         return DirectHints(place.client("lambda"), own.function)
