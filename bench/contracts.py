@@ -53,6 +53,13 @@ def without_limit(folder: Path) -> Path:
     return _write(folder / "runways.yaml", contract)
 
 
+def mirrored(folder: Path, contract: Path) -> Path:
+    """Give a contract by which each object is mirrored."""
+    described = _read(contract)
+    described["load"]["mode"] = "mirror"
+    return _write(folder / "mirrored.yaml", described)
+
+
 def rejecting(folder: Path) -> Path:
     """Give lineitem's contract, by which every row is rejected: no order is of a thousand pieces."""
     contract = _read(LINEITEM)

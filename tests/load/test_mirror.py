@@ -93,7 +93,7 @@ versions = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(feeds, st.booleans(), st.lists(versions, min_size=2, max_size=5), st.integers(0, 2**32))
 def test_a_table_follows_its_object_whatever_broke_off_before(
     feed: Feed, mirrors: bool, history: list[Version], seed: int
