@@ -10,7 +10,7 @@ from embedded_aws import World, make_world, run_server
 from fake_aws import connect
 
 from penstock.aws.attributes import from_attribute, from_item, to_attribute, to_item
-from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, Saved, State
+from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, Pointer, Saved, State
 from penstock.aws.runs import (
     Run,
     conclude_run,
@@ -307,6 +307,67 @@ def test_nothing_is_settled_after_an_attempt_that_did_not_end() -> None:
     """It may have written rows of a version that was current in between."""
     assert not State(applied=V1, attempts=1).settles("plan-1", version="v1")
     assert not State(applied=V1, attempts=1).settles("plan-1", etag="e1")
+
+
+REFUSED = replace(V1, status="rejected")
+
+
+def test_a_manifest_is_named_before_the_first_write_and_whole_once_all_is_written(world: World) -> None:
+    held = claim(world, "run-1")
+    assert held is not None
+    world.ledger.point(held, Pointer("run-1", whole=False))
+    assert world.ledger.read_state(*KEY).manifest == Pointer("run-1", whole=False)
+    world.ledger.settle(held, V1, "run-1")
+    assert world.ledger.read_state(*KEY).manifest == Pointer("run-1", whole=True)
+
+
+def test_a_manifest_is_known_to_the_next_claim_also_after_a_run_that_failed(world: World) -> None:
+    held = claim(world, "run-1")
+    assert held is not None
+    world.ledger.point(held, Pointer("run-1", whole=False))
+    world.ledger.release(held)
+    found = claim(world, "run-2")
+    assert found is not None
+    assert found.state.manifest == Pointer("run-1", whole=False)
+    world.ledger.point(found, None)
+    assert world.ledger.read_state(*KEY).manifest is None
+
+
+def test_a_worker_that_lost_its_claim_names_no_manifest(world: World) -> None:
+    held = claim(world, "run-1", seconds=1)
+    assert held is not None
+    world.now += 2
+    assert claim(world, "run-2") is not None
+    with pytest.raises(LostClaimError, match="another worker has taken over"):
+        world.ledger.point(held, Pointer("run-1", whole=False))
+    assert world.ledger.read_state(*KEY).manifest is None
+
+
+def test_an_approved_version_is_due_and_no_longer_settled_until_it_is_loaded(world: World) -> None:
+    held = claim(world, "run-1")
+    assert held is not None
+    world.ledger.settle(held, REFUSED)
+    assert world.ledger.read_state(*KEY).settles("plan-1", version="v1")
+    assert world.ledger.approve("orders", *KEY, "run-1", "v1")
+    state = world.ledger.read_state(*KEY)
+    assert not state.settles("plan-1", version="v1")
+    assert not state.settles("plan-1", etag="e1")
+    assert due(world) == [KEY]
+    again = claim(world, "run-2")
+    assert again is not None
+    assert again.state.approved == "v1"
+    world.ledger.settle(again, replace(V1, run="run-2"))
+    assert world.ledger.read_state(*KEY).approved is None
+
+
+def test_nothing_is_approved_of_a_run_that_is_not_the_last_or_while_another_is_at_work(world: World) -> None:
+    held = claim(world, "run-1")
+    assert held is not None
+    assert not world.ledger.approve("orders", *KEY, "run-1", "v1")
+    world.ledger.settle(held, REFUSED)
+    assert not world.ledger.approve("orders", *KEY, "run-0", "v0")
+    assert claim(world, "run-2") is not None
+    assert not world.ledger.approve("orders", *KEY, "run-1", "v1")
 
 
 def test_the_ledger_that_is_not_there_is_told(server: Server) -> None:

@@ -10,6 +10,7 @@ from embedded_aws import make_table, run_server
 from large_feed import KEY, Killed, LargeFeed, make_large_feed
 
 from penstock.aws.ledger import Pointer, State
+from penstock.aws.send import Answer
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.local.server import Server
@@ -228,13 +229,49 @@ def test_a_run_that_keeps_no_manifest_takes_the_last_ones_name_away(feed: LargeF
     assert sent(feed) == (200, 0, 0)
 
 
-def test_a_manifest_that_is_gone_means_that_all_is_written_and_nothing_deleted(feed: LargeFeed) -> None:
+@pytest.mark.parametrize("what", ["", ".json", ".parquet"])
+def test_a_manifest_of_which_something_is_gone_means_that_all_is_written_and_nothing_deleted(
+    feed: LargeFeed, what: str
+) -> None:
     feed.land(write(FIRST))
     for key in feed.world.keys("manifests/"):
-        feed.world.s3.delete_object(Bucket=feed.world.artifacts, Key=key)
+        if key.endswith(what):
+            feed.world.s3.delete_object(Bucket=feed.world.artifacts, Key=key)
     feed.land(write(SECOND))
     assert sent(feed) == (205, 0, 0)
-    assert "the manifest is gone: all rows are written, and nothing is deleted" in feed.stream.getvalue()
+    assert "all rows are written, and nothing is deleted" in feed.stream.getvalue()
+
+
+def test_a_manifest_of_another_version_of_penstock_is_not_believed(feed: LargeFeed) -> None:
+    feed.land(write(FIRST))
+    (key,) = (key for key in feed.world.keys("manifests/") if key.endswith(".json"))
+    feed.world.s3.put_object(Bucket=feed.world.artifacts, Key=key, Body=b'{"version": 99}')
+    feed.land(write(SECOND))
+    assert sent(feed) == (205, 0, 0)
+
+
+def test_rows_that_the_table_refused_are_told_to_the_next_version(feed: LargeFeed) -> None:
+    feed.land(write(FIRST))
+    whole = feed.loader
+    feed.loader = replace(whole, sender=Refusing(whole.sender, b'"N":"12345"'))
+    feed.land(write({**FIRST, "k010": 12345, "k020": 1}))
+    assert feed.run.counts["rejected"] == 1
+    assert state(feed).manifest == Pointer(feed.run.id, whole=True)
+    feed.loader = whole
+    feed.land(write({**FIRST, "k010": 12345, "k020": 1}))
+    assert sent(feed) == (1, 0, 199)
+
+
+class Refusing:
+    """A sender whose table takes no item that holds some bytes."""
+
+    def __init__(self, sender: Any, refused: bytes) -> None:
+        self.sender, self.refused = sender, refused
+
+    def send(self, operation: str, body: bytes) -> Any:
+        if self.refused in body:
+            return Answer(400, b'{"__type":"x#ValidationException","message":"no"}')
+        return self.sender.send(operation, body)
 
 
 def test_a_manifest_of_another_table_says_nothing_of_this_one(feed: LargeFeed) -> None:

@@ -98,6 +98,11 @@ class RunFolder:
         except AwsError as error:
             raise self._explain(error, f"write {self._place(name)}") from error
 
+    def find(self, name: str) -> bytes | None:
+        """Give the bytes of a file; None where there is none."""
+        found = self._get(name)
+        return None if found is None else found[0]
+
     def get(self, name: str) -> bytes:
         """Give the bytes of a file, which is there."""
         found = self._get(name)

@@ -8,9 +8,11 @@ names a run's from before its first write on; those before it are deleted when i
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from penstock.aws.explain import AwsError, explain_error
 from penstock.aws.folder import RunFolder
@@ -23,6 +25,9 @@ from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.run import Upkeep
 from penstock.plan.model import Table
+
+MANIFEST_VERSION: Final = 1
+"""Raised whenever an older loader would read a newer manifest wrongly. Manifests are kept for as long as their objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +53,32 @@ def find_base(loader: Loader, manifests: RunFolder, pointer: Pointer | None, log
     """Find the manifest that the ledger names; an empty one where that is of no use. Its files are named as in S3."""
     if pointer is None:
         return Base()
-    found = manifests.read(Manifest, _state_name(pointer.name))
-    if found is None:
-        log.warning(
-            "the manifest is gone: all rows are written, and nothing is deleted", manifest=pointer.name
-        )
-        return Base()
-    if found.table != _describe(loader.plan.table):
-        log.warning(
-            "the manifest is of another table: all rows are written, and nothing is deleted there",
-            table=found.table,
-        )
-        return Base()
-    return Base(found.files, pointer.whole, found.doubtful)
+    found = _read(manifests, pointer.name)
+    if found is None or not set(found.files) <= manifests.list_sizes(f"{pointer.name}/").keys():
+        problem = "the manifest is gone, or not one that this version of Penstock reads"
+    elif found.table != _describe(loader.plan.table):
+        problem = f"the manifest is of another table, {found.table}"
+    else:
+        return Base(found.files, pointer.whole, found.doubtful)
+    log.warning(f"{problem}: all rows are written, and nothing is deleted", manifest=pointer.name)
+    return Base()
+
+
+def _read(manifests: RunFolder, name: str) -> Manifest | None:
+    """Read a manifest's state; None where there is none that can be used."""
+    text = manifests.find(_state_name(name))
+    try:
+        shape = json.loads(text or b"")
+        if shape["version"] != MANIFEST_VERSION:
+            return None
+        return Manifest(shape["table"], tuple(shape["files"]), tuple(shape["doubtful"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(manifests: RunFolder, name: str, manifest: Manifest) -> None:
+    shape = {"version": MANIFEST_VERSION, **asdict(manifest)}
+    manifests.put(_state_name(name), json.dumps(shape, sort_keys=True).encode())
 
 
 def bring_base(
@@ -93,7 +111,7 @@ def put_file(manifests: RunFolder, name: str, partition: int, path: Path) -> str
 
 def publish(loader: Loader, claim: Claim, manifests: RunFolder, name: str, files: Sequence[str]) -> None:
     """Have the ledger name a manifest, before anything of it is written. Raises LostClaimError."""
-    manifests.write(_state_name(name), Manifest(_describe(loader.plan.table), tuple(files)))
+    _write(manifests, name, Manifest(_describe(loader.plan.table), tuple(files)))
     loader.ledger.point(claim, Pointer(name, whole=False))
 
 
@@ -109,20 +127,15 @@ def complete(manifests: RunFolder, name: str, doubtful: tuple[int, ...] | None, 
         return False
     try:
         if doubtful:
-            manifests.update(Manifest, _state_name(name), lambda old: replace(_there(old), doubtful=doubtful))
+            found = _read(manifests, name)
+            if found is None:
+                raise ServiceError("The run's manifest is gone, so that it can't be completed.")
+            _write(manifests, name, replace(found, doubtful=doubtful))
         _delete_older(manifests, name)
     except ServiceError as error:
         log.failure("manifest not completed", outcome="failed", reason=str(error))
         return False
     return True
-
-
-def _there(found: Manifest | None) -> Manifest:
-    if found is None:
-        raise ServiceError(
-            "The run's manifest is gone. All of the object is written again with its next version."
-        )
-    return found
 
 
 def _delete_older(manifests: RunFolder, name: str) -> None:
