@@ -50,6 +50,23 @@ def test_the_steps_are_told_in_the_order_in_which_they_happen(tmp_path: Path) ->
     assert order == ["decode,", "missing", "types", "where", "set", "rule", "delete", "keys", "size"]
 
 
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ("", []),
+        ("  skip_unchanged: true\n", ["just so is not written again"]),
+        ("  mode: mirror\n", ["just so is not written again", "is deleted; past 10% that asks first"]),
+        ("  mode: mirror\n  max_deletes: 7\n", ["just so is", "is deleted; past 7 items that asks first"]),
+    ],
+)
+def test_what_becomes_of_items_that_did_not_change_or_vanished_is_said(
+    tmp_path: Path, load: str, said: list[str]
+) -> None:
+    shown = invoke("explain", contract(tmp_path, extra=load)).stdout
+    assert all(text in shown for text in said)
+    assert ("asks first" in shown) == ("mirror" in load)
+
+
 def test_json_is_the_plan_itself(tmp_path: Path) -> None:
     described = contract(tmp_path)
     shown = invoke("explain", described, "--json").stdout

@@ -130,9 +130,17 @@ def explain_items(contract: Contract, only: str) -> list[str]:
             f"{item.name}{f', where {item.when}' if item.when else ''}: {_keys(item.partition_key, item.sort_key)}"
             for item in load.items
         ]
-    return lines + [
+    lines += [
         f"in the index {index.name}: {_keys(index.partition_key, index.sort_key)}" for index in load.indexes
     ]
+    if load.mode == "mirror" or load.skip_unchanged:
+        lines.append("an item that the object's last version wrote just so is not written again")
+    if load.mode == "mirror":
+        unit = "" if isinstance(load.max_deletes, str) else " items"
+        lines.append(
+            f"what a newer version lacks is deleted; past {load.max_deletes}{unit} that asks first (penstock approve)"
+        )
+    return lines
 
 
 def explain_table(table: Table) -> list[str]:
