@@ -178,6 +178,27 @@ def test_what_a_worker_wrote_that_died_is_known_to_the_next_version(feed: LargeF
     assert sent(feed) == (1, 0, 199)
 
 
+def test_what_a_run_has_done_is_forgotten_once_another_version_is_written(server: Server, plan: Plan) -> None:
+    with make_large_feed(server, plan, chunk_bytes=500, batch_bytes=500) as feed:
+        whole = feed.loader
+        feed.loader = replace(whole, large_bytes=1)
+        feed.land(write(FIRST))
+        feed.loader = replace(feed.loader, sender=Mortal(whole.sender, 3))
+        with pytest.raises(Killed):
+            feed.run_machine()
+        feed.world.now += 10_000
+        feed.loader = replace(whole, state_machine=None, sender=Mortal(whole.sender, 1))
+        with pytest.raises(Killed):
+            feed.land(write(SECOND))
+        second = feed.run.version
+        feed.world.s3.delete_object(Bucket=feed.world.landing, Key=KEY, VersionId=second)
+        feed.world.now += 10_000
+        feed.loader = whole
+        feed.tell()
+        assert feed.run.status == "done"
+        assert table(feed) == as_text(FIRST)
+
+
 def test_too_many_deletes_refuse_a_version_until_they_are_approved(feed: LargeFeed) -> None:
     feed.land(write(FIRST))
     few = dict(list(FIRST.items())[:100])

@@ -5,6 +5,7 @@ A run writes what the model says and no more, whoever does it: one process, seve
 
 from __future__ import annotations
 
+import json
 import random
 import tempfile
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from run_memory import Items, Loaded, Memory, Rejects, compile_things
 from run_oracle import FIELDS, Feed, feeds, good_rows, odd, render, rows
 from run_workers import Shelf, World
 
+from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.conclude import report_failure
 from penstock.load.report import Report
@@ -34,13 +36,12 @@ class Version(NamedTuple):
     lasts: int | None
 
 
-def run_version(plan: Plan, version: Version, shelf: Shelf, dice: random.Random) -> Loaded:
+def run_bytes(plan: Plan, memory: Memory, way: str, shelf: Shelf, dice: random.Random) -> Loaded:
     """Load a version; one that breaks off gives a report that failed."""
-    memory = Memory(render(version.records, "\n").encode(), lasts=version.lasts)
     world = World(plan, memory, dice, dice.randrange(20, 300), shelf.store, shelf=shelf)
-    if version.way == "turns":
+    if way == "turns":
         return world.take_turns()
-    if version.way == "map":
+    if way == "map":
         try:
             return world.map(dice.randrange(20, 200))
         except ServiceError:
@@ -93,7 +94,7 @@ versions = st.builds(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(feeds, st.booleans(), st.lists(versions, min_size=2, max_size=5), st.integers(0, 2**32))
 def test_a_table_follows_its_object_whatever_broke_off_before(
     feed: Feed, mirrors: bool, history: list[Version], seed: int
@@ -106,7 +107,8 @@ def test_a_table_follows_its_object_whatever_broke_off_before(
         shelf = Shelf(Path(name))
         for version in [*history, history[-1]._replace(lasts=None)]:
             change, begun = model.plan(version.records), shelf.runs
-            loaded = run_version(plan, version, shelf, dice)
+            memory = Memory(render(version.records, "\n").encode(), lasts=version.lasts)
+            loaded = run_bytes(plan, memory, version.way, shelf, dice)
             model.write(loaded.writes)
             if loaded.report.status == "failed":
                 assert version.lasts is not None
@@ -296,3 +298,45 @@ def test_an_upsert_that_skips_what_did_not_change_deletes_nothing(tmp_path: Path
 def test_without_a_manifest_at_hand_everything_is_written(load: Any) -> None:
     for _ in range(2):
         assert len(load(["id", SIZE], TEN, load=MIRROR).writes) == 10
+
+
+LABELS = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.integers(0, 3), st.sampled_from(["", "x", "y", "z"])), max_size=9
+)
+
+
+@settings(max_examples=15)
+@given(
+    st.sampled_from(["last", "first"]),
+    st.lists(st.tuples(LABELS, versions), min_size=1, max_size=4),
+    LABELS,
+    st.integers(0, 2**32),
+)
+def test_whatever_came_before_a_mirrors_table_is_that_of_its_newest_version_alone(
+    on_duplicate: str, history: list[tuple[Any, Version]], newest: Any, seed: int
+) -> None:
+    """Of rows of several items, whose keys meet, and none of which is wrong."""
+    dice = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        things = two_items(Path(name), on_duplicate=on_duplicate)
+        table: dict[str, str] = {}
+
+        def load(rows: Any, version: Version) -> None:
+            body = "id,size,label\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows)
+            memory = Memory(body.encode(), lasts=version.lasts)
+            loaded = run_bytes(things.plan, memory, version.way, things.shelf, dice)
+            assert loaded.report.status != "failed" or version.lasts is not None
+            for write in loaded.writes:
+                key = json.loads(write.body)["pk"]["S"]
+                table.pop(key, None)
+                if write.operation == "put":
+                    table[key] = write.body
+
+        for rows, version in history:
+            load(rows, version)
+        whole = Version([], "map" if seed % 2 else "alone", None)
+        load(newest, whole)
+        found, things.shelf.base = dict(table), Base()
+        table.clear()
+        load(newest, whole)
+        assert found == table
