@@ -124,22 +124,28 @@ def decide_entries(database: duckdb.DuckDBPyConnection, plan: Plan, file: Path, 
             f"CREATE OR REPLACE TABLE {name} AS SELECT row, item FROM {source} ORDER BY row, item"
         )
     find_repeated(database)
+    counts = _write_manifest(database, file)
+    return Fates(
+        count_rows(database, "losers"),
+        count_rows(database, "repeated"),
+        counts.get("unchanged", 0),
+        held,
+        counts.get("vanished", 0),
+        counts.get("kept", 0),
+    )
+
+
+def _write_manifest(database: duckdb.DuckDBPyConnection, file: Path) -> dict[str, int]:
+    """Write what was decided of keys, and drop it; give how many came to each fate."""
     file.parent.mkdir(exist_ok=True)
     database.execute(
         "COPY (SELECT high, low, key, row, after, during, fate <> 'vanished' AS holds FROM fates) "
         f"TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
     )
-    fates = dict(database.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
+    counts = dict(database.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
     for name in ("found", "fates"):
         database.execute(f"DROP TABLE {name}")
-    return Fates(
-        count_rows(database, "losers"),
-        count_rows(database, "repeated"),
-        fates.get("unchanged", 0),
-        held,
-        fates.get("vanished", 0),
-        fates.get("kept", 0),
-    )
+    return counts
 
 
 def _decide_part(database: duckdb.DuckDBPyConnection, plan: Plan, part: str, *, keeps: bool) -> None:
