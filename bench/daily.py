@@ -24,7 +24,7 @@ from penstock.engine.manifest import Base
 from penstock.engine.result import PUT, SEPARATOR, Reject, WriteBatch
 from penstock.engine.size import item_size
 from penstock.load.files import FileSource
-from penstock.load.protocols import Refused
+from penstock.load.protocols import Written, all_written
 from penstock.load.report import Report
 from penstock.load.run import Upkeep, run_object
 from penstock.plan.model import Plan
@@ -41,12 +41,12 @@ class Counter:
 
     units: int = 0
 
-    def write(self, batches: Sequence[WriteBatch]) -> list[Refused]:
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
         for batch in batches:
             for request in batch.requests.split(SEPARATOR):
                 size = item_size(request[len(PUT) : -2]) if request.startswith(PUT) else 1
                 self.units += -(-size // 1024)
-        return []
+        return all_written(batches)
 
 
 class _NoRejects:
