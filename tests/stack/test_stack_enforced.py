@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from stack_samples import feed, write_project
 
+from penstock.aws.ledger import Ledger
+from penstock.aws.runs import list_runs
 from penstock.local import server as server_module
 from penstock.local.install import cache_folder
 from penstock.local.server import Server, start_server, stop_server
@@ -140,16 +142,20 @@ def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Serv
     large = {"over": 0.001, "chunk": 0.001, "concurrency": 2}
     # A limit has every chunk surveyed and decided on, and not only loaded.
     parts: dict[str, Any] = {"large_objects": large, "quality": {"max_rejects": "50%"}}
-    feeds = [feed("orders", **parts), feed("prices", load={"newest_by": "quantity"}, **parts)]
+    feeds = [
+        feed("orders", **parts),
+        feed("prices", load={"newest_by": "quantity"}, **parts),
+        feed("stock", load={"mode": "mirror"}, **parts),
+    ]
     connection, names = _deploy(enforcing, tmp_path / "shop", *feeds)
     rows = [b"o%d,c%d,%d,NEW,5\n" % (number % 90, number % 3, number) for number in range(120)]
     # The last row of a key wins, or that of the greatest quantity wherever it stands.
-    for name, ordered in {"orders": rows, "prices": [*reversed(rows)]}.items():
+    for name, ordered in {"orders": rows, "prices": [*reversed(rows)], "stock": rows}.items():
         body = FILE.splitlines(keepends=True)[0] + b"".join(ordered) + b"o120,c0,two,NEW,5\n"
         connection.client("s3").put_object(
             Bucket=names.landing_bucket, Key=f"incoming/{name}/large.csv", Body=body
         )
-    wanted = {"orders": "done", "prices": "done"}
+    wanted = {"orders": "done", "prices": "done", "stock": "done"}
     _wait_for_runs(connection, names, wanted)
     states = connection.client("stepfunctions")
     for machine in states.list_state_machines()["stateMachines"]:
@@ -160,3 +166,29 @@ def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Serv
         assert {item["order_id"]["S"]: int(item["quantity"]["N"]) for item in items} == {
             f"o{number % 90}": number for number in range(120)
         }
+
+
+def test_a_mirror_keeps_its_manifests_within_the_role(enforcing: Server, tmp_path: Path) -> None:
+    connection, names = _deploy(
+        enforcing, tmp_path / "shop", feed("orders", load={"mode": "mirror", "max_deletes": "100%"})
+    )
+    s3, key = connection.client("s3"), "incoming/orders/a file.csv"
+    ledger = Ledger(connection.client("dynamodb"), names.ledger)
+    runs: set[str] = set()
+    for version in (FILE, FILE.replace(b"o1", b"o3"), FILE.replace(b"o1", b"o3")):
+        s3.put_object(Bucket=names.landing_bucket, Key=key, Body=version)
+        deadline = time.monotonic() + PATIENCE
+        while len({run.id for run in list_runs(ledger) if run.ended} | runs) == len(runs):
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        runs = {run.id for run in list_runs(ledger)}
+    assert [(run.status, run.items["put"], run.items["deleted"]) for run in list_runs(ledger)] == [
+        ("done", 0, 0),
+        ("done", 1, 1),
+        ("done", 1, 0),
+    ]
+    assert [item["order_id"]["S"] for item in _items(connection, "orders-items")] == ["o3"]
+    (newest, *_) = list_runs(ledger)
+    found = s3.list_objects_v2(Bucket=names.artifacts_bucket, Prefix="manifests/orders/")["Contents"]
+    assert len(found) == 2, "the manifests before it are gone"
+    assert all(newest.id in one["Key"] for one in found)
