@@ -117,6 +117,11 @@ After a change of the contract the same rows make other items, at the same value
 each row that is loaded again replaces what it made before; else only those do whose digest happens to be greater. What it costs is said
 under [Operating](operating.md#rows-that-compete).
 
+## Mirrors
+
+With `load.mode: mirror` what a newer version of an object lacks is deleted, and what did not change is not written; a rejected row keeps its
+old item. [Operating](operating.md#mirrors-and-rows-that-did-not-change) has the rule whole, and what it costs.
+
 ## Files
 
 `source.prefix` names one folder: it ends with `/` and does not begin with it. `source.suffix` is any ending; objects
