@@ -12,6 +12,7 @@ from penstock.aws.loader import Deadline, Loader, make_budget
 from penstock.aws.objects import ObjectVersion
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
+from penstock.plan.model import Manifest
 
 CONTRACT = """\
 penstock: 1
@@ -67,6 +68,14 @@ def test_an_object_is_large_by_its_size_and_a_compressed_one_by_what_it_may_hold
     assert machine.is_large(replace(found, size=251, packed=True))
     assert not machine.is_large(replace(found, size=250, packed=True))
     assert not replace(machine, state_machine=None).is_large(replace(found, size=10**12))
+
+
+def test_an_object_that_is_mirrored_is_large_from_a_quarter_on(loader: Loader) -> None:
+    machine = replace(loader, state_machine="arn", large_bytes=1000)
+    mirror = replace(machine, plan=replace(machine.plan, manifest=Manifest(deletes=True)))
+    found = ObjectVersion("landing", "key", "v1", "e1", 250, "2026-11-23T00:00:00Z", packed=False)
+    assert not mirror.is_large(found)
+    assert mirror.is_large(replace(found, size=251))
 
 
 def test_a_worker_stops_while_there_is_time_for_what_is_in_flight() -> None:

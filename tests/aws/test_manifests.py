@@ -53,7 +53,7 @@ def feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
 @pytest.fixture
 def mapped(server: Server, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[LargeFeed]:
     """A feed all of whose files are large, in chunks of less than 1 KB, with several partitions of keys."""
-    monkeypatch.setattr("penstock.aws.hand_over._ENTRIES_OF", 700)
+    monkeypatch.setattr("penstock.aws.hand_over._ENTRIES_OF", 2800)
     with make_large_feed(server, plan, large_bytes=1, chunk_bytes=300, batch_bytes=300) as made:
         yield made
 

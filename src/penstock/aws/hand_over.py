@@ -51,7 +51,7 @@ _MOST_CHUNKS: Final = 10_000
 _KEYS_OF: Final = 1 << 30
 """Bytes of an object, as it is stored, whose keys are decided at once: some hundreds of megabytes of them."""
 _ENTRIES_OF: Final = 1 << 28
-"""The same where a manifest is kept: its entries take more than keys alone."""
+"""The same where a manifest is kept, by what the object weighs then (:meth:`~penstock.aws.loader.Loader.weigh`)."""
 _MOST_PARTITIONS: Final = 256
 
 
@@ -78,8 +78,10 @@ def begin_folder(loader: Loader, run: Run, found: ObjectVersion, partitions: int
     """Make the folder of a run, named like it."""
     folder = open_folder(loader, run.id)
     chunk_bytes = max(loader.chunk_bytes, math.ceil(found.size / _MOST_CHUNKS))
-    decided_at_once = _KEYS_OF if loader.plan.manifest is None else _ENTRIES_OF
-    enough = min(_MOST_PARTITIONS, math.ceil(found.size / decided_at_once))
+    enough = math.ceil(found.size / _KEYS_OF)
+    if loader.plan.manifest is not None:
+        enough = math.ceil(loader.weigh(found) / _ENTRIES_OF)
+    enough = min(_MOST_PARTITIONS, enough)
     enough = 1 << max(0, enough - 1).bit_length()  # a power of two, as manifests need it
     folder.write(WORK, Work(found, loader.plan_hash, chunk_bytes, partitions or max(1, enough)))
     return folder

@@ -25,6 +25,9 @@ SKEW_SECONDS = 5.0
 _PACKED = 4
 """How many times its size a compressed object is taken to have: CSV shrinks to a fourth and often to less."""
 
+_FOLLOWED = 4
+"""How many times the room an object takes whose items are followed by a manifest: of each more is noted than its key."""
+
 _RECORD_BYTES = 100
 """How long a record is taken to be that costs a write unit, in sizing batches for a limited rate."""
 _LEAST_BATCH = 16 << 10
@@ -130,10 +133,12 @@ class Loader:
 
     def is_large(self, found: ObjectVersion) -> bool:
         """Tell whether an object is handed to the state machine without a try."""
-        return (
-            self.state_machine is not None
-            and found.size * (_PACKED if found.packed else 1) > self.large_bytes
-        )
+        return self.state_machine is not None and self.weigh(found) > self.large_bytes
+
+    def weigh(self, found: ObjectVersion) -> int:
+        """Give how large an object is to be taken for, by the room that its records and keys take while it is loaded."""
+        followed = 1 if self.plan.manifest is None else _FOLLOWED
+        return found.size * (_PACKED if found.packed else 1) * followed
 
     @cached_property
     def plan_hash(self) -> str:
