@@ -8,8 +8,10 @@ index holds, and is the same either way. Nothing is sent: the writes are counted
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -78,11 +80,12 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a version wrote."""
+    """What a version wrote, and the seconds of the processor that it took."""
 
     name: str
     report: Report
     units: int
+    seconds: float
 
 
 def load_versions(plan: Plan, files: Sequence[Path]) -> list[Version]:
@@ -92,14 +95,14 @@ def load_versions(plan: Plan, files: Sequence[Path]) -> list[Version]:
         shelf = Shelf(Path(kept))
         for file in files:
             with tempfile.TemporaryDirectory() as scratch:
-                counter = Counter()
+                counter, began = Counter(), time.process_time()
                 upkeep = shelf.upkeep(Path(scratch)) if plan.manifest is not None else None
                 report = run_object(
                     plan, FileSource(file), counter, _NoRejects(), Path(scratch), upkeep=upkeep
                 )
             assert isinstance(report, Report)
             assert report.status == "done", report.reason
-            found.append(Version(file.name, report, counter.units))
+            found.append(Version(file.name, report, counter.units, time.process_time() - began))
     return found
 
 
@@ -118,18 +121,21 @@ def main() -> None:
 
 
 def _print(whole: list[Version], mirrored: list[Version]) -> None:
-    print(f"{'version':28} {'whole':>8} {'$':>10}   {'put':>7} {'deleted':>7} {'unchanged':>9} {'$':>10}")
+    print(
+        f"{'version':28} {'whole':>8} {'$':>10} {'cpu s':>6}   {'put':>7} {'deleted':>7} {'unchanged':>9} {'$':>10} {'cpu s':>6}"
+    )
     for one, other in zip(whole, mirrored, strict=True):
         items = other.report.items
         print(
-            f"{one.name:28} {one.report.items.put:8,} {one.units * DOLLARS_A_UNIT:10.6f}   {items.put:7,} "
-            f"{items.deleted:7,} {items.unchanged:9,} {other.units * DOLLARS_A_UNIT:10.6f}"
+            f"{one.name:28} {one.report.items.put:8,} {one.units * DOLLARS_A_UNIT:10.6f} {one.seconds:6.1f}   "
+            f"{items.put:7,} {items.deleted:7,} {items.unchanged:9,} {other.units * DOLLARS_A_UNIT:10.6f} {other.seconds:6.1f}"
         )
     later = [sum(v.units for v in way[1:]) for way in (whole, mirrored)]
     print(
         f"after the first: {later[0]:,} write units and ${later[0] * DOLLARS_A_UNIT:.6f}, "
         f"against {later[1]:,} and ${later[1] * DOLLARS_A_UNIT:.6f}"
     )
+    print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB of memory")
 
 
 if __name__ == "__main__":

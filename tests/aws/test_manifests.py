@@ -14,7 +14,7 @@ from penstock.aws.send import Answer
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.local.server import Server
-from penstock.plan.model import Plan
+from penstock.plan.model import Manifest, Plan
 
 pytestmark = pytest.mark.aws
 
@@ -145,6 +145,36 @@ def test_a_run_that_is_handed_over_half_way_deletes_what_vanished(
         assert feed.run.status == "done"
         assert sent(feed) == (29, 5, 176)
         assert table(feed) == as_text(SECOND)
+
+
+def removing(feed: LargeFeed) -> bool:
+    """Tell whether the run was handed over between two deletes of what vanished."""
+    name = f"runs/orders/{feed.run.id}/load/000000.json"
+    if feed.run.status != "handed over" or name not in feed.world.keys("runs/"):
+        return False
+    with feed.world.s3.get_object(Bucket=feed.world.artifacts, Key=name)["Body"] as body:
+        loaded = json.loads(body.read())["state"]["loaded"]
+    return bool(loaded["outcome"]["removed"]) and not loaded["finished"]
+
+
+def test_a_run_that_is_handed_over_between_two_deletes_is_gone_on_with_there(
+    server: Server, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.load.remove._ROUND", 10)
+    everything = replace(plan, manifest=Manifest(deletes=True))
+    few = dict(list(FIRST.items())[:100])
+    seen = []
+    for seconds in (40.0, 50.0, 60.0):
+        with make_large_feed(server, everything, batch_bytes=1000) as feed:
+            feed.land(write(FIRST))
+            feed.tick, feed.seconds = 1.0, seconds
+            feed.land(write(few))
+            seen.append(removing(feed))
+            feed.tick = 0.0
+            feed.run_machine()
+            assert (feed.run.status, sent(feed)) == ("done", (0, 100, 100))
+            assert table(feed) == as_text(few)
+    assert any(seen)
 
 
 class Mortal:
