@@ -29,24 +29,26 @@ def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(EXAMPLE / "contracts", folder / "contracts")
     shutil.copytree(FEEDS, folder / "contracts", dirs_exist_ok=True)
-    mirror_runways(folder / "contracts")
+    for name, mode in (("daily", "upsert"), ("daily-mirror", "mirror"), ("mirrored", "mirror")):
+        (folder / "contracts" / f"{name}.yaml").write_text(daily_runways(name, mode))
     (folder / "penstock.yaml").write_text("penstock: 1\nname: harbour\n")
     make_parcels_table(server)
     return World(deploy_project(folder, read_project(folder), server))
 
 
-def mirror_runways(contracts: Path) -> None:
-    """Add a feed that is the runways' but for its name, its place, its table, and that it mirrors its files."""
-    text = (contracts / "runways.yaml").read_text()
+def daily_runways(name: str, mode: str) -> str:
+    """Give the contract of a feed that is the runways' but for its name, its place, its table, and its mode."""
+    text = (EXAMPLE / "contracts" / "runways.yaml").read_text()
     changes = {
-        "name: runways": "name: mirrored",
-        "prefix: incoming/runways/": "prefix: incoming/mirrored/",
-        "table: runways": "table: mirrored\n  mode: mirror",
+        "name: runways": f"name: {name}",
+        "prefix: incoming/runways/": f"prefix: incoming/{name}/",
+        "table: runways": f"table: {name}\n  mode: {mode}",
+        "schedule: rate(1 hour)": "",
     }
     for old, new in changes.items():
         assert text.count(f"{old}\n") == 1
         text = text.replace(f"{old}\n", f"{new}\n")
-    (contracts / "mirrored.yaml").write_text(text)
+    return text
 
 
 def make_parcels_table(server: Server) -> None:
