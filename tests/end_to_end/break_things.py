@@ -36,6 +36,13 @@ def queue_url(world: World, feed: str) -> str:
     return str(world.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
 
 
+def is_drained(world: World, feed: str) -> bool:
+    """Tell whether a feed's queue holds no message, and none of it is being worked on."""
+    asked = world.client("sqs").get_queue_attributes(QueueUrl=queue_url(world, feed), AttributeNames=["All"])
+    counts: dict[str, str] = asked["Attributes"]
+    return {counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]} == {"0"}
+
+
 def deliver_at_once(world: World, feed: str, events: Iterable[str]) -> None:
     """Send events to a feed's queue, all at once."""
     sqs, url = world.client("sqs"), queue_url(world, feed)

@@ -4,36 +4,17 @@ import json
 import time
 import urllib.parse
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from break_things import deliver_at_once, is_drained, notification, queue_url, runs_of, wait_for
 from deployed_world import World
 
 from penstock.aws.runs import list_runs
-from penstock.local.follow import Landed, follow_run
+from penstock.local.follow import follow_run
 
 pytestmark = pytest.mark.aws
 
 Orders = Callable[[int, int], bytes]
-
-
-def _event(landed: Landed) -> str:
-    """The notification that S3 sent for an object, to be sent again: events come at least once."""
-    record = {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
-        "s3": {
-            "bucket": {"name": landed.bucket},
-            "object": {"key": urllib.parse.quote_plus(landed.key), "versionId": landed.version},
-        },
-    }
-    return json.dumps({"Records": [record]})
-
-
-def _runs_of(world: World, landed: Landed) -> list[str]:
-    runs = list_runs(world.running.ledger, landed.feed.name, limit=200)
-    return [run.status for run in runs if (run.key, run.version) == (landed.key, landed.version)]
 
 
 def test_a_file_comes_through_the_queue(world: World, orders: Orders) -> None:
@@ -74,25 +55,13 @@ def test_a_direct_key_is_taken_as_it_was_given(world: World) -> None:
 def test_an_event_that_comes_again_loads_nothing_again(world: World, orders: Orders) -> None:
     landed = world.land("orders", "again.csv", orders(3, 3000))
     follow_run(world.running, landed)
-    queue = world.client("sqs").get_queue_url(QueueName=world.running.names.feed("orders").queue)["QueueUrl"]
     before = world.item("orders", id="O-3000")
     world.client("dynamodb").delete_item(TableName="orders", Key={"id": {"S": "O-3000"}})
-    with ThreadPoolExecutor(4) as pool:
-        list(
-            pool.map(
-                lambda _: world.client("sqs").send_message(QueueUrl=queue, MessageBody=_event(landed)),
-                range(4),
-            )
-        )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        asked = world.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-        if asked["ApproximateNumberOfMessages"] == asked["ApproximateNumberOfMessagesNotVisible"] == "0":
-            break
-        time.sleep(0.1)
+    deliver_at_once(world, "orders", [notification(landed)] * 4)
+    wait_for(lambda: is_drained(world, "orders"), 20, "the queue is empty")
     assert before is not None
     assert world.item("orders", id="O-3000") is None  # it would be back, had it been loaded again
-    assert _runs_of(world, landed) == ["done"]
+    assert [run.status for run in runs_of(world, landed)] == ["done"]
 
 
 def test_a_direct_event_that_comes_again_loads_nothing_again(world: World) -> None:
@@ -100,11 +69,11 @@ def test_a_direct_event_that_comes_again_loads_nothing_again(world: World) -> No
     follow_run(world.running, landed)
     world.client("dynamodb").delete_item(TableName="direct", Key={"id": {"S": "again"}})
     answer = world.client("lambda").invoke(
-        FunctionName=world.running.names.feed("direct").function, Payload=_event(landed).encode()
+        FunctionName=world.running.names.feed("direct").function, Payload=notification(landed).encode()
     )
     assert json.loads(answer["Payload"].read()) == {"outcome": "done"}
     assert world.item("direct", id="again") is None
-    assert _runs_of(world, landed) == ["done"]
+    assert [run.status for run in runs_of(world, landed)] == ["done"]
 
 
 def test_of_versions_dropped_in_a_row_the_last_stands(world: World, orders: Orders) -> None:
@@ -121,8 +90,7 @@ def test_a_file_that_can_not_be_loaded_is_tried_a_few_times_and_its_event_is_kep
 ) -> None:
     names, sqs = world.running.names.feed(feed), world.client("sqs")
     if feed == "doomed-queue":  # a message that failed is seen again after this, and not after minutes
-        queue = sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+        sqs.set_queue_attributes(QueueUrl=queue_url(world, feed), Attributes={"VisibilityTimeout": "1"})
     landed = world.land(feed, "a file.csv", b"id\na\n")
     dead_letters = sqs.get_queue_url(QueueName=names.dead_letters)["QueueUrl"]
     deadline = time.monotonic() + 60
