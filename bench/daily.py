@@ -21,7 +21,6 @@ from bench import contracts
 from bench.contracts import RUNWAYS_CONTRACT
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
-from penstock.engine.decide import Decision
 from penstock.engine.manifest import Base
 from penstock.engine.result import PUT, SEPARATOR, Reject, WriteBatch
 from penstock.engine.size import item_size
@@ -68,7 +67,7 @@ class Shelf:
         for name in self.base.files:
             shutil.copyfile(self.folder / name, scratch / name)
 
-        def publish(name: str, _decision: Decision) -> None:
+        def publish(name: str) -> None:
             shutil.copyfile(scratch / name, self.folder / "base.parquet")
             self.base = Base(("base.parquet",), whole=False)
 

@@ -60,7 +60,7 @@ class Shelf:
 
     def upkeep(self, scratch: Path, base: Base, *, limited: bool) -> Upkeep:
         """What a run takes that has a worker's folder."""
-        return Upkeep(base, lambda name, _decision: self.publish([scratch / name]), self.complete, limited)
+        return Upkeep(base, lambda name: self.publish([scratch / name]), self.complete, limited)
 
 
 @dataclass

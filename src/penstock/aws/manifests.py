@@ -20,7 +20,6 @@ from penstock.aws.hand_over import new_token
 from penstock.aws.ledger import Claim, Pointer
 from penstock.aws.loader import Loader
 from penstock.aws.log import Log
-from penstock.engine.decide import Decision
 from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.run import Upkeep
@@ -180,7 +179,7 @@ class Keeping:
         """Bring the base below ``scratch``, and give what the run takes."""
         base = find_base(self.loader, self._manifests, self.claim.state.manifest, self.log)
 
-        def take(file: str, _decision: Decision) -> None:
+        def take(file: str) -> None:
             self.files = (put_file(self._manifests, self.claim.run, 0, scratch / file),)
             publish(self.loader, self.claim, self._manifests, self.claim.run, self.files)
 
