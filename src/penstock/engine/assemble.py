@@ -74,6 +74,28 @@ class RecordBatch:
             found.append(place(self._data[start : self._end(part, start)], line, self._base + start))
         return found
 
+    def find(self, offsets: list[int]) -> list[tuple[int, int] | None]:
+        """Tell which rows begin at the given offsets of the file (ascending), and how long they are; None where none does."""
+        found: list[tuple[int, int] | None] = []
+        parts, part, row, reached = self._parts, -1, 0, 0
+        for offset in offsets:
+            start = offset - self._base
+            here = bisect_right(parts.start, start) - 1
+            if here < 0 or (start > parts.start[here] and not self._ends_before(here, start)):
+                found.append(None)
+                continue
+            if here != part:
+                part, row, reached = here, parts.before[here], parts.start[here]
+            row += self._data.count(self._newline, reached, start)
+            reached = start
+            after = parts.before[part + 1] if part + 1 < len(parts.before) else self.rows
+            found.append((row, self._end(part, start) - start) if row < after else None)
+        return found
+
+    def _ends_before(self, part: int, start: int) -> bool:
+        """Tell whether a line of a run ends where ``start`` is."""
+        return self._parts.end[part] < 0 and self._data[start - 1 : start] == self._newline
+
     def _end(self, part: int, start: int) -> int:
         """Give the end of the content of the row that begins at ``start``."""
         if self._parts.end[part] >= 0:
@@ -180,7 +202,7 @@ class Assembly:
     def finish(self, first: Position, end: Position) -> RecordBatch:
         self._close_span()
         return RecordBatch(
-            text=self._guarded(b"".join(self._pieces)),
+            text=guard_mark(b"".join(self._pieces), self._grammar.delimiter, self._grammar.emitted),
             rows=self._rows,
             quote=self._grammar.emitted.decode(),
             errors=tuple(self._errors),
@@ -194,14 +216,14 @@ class Assembly:
             _parts=self._parts,
         )
 
-    def _guarded(self, text: bytes) -> bytes:
-        """Quote the first cell where it begins with U+FEFF: a reader would take it for a byte-order mark and drop it."""
-        if not text.startswith(_BOM):
-            return text
-        ends = (text.find(self._grammar.delimiter), text.find(LF))
-        end = min(end for end in ends if end >= 0)
-        quote = self._grammar.emitted
-        return quote + text[:end] + quote + text[end:]
+
+def guard_mark(text: bytes, delimiter: bytes, quote: bytes) -> bytes:
+    """Quote the first cell where it begins with U+FEFF: a reader would take it for a byte-order mark and drop it."""
+    if not text.startswith(_BOM):
+        return text
+    ends = (text.find(delimiter), text.find(LF))
+    end = min(end for end in ends if end >= 0)
+    return quote + text[:end] + quote + text[end:]
 
 
 def place(content: bytes, line: int, offset: int) -> Location:

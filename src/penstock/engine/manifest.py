@@ -13,7 +13,7 @@ whatever the runs before it did.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -181,6 +181,37 @@ def _fate(plan: Plan, *, keeps: bool) -> str:
         "CASE WHEN won.row IS NOT NULL THEN CASE WHEN won.hash = old.hash THEN 'unchanged' ELSE 'sent' END "
         f"WHEN stays THEN 'stays' ELSE {missing} END"
     )
+
+
+def note_touched(database: duckdb.DuckDBPyConnection) -> None:
+    """Note the keys that the wanted rows may write, those of items that lose too (:mod:`penstock.engine.select`).
+
+    The keys of all good rows are copied from the entries to where they are decided on, and the entries are dropped.
+    """
+    database.execute(
+        "CREATE OR REPLACE TABLE touched AS SELECT high, low, min(key) AS key FROM entries JOIN wanted USING (row) "
+        "GROUP BY high, low"
+    )
+    database.execute("INSERT INTO keys SELECT high, low, row, item FROM entries WHERE row IS NOT NULL")
+    prepare_entries(database)
+
+
+def touch_base(database: duckdb.DuckDBPyConnection, scratch: Path, base: Base) -> list[Path]:
+    """Write the manifest that holds while the touched keys are written, and after: the base, with these as uncertain."""
+    (scratch / "touched").mkdir(exist_ok=True)
+    files: list[Path] = []
+    partitions = len(base.files) or 1
+    for partition in range(partitions):
+        part = replace(base, files=base.files[partition : partition + 1])
+        import_base(database, scratch, part, partition, partitions)
+        files.append(scratch / "touched" / f"{partition}.parquet")
+        database.execute(
+            "COPY (SELECT high, low, key, NULL::BIGINT AS row, hash AS after, hash AS during, TRUE AS holds "
+            "FROM base ANTI JOIN touched USING (high, low) UNION ALL "
+            "SELECT high, low, key, NULL, NULL, NULL, TRUE FROM touched "
+            f"WHERE low % {partitions} = {partition}) TO {literal(str(files[-1]))} (FORMAT parquet, COMPRESSION zstd)"
+        )
+    return files
 
 
 def export_unchanged(database: duckdb.DuckDBPyConnection, file: Path) -> None:

@@ -172,10 +172,15 @@ def count_items(outcome: Outcome, decision: Decision | None) -> ItemCounts:
 
 def _judge(counts: Counts, decision: Decision) -> tuple[Status, str | None, str | None]:
     """Give the status of a load that came to its end, with its code and reason."""
+    if counts.conserved and decision.refused is not None:
+        return "rejected", *decision.refused
+    return judge_counts(counts)
+
+
+def judge_counts(counts: Counts) -> tuple[Status, str | None, str | None]:
+    """Give the status, code and reason that counts come to where no limit was passed."""
     if not counts.conserved:
         return "failed", None, "the counts do not add up: this is a defect, please report it"
-    if decision.refused is not None:
-        return "rejected", *decision.refused
     if counts.loaded == 0 and counts.rejected > 0:
         reason = f"nothing was loaded, and {counts.rejected} records were rejected"
         return "rejected", verdicts.NOTHING_LOADED, reason

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 import duckdb
 
-from penstock.engine.assemble import RecordBatch
+from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
 from penstock.engine.database import open_database
 from penstock.engine.decide import Tally, prepare_tables
@@ -48,14 +48,14 @@ class Judges:
     judges: tuple[Judge, ...]
 
     def judge(
-        self, work: Callable[[Judge, RecordBatch], A], batches: Iterable[RecordBatch]
-    ) -> Generator[tuple[RecordBatch, A, Tally], None, None]:
+        self, work: Callable[[Judge, Batch], A], batches: Iterable[Batch]
+    ) -> Generator[tuple[Batch, A, Tally], None, None]:
         """Have each batch worked on by one of the judges; give it back with the result and its own tally, in order."""
         idle: SimpleQueue[Judge] = SimpleQueue()
         for judge in self.judges:
             idle.put(judge)
 
-        def work_on(batch: RecordBatch) -> tuple[RecordBatch, A, Tally]:
+        def work_on(batch: Batch) -> tuple[Batch, A, Tally]:
             judge = idle.get()
             try:
                 judge.tally = Tally()

@@ -6,15 +6,14 @@ While one batch is written, the next are read and judged.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from penstock import verdicts
-from penstock.engine.assemble import RecordBatch
-from penstock.engine.batch import Position
+from penstock.engine.batch import Batch, Position
 from penstock.engine.bind import Binding
 from penstock.engine.decide import Decision, Tally, import_losers
 from penstock.engine.manifest import import_unchanged
@@ -116,7 +115,7 @@ class Sink:
         self.tally = begun.tally
         self.outcome = begun.outcome
 
-    def take(self, batch: RecordBatch, resolved: Resolved, tally: Tally) -> None:
+    def take(self, batch: Batch, resolved: Resolved, tally: Tally) -> None:
         """Write a batch's items and keep its rejects; nothing is written of an object that is refused."""
         refused: dict[int, Reject] = {}
         if self.decision.refused is None and resolved.rows:
@@ -131,7 +130,7 @@ class Sink:
         """Give the state, once everything that the reader gave is taken; what vanished is another matter."""
         return Loaded(reader.position, self.tally, self.outcome, reader.finished)
 
-    def _write(self, batch: RecordBatch, resolved: Resolved) -> dict[int, Reject]:
+    def _write(self, batch: Batch, resolved: Resolved) -> dict[int, Reject]:
         """Write a batch's items; a row of which the service refuses one is rejected."""
         written = self._items.write(resolved.batches) if resolved.batches else Written()
         due = sum(len(found.rows) for found in resolved.batches)
@@ -164,8 +163,13 @@ class Sink:
 
 def load_leg(judges: Judges, reader: ChunkReader, sink: Sink, stop: Stop) -> None:
     """Load on until the reader's leg ends; everything judged is written when this returns."""
+    load_batches(judges, reader.leg(stop), sink)
+
+
+def load_batches(judges: Judges, batches: Iterable[Batch], sink: Sink) -> None:
+    """Load batches, one after another; everything judged is written when this returns."""
     decision = sink.decision
-    judged = judges.judge(lambda judge, batch: judge.resolve(batch, decision), reader.leg(stop))
+    judged = judges.judge(lambda judge, batch: judge.resolve(batch, decision), batches)
     with closing(judged), Follower() as follower:
         for batch, resolved, tally in judged:
             follower.do(partial(sink.take, batch, resolved, tally))

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from penstock.engine.assemble import RecordBatch
+from penstock.engine.batch import Batch
 from penstock.engine.decide import Tally, has_repeats, prepare_keys, spill_hashes
 from penstock.load.chunk import ChunkReader, Stop
 from penstock.load.judges import Judges
@@ -71,6 +71,6 @@ class _Leg:
         return self.stopped or self._left == 0
 
 
-def _count(tally: Tally, batch: RecordBatch) -> None:
+def _count(tally: Tally, batch: Batch) -> None:
     tally.read += batch.rows + len(batch.errors) + batch.blanks
     tally.errors.update(error.code for error in batch.errors)
