@@ -11,23 +11,28 @@ from hypothesis import strategies as st
 
 from penstock.aws.events import (
     EventError,
+    Hint,
     ObjectHint,
+    ReplayOrder,
     Step,
     SweepOrder,
     Unreadable,
     decode_event,
     decode_step,
     decode_sweep,
+    encode_replay,
 )
 from penstock.errors import PenstockError
 
 EVENTS = sorted((Path(__file__).parent / "events").glob("*.json"))
 
 
-def _plain(hint: ObjectHint | Unreadable) -> list[str | None]:
+def _plain(hint: Hint | Unreadable) -> list[str | None]:
     match hint:
         case ObjectHint(bucket, key, message_id):
             return [bucket, key, message_id]
+        case ReplayOrder(name, run, corrections, message_id):
+            return ["replay", run, name, corrections, message_id]
         case Unreadable(message_id):
             return ["unreadable", message_id]
 
@@ -99,6 +104,13 @@ def test_a_step_of_the_state_machine_is_decoded() -> None:
     found = decode_step({"penstock": failed})
     assert found is not None
     assert found.error == "ServiceError: it broke"
+
+
+def test_an_order_to_replay_a_run_comes_straight_to_the_function_too() -> None:
+    order = ReplayOrder("2026-b", "2026-a", "rejects/orders/2026-a/corrections-2026-b.json")
+    event = json.loads(encode_replay(order))
+    assert decode_step(event) is None
+    assert decode_event(event).hints == (order,)
 
 
 def test_what_is_no_step_is_left_to_the_other_shapes() -> None:

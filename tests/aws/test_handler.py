@@ -20,7 +20,8 @@ from embedded_aws import LEDGER, World, make_table, make_world, run_server
 from penstock.aws import handler as handler_module
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.events import EventError
-from penstock.aws.handler import NotLoadedError, handle, respond
+from penstock.aws.function_errors import NotLoadedError
+from penstock.aws.handler import handle, respond
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs

@@ -14,7 +14,7 @@ from embedded_aws import run_server
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
 from penstock.aws import close, conclude
-from penstock.aws.handler import NotLoadedError
+from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.job import Job
 from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.send import Answer

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stack_samples import feed, write_project
 
+from penstock.aws.hint import QueuedHints
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import list_runs
+from penstock.aws.order import order_replay
+from penstock.aws.runs import Run, get_run, list_runs
 from penstock.local import server as server_module
 from penstock.local.install import cache_folder
 from penstock.local.server import Server, start_server, stop_server
@@ -192,3 +194,29 @@ def test_a_mirror_keeps_its_manifests_within_the_role(enforcing: Server, tmp_pat
     found = s3.list_objects_v2(Bucket=names.artifacts_bucket, Prefix="manifests/orders/")["Contents"]
     assert len(found) == 2, "the manifests before it are gone"
     assert all(newest.id in one["Key"] for one in found)
+
+
+def test_rejects_are_replayed_within_the_role(enforcing: Server, tmp_path: Path) -> None:
+    connection, names = _deploy(enforcing, tmp_path / "shop", feed("orders"))
+    s3 = connection.client("s3")
+    s3.put_object(Bucket=names.landing_bucket, Key="incoming/orders/a file.csv", Body=FILE)
+    ledger = Ledger(connection.client("dynamodb"), names.ledger)
+    run = _await_end(lambda: next(iter(list_runs(ledger)), None))
+
+    sqs = connection.client("sqs")
+    hints = QueuedHints(sqs, sqs.get_queue_url(QueueName=names.feed("orders").queue)["QueueUrl"])
+    changes: dict[int, bytes | None] = {FILE.index(b"o2"): b"o2,c1,2,NEW,5"}
+    ordered = order_replay(s3, names.artifacts_bucket, hints, run, changes, time.time())
+    replay = _await_end(lambda: get_run(ledger, ordered))
+    assert (replay.status, replay.reason) == ("done", None)
+    assert [item["order_id"]["S"] for item in _items(connection, "orders-items")] == ["o1", "o2"]
+    report = s3.get_object(Bucket=names.artifacts_bucket, Key=f"reports/orders/{run.id}.json")
+    assert json.loads(report["Body"].read())["counts"]["rejected"] == 0
+
+
+def _await_end(find: Callable[[], Run | None]) -> Run:
+    deadline = time.monotonic() + PATIENCE
+    while (run := find()) is None or not run.ended:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return run

@@ -3,13 +3,14 @@
 Rejects are parts, ``rejects/<feed>/<run>/<name>-00000.jsonl`` and on, each written when it is full: they can be read while
 the run goes on, memory holds one part, and a run that dies leaves no unfinished upload. A run that has ended says in
 ``parts.json`` beside them which parts count, and their order: those of a large file come from many workers, and of a
-worker that died or was doubled none counts twice. The report is ``reports/<feed>/<run>.json``.
+worker that died or was doubled none counts twice. After a replay another such list says which are left; the run's item in the
+ledger names it. The report is ``reports/<feed>/<run>.json``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from botocore.exceptions import ClientError
@@ -84,6 +85,13 @@ class S3RejectWriter:
         self._part.clear()
 
 
+def put_parts_left(s3: Client, bucket: str, feed: str, run: str, replay: str, parts: Sequence[str]) -> str:
+    """Say which parts hold what a replay left of a run's rejects, be it none, and give the key of that list."""
+    key = f"{rejects_prefix(feed, run)}parts-{replay}.json"
+    _put(s3, bucket, key, json.dumps(parts).encode(), "application/json")
+    return key
+
+
 def put_parts(s3: Client, bucket: str, feed: str, run: str, parts: Sequence[str]) -> str | None:
     """Say which parts hold a run's rejects, in order, and give where they lie; None where there are none."""
     if not parts:
@@ -100,10 +108,25 @@ def put_report(s3: Client, bucket: str, report: Report, run: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def read_rejects(s3: Client, bucket: str, feed: str, run: str) -> Iterator[Reject]:
-    """Give a run's rejects in file order, in bounded memory. Needs s3:ListBucket and s3:GetObject."""
+def change_report(s3: Client, bucket: str, feed: str, run: str, changes: Mapping[str, object]) -> None:
+    """Write a report anew with other values in it. Needs s3:GetObject and s3:PutObject on ``reports/<feed>/*``."""
+    key = report_key(feed, run)
     try:
-        for key in _find_parts(s3, bucket, feed, run):
+        with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+            report = json.loads(body.read())
+    except AwsError as error:
+        raise explain_error(error, f"read s3://{bucket}/{key}", "s3:GetObject") from error
+    text = json.dumps({**report, **changes}, ensure_ascii=False, indent=2) + "\n"
+    _put(s3, bucket, key, text.encode(), "application/json")
+
+
+def read_rejects(s3: Client, bucket: str, feed: str, run: str, parts: str | None = None) -> Iterator[Reject]:
+    """Give a run's rejects in file order, in bounded memory. Needs s3:ListBucket and s3:GetObject.
+
+    ``parts`` is the key of the list of parts that the run's item names, if it names one.
+    """
+    try:
+        for key in _find_parts(s3, bucket, feed, run, parts):
             with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
                 for line in body.iter_lines(chunk_size=_READ_BYTES):
                     yield reject_from_json(line)
@@ -113,13 +136,13 @@ def read_rejects(s3: Client, bucket: str, feed: str, run: str) -> Iterator[Rejec
         ) from error
 
 
-def _find_parts(s3: Client, bucket: str, feed: str, run: str) -> Iterator[str]:
+def _find_parts(s3: Client, bucket: str, feed: str, run: str, parts: str | None) -> Iterator[str]:
     try:
-        with closing(s3.get_object(Bucket=bucket, Key=_parts_key(feed, run))["Body"]) as body:
+        with closing(s3.get_object(Bucket=bucket, Key=parts or _parts_key(feed, run))["Body"]) as body:
             yield from json.loads(body.read())
             return
     except ClientError as error:
-        if error_code(error) != "NoSuchKey":
+        if parts is not None or error_code(error) != "NoSuchKey":
             raise
     # The run goes on, or died: what it has kept so far.
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=rejects_prefix(feed, run)):

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from penstock.aws.close import close_run
+from penstock.aws.function_errors import explain_function_error
 from penstock.aws.hand_over import GRACE_SECONDS
 from penstock.aws.job import Job
 from penstock.aws.ledger import Applied
@@ -30,7 +31,7 @@ from penstock.aws.states import (
     read_problems,
     read_surveys,
 )
-from penstock.errors import DataError, EngineError, PenstockError, ServiceError, UsageError
+from penstock.errors import DataError, EngineError, ServiceError, UsageError
 from penstock.load.conclude import conclude_chunks, find_doubtful, hold_writes, report_failure, report_refusal
 from penstock.load.count import add_outcomes
 from penstock.load.cut import Cut
@@ -38,8 +39,6 @@ from penstock.load.load import Loaded
 from penstock.load.report import Report
 
 _POLL_SECONDS: Final = 5.0
-_RUNTIME: Final = ("Sandbox.", "Runtime.", "Lambda.")
-"""How the kinds of errors begin that Lambda itself tells of: time, memory, a process that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +202,7 @@ def _explain(job: Job, found: _Sum, error: str | None) -> str:
 
 
 def _explain_error(error: str | None) -> str:
-    """Give what the state machine says of a failure; of a function's error that is JSON with its kind and its message.
-
-    The message of an error that is none of ours can hold a cell's value, and is left to the log.
-    """
+    """Give what the state machine says of a failure; of a function's error that is JSON with its kind and its message."""
     if error is None:
         return "The state machine did not say why"
     _, _, cause = error.partition(": ")
@@ -216,12 +212,4 @@ def _explain_error(error: str | None) -> str:
         return error[:1000]
     if not isinstance(said, dict) or "errorType" not in said:
         return error.partition(": ")[0]
-    kind = str(said["errorType"])
-    if kind in _names_of(PenstockError) or kind.startswith(_RUNTIME):
-        return str(said.get("errorMessage"))[:1000]
-    return f"The function stopped with {kind}, and its log says where. This is a defect: please report it"
-
-
-def _names_of(kind: type[Exception]) -> set[str]:
-    """Give the names of a kind of error and of all below it."""
-    return {kind.__name__}.union(*(_names_of(below) for below in kind.__subclasses__()))
+    return explain_function_error(str(said["errorType"]), str(said.get("errorMessage")))

@@ -1,14 +1,15 @@
 """Events, of every shape in which AWS says that a key may have changed, made into hints.
 
 A hint is all an event is good for: deliveries repeat, overtake one another and come late, so the loader looks at the
-key itself. Two events are orders: a step of the state machine (:func:`decode_step`), and what a schedule asks of the sweep
-(:func:`decode_sweep`). Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge
+key itself. Three events are orders: a step of the state machine (:func:`decode_step`), what a schedule asks of the sweep
+(:func:`decode_sweep`), and a replay, which comes the way that hints come. Sources of the shapes: the S3 user guide ("Event message structure", and its EventBridge
 counterpart), the Lambda guide ("Using Lambda with Amazon SQS", "... Amazon SNS").
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,22 @@ class ObjectHint:
     bucket: str
     key: str
     message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOrder:
+    """Somebody wants the rejects of a run loaded again, by a run of the id ``id``.
+
+    ``corrections`` is the key in the artifacts bucket of what to load in their place; None for what lies in the object.
+    """
+
+    id: str
+    run: str
+    corrections: str | None = None
+    message_id: str | None = None
+
+
+Hint = ObjectHint | ReplayOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +95,12 @@ class SweepOrder:
 class Batch:
     """What one invocation was told. ``queued`` tells whether it came from SQS, whose messages fail one by one."""
 
-    hints: tuple[ObjectHint | Unreadable, ...]
+    hints: tuple[Hint | Unreadable, ...]
     queued: bool
 
 
 _NOTHING_TO_LOAD = ("ObjectRemoved", "LifecycleExpiration", "s3:ObjectRemoved", "s3:LifecycleExpiration")
+_ID = re.compile(r"[0-9A-Za-z-]{1,100}")
 _BRIDGE_KINDS = {"Object Created", "Object Restore Completed"}
 
 
@@ -102,6 +120,8 @@ def decode_step(event: object) -> Step | None:
     if not isinstance(event, Mapping) or "penstock" not in event:
         return None
     asked = event["penstock"]
+    if _field(asked, "replay") is not None:
+        return None
     texts = {name: _field(asked, name) for name in ("run", "bucket", "key", "version")}
     numbers = {name: _field(asked, name) for name in ("chunk", "partition")}
     name = _field(asked, "step")
@@ -148,7 +168,7 @@ def _read_time(text: object) -> float | None:
         return None
 
 
-def _decode_message(record: Any) -> Iterator[ObjectHint | Unreadable]:
+def _decode_message(record: Any) -> Iterator[Hint | Unreadable]:
     message_id = _field(record, "messageId")
     if not isinstance(message_id, str) or not message_id:
         raise EventError(
@@ -160,7 +180,7 @@ def _decode_message(record: Any) -> Iterator[ObjectHint | Unreadable]:
         yield Unreadable(message_id, error)
 
 
-def _decode(event: Any, message_id: str | None) -> Iterator[ObjectHint]:
+def _decode(event: Any, message_id: str | None) -> Iterator[Hint]:
     if _field(event, "Event") == "s3:TestEvent":
         return
     if isinstance(records := _field(event, "Records"), list):
@@ -171,11 +191,13 @@ def _decode(event: Any, message_id: str | None) -> Iterator[ObjectHint]:
     elif _field(event, "source") == "aws.s3":
         if _field(event, "detail-type") in _BRIDGE_KINDS:
             yield ObjectHint(*_names(_field(event, "detail")), message_id)
+    elif _field(_field(event, "penstock"), "replay") is not None:
+        yield _decode_replay(_field(event, "penstock"), message_id)
     else:
         raise EventError(_describe(event))
 
 
-def _decode_record(record: Any, message_id: str | None) -> Iterator[ObjectHint]:
+def _decode_record(record: Any, message_id: str | None) -> Iterator[Hint]:
     if _field(record, "EventSource") == "aws:sns":
         yield from _decode(_parse(_field(_field(record, "Sns"), "Message")), message_id)
     elif _field(record, "eventSource") == "aws:s3":
@@ -184,6 +206,26 @@ def _decode_record(record: Any, message_id: str | None) -> Iterator[ObjectHint]:
             yield ObjectHint(bucket, _unquote(key), message_id)
     else:
         raise EventError(_describe(record))
+
+
+def encode_replay(order: ReplayOrder) -> str:
+    """Give the event that an order is sent as."""
+    asked = {"replay": order.run, "id": order.id, "corrections": order.corrections}
+    return json.dumps({"penstock": asked})
+
+
+def _decode_replay(asked: Any, message_id: str | None) -> ReplayOrder:
+    run, name, corrections = (_field(asked, part) for part in ("replay", "id", "corrections"))
+    if not (_is_id(run) and _is_id(name) and (corrections is None or isinstance(corrections, str))):
+        raise EventError(
+            "An order to replay a run has to name that run, and its own. Send it by `penstock replay`."
+        )
+    return ReplayOrder(name, run, corrections, message_id)
+
+
+def _is_id(text: Any) -> bool:
+    """Tell whether something can be a run's id, which is a part of keys in S3."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def _names(holder: Any) -> tuple[str, str]:
@@ -221,5 +263,5 @@ def _describe(event: Any) -> str:
     )
     return (
         f"This event is of no shape that the loader knows (it has: {seen or 'nothing'}). It understands S3 events, alone "
-        "or inside SQS or SNS, and EventBridge's events of S3."
+        "or inside SQS or SNS, EventBridge's events of S3, and orders to replay a run."
     )

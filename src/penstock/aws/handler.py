@@ -9,26 +9,33 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
 from penstock.aws.connect import Connections
-from penstock.aws.events import Batch, EventError, ObjectHint, Unreadable, decode_event, decode_step
+from penstock.aws.events import (
+    Batch,
+    EventError,
+    Hint,
+    ReplayOrder,
+    Unreadable,
+    decode_event,
+    decode_step,
+)
+from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.ledger import Ledger
 from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.loader import Budget, Loader, make_budget
 from penstock.aws.log import Log
+from penstock.aws.replay import replay_run
 from penstock.aws.scratch import clear_scratch
 from penstock.aws.send import Sender
 from penstock.aws.settings import read_settings
 from penstock.aws.steps import run_step
 from penstock.aws.write import LANES
-from penstock.errors import PenstockError, ServiceError
+from penstock.errors import PenstockError
 from penstock.plan.codec import read_plan
-
-
-class NotLoadedError(ServiceError):
-    """Something of an invocation could not be loaded, and is to be tried again."""
 
 
 def handle(event: object, context: Any) -> dict[str, Any]:
@@ -65,7 +72,7 @@ def respond(event: object, loader: Loader, budget: Budget, log: Log) -> dict[str
     """Do what an event asks for, and give the answer that its sender understands.
 
     A step of the state machine is done, and answered with whether it is to be called again; what it raises is its own.
-    Raises :class:`NotLoadedError` or :class:`~penstock.aws.events.EventError` where the sender is not a queue.
+    Raises :class:`~penstock.aws.function_errors.NotLoadedError` or :class:`~penstock.aws.events.EventError` where the sender is not a queue.
     """
     try:
         step = decode_step(event)
@@ -85,7 +92,7 @@ def respond(event: object, loader: Loader, budget: Budget, log: Log) -> dict[str
 
 def _work_off(batch: Batch, loader: Loader, budget: Budget, log: Log) -> list[str]:
     """Work off the hints, each key once. Gives the messages that failed, in order; for none, the empty name."""
-    seen: dict[tuple[str, str], Outcome] = {}
+    seen: dict[Hint, Outcome] = {}
     failed: dict[str, None] = {}
     if not batch.hints:
         log.info("nothing to load in this event", outcome="ignored")
@@ -97,7 +104,7 @@ def _work_off(batch: Batch, loader: Loader, budget: Budget, log: Log) -> list[st
             failed[hint.message_id] = None
             continue
         # Messages of one key were all there when this began, so that one look at the key answers them all.
-        name = (hint.bucket, hint.key)
+        name = replace(hint, message_id=None)
         if name not in seen:
             seen[name] = _follow(hint, loader, budget, log)
         if seen[name] in RETRIED:
@@ -105,14 +112,15 @@ def _work_off(batch: Batch, loader: Loader, budget: Budget, log: Log) -> list[st
     return list(failed)
 
 
-def _follow(hint: ObjectHint, loader: Loader, budget: Budget, log: Log) -> Outcome:
+def _follow(hint: Hint, loader: Loader, budget: Budget, log: Log) -> Outcome:
     if budget.left <= 0:
         log.warning("no time left for this hint", outcome="unfinished")
         return "unfinished"
     try:
+        if isinstance(hint, ReplayOrder):
+            return replay_run(loader, hint, budget, log)
         return load_key(loader, hint.bucket, hint.key, budget, log)
     except PenstockError as error:
-        log.failure(
-            "hint not followed", outcome="failed", reason=str(error), bucket=hint.bucket, key=hint.key
-        )
+        about = asdict(hint)
+        log.failure("hint not followed", outcome="failed", reason=str(error), **about)
         return "failed"

@@ -31,6 +31,9 @@ class Hints(Protocol):
     def send(self, objects: Sequence[Named]) -> int:
         """Tell of objects, and give how many requests that took. Raises :class:`~penstock.errors.ServiceError`."""
 
+    def pass_on(self, event: str) -> None:
+        """Send an event as it is. Raises :class:`~penstock.errors.ServiceError`."""
+
 
 @dataclass(frozen=True)
 class QueuedHints:
@@ -43,9 +46,16 @@ class QueuedHints:
 
     def send(self, objects: Sequence[Named]) -> int:
         """Send a message for each object, ten a request; what the queue did not take is sent again."""
+        return self._send_all([_write_event(*named) for named in objects])
+
+    def pass_on(self, event: str) -> None:
+        """Send a message."""
+        self._send_all([event])
+
+    def _send_all(self, bodies: Sequence[str]) -> int:
         requests = 0
-        for start in range(0, len(objects), BATCH):
-            waiting = [_write_event(*named) for named in objects[start : start + BATCH]]
+        for start in range(0, len(bodies), BATCH):
+            waiting = list(bodies[start : start + BATCH])
             for again in range(_ROUNDS):
                 self.sleep(0.2 * again)
                 requests += 1
@@ -55,7 +65,7 @@ class QueuedHints:
             else:
                 raise ServiceError(
                     f"The queue {self.queue} did not take {len(waiting)} of a request's messages, {_ROUNDS} times. The next "
-                    "sweep sends them again."
+                    "sweep, or whoever sent them, sends them again."
                 )
         return requests
 
@@ -80,15 +90,17 @@ class DirectHints:
     def send(self, objects: Sequence[Named]) -> int:
         """Call the function once for each object, so that each has a whole invocation's time."""
         for named in objects:
-            try:
-                self.functions.invoke(
-                    FunctionName=self.function, InvocationType="Event", Payload=_write_event(*named).encode()
-                )
-            except AwsError as error:
-                raise explain_error(
-                    error, f"call the function {self.function}", "lambda:InvokeFunction"
-                ) from error
+            self.pass_on(_write_event(*named))
         return len(objects)
+
+    def pass_on(self, event: str) -> None:
+        """Call the function."""
+        try:
+            self.functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=event.encode())
+        except AwsError as error:
+            raise explain_error(
+                error, f"call the function {self.function}", "lambda:InvokeFunction"
+            ) from error
 
 
 def _write_event(bucket: str, key: str) -> str:

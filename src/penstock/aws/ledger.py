@@ -12,7 +12,8 @@ expiry, or the end of a run that failed with an event pending. The index ``by_du
 (:meth:`Ledger.list_due`), and the sweep looks there every few minutes.
 
 An attempt counts from its claim until the object is settled. While there is one, no version is taken for applied, the
-one that ``applied`` names included: the attempt may have written rows of another.
+one that ``applied`` names included: the attempt may have written rows of another. A replay is none: what it writes is of
+the version that is applied.
 
 A run that is handed to the state machine keeps its claim, which each of its steps extends. What it has done so far is in
 a folder of the artifacts bucket. ``saved`` names that folder and the version and plan it is good for, so that the next
@@ -144,14 +145,23 @@ class Ledger:
         return read_item(from_item(answer.get("Item", {})))
 
     def claim(
-        self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str | None = None
+        self,
+        feed: str,
+        bucket: str,
+        key: str,
+        run: str,
+        expires_at: float,
+        after: str | None = None,
+        *,
+        attempt: bool = True,
     ) -> Claim | None:
         """Claim an object for a run. None where another's claim is live; then the object is marked as pending.
 
-        ``after`` is the run of the same worker that :meth:`settle` left the claim with.
+        ``after`` is the run of the same worker that :meth:`settle` left the claim with. ``attempt`` tells whether the run
+        may write rows of another version than is applied.
         """
         for _ in range(_ROUNDS):
-            claim = self._try_claim(feed, bucket, key, run, expires_at, after or run)
+            claim = self._try_claim(feed, bucket, key, run, expires_at, after or run, int(attempt))
             if claim is not None or self._mark_pending(bucket, key):
                 return claim
         raise ServiceError(
@@ -159,14 +169,14 @@ class Ledger:
         )
 
     def _try_claim(
-        self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str
+        self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str, attempt: int
     ) -> Claim | None:
         # A request whose answer was lost is sent again by botocore, and finds its own claim.
         old = self._update(
             bucket,
             key,
             "SET feed = :feed, claim_run = :run, claim_expires_at = :end, due_feed = :feed, due_at = :end, "
-            "attempt = if_not_exists(attempt, :zero) + :one REMOVE pending",
+            "attempt = if_not_exists(attempt, :zero) + :attempt REMOVE pending",
             "attribute_not_exists(claim_run) OR claim_expires_at <= :now OR claim_run IN (:run, :after)",
             {
                 ":feed": feed,
@@ -175,14 +185,14 @@ class Ledger:
                 ":end": expires_at,
                 ":now": self.clock(),
                 ":zero": 0,
-                ":one": 1,
+                ":attempt": attempt,
             },
         )
         if old is None:
             return None
         state = read_item(old)
         interrupted = state.claim_run if state.claim_run not in {run, after} else None
-        return Claim(bucket, key, run, expires_at, state.attempts + 1, interrupted, state)
+        return Claim(bucket, key, run, expires_at, state.attempts + attempt, interrupted, state)
 
     def _mark_pending(self, bucket: str, key: str) -> bool:
         condition = "attribute_exists(claim_run) AND claim_expires_at > :now"

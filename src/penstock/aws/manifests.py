@@ -22,6 +22,7 @@ from penstock.aws.loader import Loader
 from penstock.aws.log import Log
 from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
+from penstock.load.replay import Touch
 from penstock.load.run import Upkeep
 from penstock.plan.model import Table
 
@@ -159,6 +160,25 @@ def _state_name(name: str) -> str:
 def _describe(table: Table) -> str:
     keys = [f"{key.name} {key.type}" for key in (table.partition, table.sort) if key is not None]
     return f"{table.name} ({', '.join(keys)})"
+
+
+def begin_touch(loader: Loader, claim: Claim, scratch: Path, log: Log) -> Touch | None:
+    """Bring the object's manifest below ``scratch``, and give what a replay takes; None where no manifest is kept.
+
+    What the replay writes is uncertain to whoever comes next, whether or not it ends: it is written anew then, or deleted.
+    """
+    if loader.plan.manifest is None:
+        if claim.state.manifest is not None:  # it won't hold any more
+            loader.ledger.point(claim, None)
+        return None
+    manifests = open_manifests(loader, claim.bucket, claim.key)
+    base = find_base(loader, manifests, claim.state.manifest, log)
+
+    def take(files: Sequence[Path]) -> None:
+        names = [put_file(manifests, claim.run, number, path) for number, path in enumerate(files)]
+        publish(loader, claim, manifests, claim.run, names)
+
+    return Touch(bring_base(manifests, base, scratch), take)
 
 
 @dataclass

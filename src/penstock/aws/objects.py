@@ -63,15 +63,26 @@ def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:
     Needs s3:GetObject on the object, and s3:ListBucket on the bucket for its prefix: S3 answers for a missing key as it
     does for a forbidden one to who may not list. Raises :class:`~penstock.errors.ServiceError`.
     """
+    return _find(s3, {"Bucket": bucket, "Key": key}, "s3:GetObject")
+
+
+def find_version(s3: Client, bucket: str, key: str, version_id: str) -> ObjectVersion | None:
+    """Give a version of a key, be it the current one or not; None where it is no more. Needs s3:GetObjectVersion."""
+    return _find(s3, {"Bucket": bucket, "Key": key, "VersionId": version_id}, "s3:GetObjectVersion")
+
+
+def _find(s3: Client, named: dict[str, str], needs: str) -> ObjectVersion | None:
+    bucket, key = named["Bucket"], named["Key"]
     try:
-        found = s3.head_object(Bucket=bucket, Key=key)
+        found = s3.head_object(**named)
     except ClientError as error:
         code = error_code(error)
-        if code in _MISSING or (code in DENIED and not is_listed(s3, bucket, key)):
+        unlisted = code in DENIED and "VersionId" not in named and not is_listed(s3, bucket, key)
+        if code in _MISSING or unlisted:
             return None
-        raise explain_error(error, f"look at s3://{bucket}/{key}", "s3:GetObject") from error
+        raise explain_error(error, f"look at s3://{bucket}/{key}", needs) from error
     except BotoCoreError as error:
-        raise explain_error(error, f"look at s3://{bucket}/{key}", "s3:GetObject") from error
+        raise explain_error(error, f"look at s3://{bucket}/{key}", needs) from error
     encoding = found.get("ContentEncoding", "").lower()
     return ObjectVersion(
         bucket=bucket,

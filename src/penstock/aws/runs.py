@@ -41,7 +41,9 @@ class Run:
     ``errors`` holds the ten most frequent codes. ``rejects`` and ``report`` are where those lie (``s3://...``), or None.
     ``ends_by`` is when its worker is gone for certain. Of a run that was handed over, ``offset`` is the byte that the
     loader had reached, and ``saved`` the folder of the artifacts bucket that keeps what was done. ``manifest`` is the name of the
-    manifest of which all is written, if one is kept.
+    manifest of which all is written, if one is kept. ``replays`` is the run whose rejects this one loads again; ``counts`` are
+    then of those. ``revision`` counts how often that was done to a run; ``parts`` and ``corrections`` are then the keys of the
+    lists that say which of its rejects are left, and what stands in the place of the others.
     """
 
     id: str
@@ -71,10 +73,14 @@ class Run:
     offset: int | None = None
     saved: str | None = None
     manifest: str | None = None
+    replays: str | None = None
+    revision: int = 0
+    parts: str | None = None
+    corrections: str | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of this run will change any more."""
+        """Whether nobody is at work on this run. Only a replay changes it after that."""
         return self.status not in _AT_WORK
 
 
@@ -90,7 +96,6 @@ def new_run_id(moment: float) -> str:
 
 def conclude_run(run: Run, report: Report, ended_at: str) -> Run:
     """Give a run as its report says that it ended."""
-    top = sorted(report.errors.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_ERRORS]
     return replace(
         run,
         status=report.status,
@@ -100,7 +105,7 @@ def conclude_run(run: Run, report: Report, ended_at: str) -> Run:
         plan=report.plan,
         counts=asdict(report.counts),
         items=asdict(report.items),
-        errors=dict(top),
+        errors=top_errors(report.errors),
         bytes=report.bytes,
         seconds=report.seconds,
         write_units=report.write_units,
@@ -109,16 +114,26 @@ def conclude_run(run: Run, report: Report, ended_at: str) -> Run:
     )
 
 
+def top_errors(errors: Mapping[str, int]) -> dict[str, int]:
+    """Give the most frequent codes."""
+    return dict(sorted(errors.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_ERRORS])
+
+
 def put_run(ledger: Ledger, run: Run) -> None:
     """Write a run, over what was written of it before. Needs dynamodb:PutItem."""
+    try:
+        ledger.dynamodb.put_item(TableName=ledger.table, Item=run_item(run))
+    except AwsError as error:
+        raise ledger.explain(error, "dynamodb:PutItem") from error
+
+
+def run_item(run: Run) -> dict[str, Any]:
+    """Give a run's item."""
     values = asdict(run)
     values.pop("id")
     started = datetime.fromisoformat(run.started_at).timestamp()
     key = {"pk": f"RUN#{run.id}", "sk": "RUN", "expires_at": int(started) + _KEPT_SECONDS}
-    try:
-        ledger.dynamodb.put_item(TableName=ledger.table, Item=to_item({**values, **key}))
-    except AwsError as error:
-        raise ledger.explain(error, "dynamodb:PutItem") from error
+    return to_item({**values, **key})
 
 
 def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> None:

@@ -37,6 +37,7 @@ def loader_statements(
     own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
     written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
+    listed = [f"runs/{feed}/*", f"rejects/{feed}/*"]
     return [
         _allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*"),
         # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
@@ -48,11 +49,12 @@ def loader_statements(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             names.ledger_arn,
         ),
-        _allow("WriteRejectsAndReports", ["s3:PutObject"], written),
+        # A run writes them; a replay starts from what the run left.
+        _allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written),
         # What the steps of a large object leave for one another; listing tells what is missing (404) from what is
         # forbidden, as above.
         _allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*"),
-        _allow("ListRuns", ["s3:ListBucket"], artifacts, {"StringLike": {"s3:prefix": f"runs/{feed}/*"}}),
+        _allow("ListKept", ["s3:ListBucket"], artifacts, {"StringLike": {"s3:prefix": listed}}),
         *(_manifests(artifacts, feed) if manifest else []),
         _allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         _allow("TellPeople", ["sns:Publish"], names.topic_arn),

@@ -1,0 +1,32 @@
+"""What the loader raises for whoever called it, and what they tell of it, in words that may be shown.
+
+Lambda passes on whatever the function raised. The message of an error that is none of ours can hold a cell's value,
+and is left to the function's log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.errors import PenstockError, ServiceError
+
+_RUNTIME: Final = ("Sandbox.", "Runtime.", "Lambda.")
+"""How the kinds of errors begin that Lambda itself tells of: time, memory, a process that ended."""
+
+_MOST_TEXT: Final = 1000
+
+
+class NotLoadedError(ServiceError):
+    """Something of an invocation could not be loaded, and is to be tried again."""
+
+
+def explain_function_error(kind: str, message: str) -> str:
+    """Give the reason of a function's failure, of which Lambda gives the error's class and its message."""
+    if kind in _names_of(PenstockError) or kind.startswith(_RUNTIME):
+        return message[:_MOST_TEXT]
+    return f"The function stopped with {kind}, and its log says where. This is a defect: please report it"
+
+
+def _names_of(kind: type[Exception]) -> set[str]:
+    """Give the names of a kind of error and of all below it."""
+    return {kind.__name__}.union(*(_names_of(below) for below in kind.__subclasses__()))

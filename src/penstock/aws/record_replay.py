@@ -1,0 +1,76 @@
+"""A replay in the ledger: begun once, and ended together with what it made of the run that it replays, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from penstock.aws.attributes import to_item
+from penstock.aws.explain import AwsError, error_code
+from penstock.aws.ledger import Ledger
+from penstock.aws.runs import Run, run_item
+
+_STATUS: Final = {"#status": "status"}
+_CANCELED: Final = "TransactionCanceledException"
+_UNMET: Final = "ConditionalCheckFailed"
+
+
+def begin_replay(ledger: Ledger, own: Run) -> bool:
+    """Write the run of a replay that begins; False where another delivery of its order has done so.
+
+    Needs dynamodb:PutItem. Raises :class:`~penstock.errors.ServiceError`.
+    """
+    # A request whose answer was lost is sent again by botocore, and finds its own.
+    condition = "attribute_not_exists(pk) OR (#status = :running AND request_id = :request)"
+    return _put(ledger, own, condition, {":running": "running", ":request": own.request_id or ""})
+
+
+def fail_replay(ledger: Ledger, own: Run) -> None:
+    """Write that a replay failed, unless it was committed after all and only the answer to that was lost.
+
+    Needs and raises what :func:`begin_replay` does.
+    """
+    _put(ledger, own, "#status = :running", {":running": "running"})
+
+
+def commit_replay(ledger: Ledger, own: Run, before: Run, after: Run) -> bool:
+    """Write the end of a replay, and what it made of a run, both at once; False where that run was replayed since it was read.
+
+    Needs dynamodb:PutItem. Raises :class:`~penstock.errors.ServiceError`.
+    """
+    changed = {
+        "TableName": ledger.table,
+        "Item": run_item(replace(after, revision=before.revision + 1)),
+        "ConditionExpression": "attribute_exists(pk) AND (revision = :revision OR attribute_not_exists(revision))",
+        "ExpressionAttributeValues": to_item({":revision": before.revision}),
+    }
+    ended = {"TableName": ledger.table, "Item": run_item(own)}
+    try:
+        ledger.dynamodb.transact_write_items(TransactItems=[{"Put": changed}, {"Put": ended}])
+    except AwsError as error:
+        if error_code(error) == _CANCELED and _is_unmet(error):
+            return False
+        raise ledger.explain(error, "dynamodb:PutItem") from error
+    return True
+
+
+def _is_unmet(error: Any) -> bool:
+    """Tell whether a transaction was canceled because a condition does not hold, and not because another was at work."""
+    return any(reason.get("Code") == _UNMET for reason in error.response.get("CancellationReasons", ()))
+
+
+def _put(ledger: Ledger, run: Run, condition: str, values: Mapping[str, object]) -> bool:
+    try:
+        ledger.dynamodb.put_item(
+            TableName=ledger.table,
+            Item=run_item(run),
+            ConditionExpression=condition,
+            ExpressionAttributeNames=_STATUS,
+            ExpressionAttributeValues=to_item(values),
+        )
+    except AwsError as error:
+        if error_code(error) == "ConditionalCheckFailedException":
+            return False
+        raise ledger.explain(error, "dynamodb:PutItem") from error
+    return True
