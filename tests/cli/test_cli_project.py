@@ -189,7 +189,8 @@ def test_a_file_is_put_and_its_run_listed_shown_and_its_rejects_printed(project:
     file = project / "rejects.csv"
     assert invoke("rejects", run["id"], "--csv", file, "--project", project).exit_code == 0
     with file.open(encoding="utf-8-sig", newline="") as opened:
-        assert [row[0] for row in csv.reader(opened)] == ["line", "3", "6", "8"]
+        found = [row[:2] for row in csv.reader(opened)]
+    assert found == [["run", "line"], *([run["id"], line] for line in ("3", "6", "8"))]
 
 
 @pytest.mark.aws

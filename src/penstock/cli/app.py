@@ -19,11 +19,14 @@ from penstock.cli import (
     demo,
     deploy,
     destroy,
+    dlq,
     down,
     explain,
     init,
     put,
+    redrive,
     rejects,
+    replay,
     run,
     runs,
     sweep,
@@ -47,9 +50,12 @@ COMMANDS = (
     destroy,
     runs,
     rejects,
+    replay,
     approve,
     sweep,
     backfill,
+    dlq,
+    redrive,
 )
 """A command's module is named like it, and has it as ``command``, with an ``EXAMPLE`` of its use."""
 

@@ -32,8 +32,7 @@ def command(
     loaded. A newer file is held to the limit again.
     """
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- `--help` does not need it
-    from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
-    from penstock.cli.sweeping import open_hints  # noqa: PLC0415 -- as above
+    from penstock.cli.place import find_place, open_hints  # noqa: PLC0415 -- as above
 
     require_somebody(yes)
     place = find_place(project, local, region, profile, changes=True)

@@ -16,6 +16,7 @@ from penstock.local.project import LocalFeed
 from penstock.stack.connect import explained
 
 POLL_SECONDS: Final = 2.0
+LOCAL_POLL_SECONDS: Final = 0.1
 PATIENCE_SECONDS: Final = 300.0
 """How long to wait for a run to begin. S3's events usually take seconds, and can take more than a minute."""
 
@@ -47,6 +48,19 @@ def put_in_aws(place: Place, file: Path, named: str | None, on_begun: Callable[[
     while not run.ended:
         time.sleep(POLL_SECONDS)
         run = require_run(place, run.id)
+    return run
+
+
+def follow_replay(place: Place, feed: str, replay: str) -> Run:
+    """Follow a replay that was ordered to its end, and give its run. Raises :class:`ServiceError` where it does not begin."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (run := get_run(place.ledger, replay)) is None or not run.ended:
+        if run is None and time.monotonic() > deadline:
+            raise ServiceError(
+                f"The replay did not begin within {PATIENCE_SECONDS:.0f} seconds. It is in the queue, and `penstock runs` will show "
+                f"it. If it does not, look at the log group {place.names.feed(feed).log_group}."
+            )
+        time.sleep(POLL_SECONDS if place.running is None else LOCAL_POLL_SECONDS)
     return run
 
 

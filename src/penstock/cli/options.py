@@ -48,3 +48,6 @@ Local = Annotated[
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="The run's id, from `penstock runs`.", show_default=False)
 ]
+FeedName = Annotated[
+    str | None, typer.Option("--feed", metavar="NAME", help="Only this feed.", show_default=False)
+]

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from penstock.api.region import find_region
+from penstock.aws.hint import DirectHints, Hints, QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.cli.output import tell
+from penstock.contract.model import Contract
 from penstock.contract.project import Project, find_project, read_project
 from penstock.errors import UsageError
 from penstock.local.project import Running, find_running, status
-from penstock.stack.connect import Connection
+from penstock.stack.connect import Connection, explained
 from penstock.stack.names import Names
 
 
@@ -75,3 +77,27 @@ def find_place(
 def connect(project: Project, region: str | None, profile: str | None) -> Connection:
     """Connect to AWS, in the region of the call, of the project, or of the AWS configuration, in this order."""
     return Connection(find_region(region or project.region, profile), profile)
+
+
+def choose_feeds(project: Project, named: str | None) -> tuple[Contract, ...]:
+    """Give the project's feeds, or the one that is named. Raises :class:`UsageError` where there is no such feed."""
+    feeds = [feed for feed in project.feeds if named in {None, feed.name}]
+    if not feeds and named is not None:
+        raise UsageError(f"The project has no feed {named}.")
+    return tuple(sorted(feeds, key=lambda feed: feed.name))
+
+
+def open_hints(place: Place, feed: Contract) -> Hints:
+    """Give the way by which a feed is told of something."""
+    own = place.names.feed(feed.name)
+    if feed.trigger == "direct":
+        return DirectHints(place.client("lambda"), own.function)
+    with explained(f"find the queue {own.queue} (sqs:GetQueueUrl)"):
+        queue = place.client("sqs").get_queue_url(QueueName=own.queue)["QueueUrl"]
+    return QueuedHints(place.client("sqs"), queue)
+
+
+def find_encoding(project: Project, feed: str) -> str:
+    """Give the encoding of a feed's files; of one that is no longer in the project, the usual one."""
+    found = [contract.source.dialect.encoding for contract in project.feeds if contract.name == feed]
+    return found[0] if found else "utf-8"

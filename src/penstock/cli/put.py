@@ -11,6 +11,8 @@ import typer
 from penstock.cli.exits import exit_code
 from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, tell
+from penstock.cli.replay import replay_file, show_replay
+from penstock.cli.spreadsheet import is_spreadsheet
 from penstock.cli.summary import say_run
 
 if TYPE_CHECKING:
@@ -36,11 +38,15 @@ def command(
 ) -> int:
     """Drop a file into the landing bucket, and follow its run.
 
-    Ends with the code that the run would have as `penstock run`.
+    Ends with the code that the run would have as `penstock run`. A file of rejects
+    that were corrected is replayed, as by `penstock replay --from`.
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
 
-    run = _put(find_place(project, local, region, profile, changes=True), file, feed)
+    place = find_place(project, local, region, profile, changes=True)
+    if is_spreadsheet(file):
+        return show_replay(place, replay_file(place, file), json=json)
+    run = _put(place, file, feed)
     if json:
         give_json(asdict(run))
     else:

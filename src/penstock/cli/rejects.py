@@ -12,6 +12,7 @@ from penstock.cli.options import Local, Profile, ProjectFolder, Region, RunId
 from penstock.cli.output import count, say, tell, visible
 from penstock.cli.spreadsheet import write_spreadsheet
 from penstock.cli.summary import say_reasons
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.cli.place import Place
@@ -37,19 +38,25 @@ def command(
     Each record is shown with its line and its errors, and with what it holds
     unless its feed has sensitive fields; --csv and --json always have that.
 
-    With --csv they go to a file with the columns line, offset, codes, reasons and
-    raw. It is safe to open in a spreadsheet: a cell that begins with = + - @ or a
-    tab or newline, which could be taken for a formula, gets an apostrophe in front.
+    With --csv they go to a file with the columns run, line, offset, codes, reasons
+    and raw. It is safe to open in a spreadsheet: a cell that begins with = + - @ or a
+    tab or newline, which could be taken for a formula, or with an apostrophe, gets an
+    apostrophe in front. Corrected under `raw`, the file is put back by
+    `penstock replay --from FILE`, which takes the apostrophe off again.
     """
     from penstock.aws.artifacts import read_rejects  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
-    from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
+    from penstock.cli.place import find_encoding, find_place  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile)
     run = require_run(place, run_id)
-    found = read_rejects(place.client("s3"), place.names.artifacts_bucket, run.feed, run.id)
+    if run.replays is not None:
+        raise UsageError(
+            f"{run.id} is a replay: what it left rejected is among the rejects of {run.replays}."
+        )
+    found = read_rejects(place.client("s3"), place.names.artifacts_bucket, run.feed, run.id, run.parts)
     if csv is not None:
-        number = write_spreadsheet(csv, found)
+        number = write_spreadsheet(csv, run.id, found, find_encoding(place.project, run.feed))
         tell(f"{count(number, 'reject')} in {visible(csv.as_posix())}")
     elif json:
         _print_json(found)

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.options import FeedName, Json, Local, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, say, say_table, tell, visible
 from penstock.cli.summary import say_run
-from penstock.errors import UsageError
 
 EXAMPLE = "penstock runs --feed orders --limit 5"
 
@@ -19,9 +18,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     run_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="A run, to be shown whole.", show_default=False)
     ] = None,
-    feed: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only the runs of this feed.", show_default=False)
-    ] = None,
+    feed: FeedName = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many runs to list.")] = 20,
     local: Local = None,
     region: Region = None,
@@ -36,7 +33,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     """
     from penstock.aws.runs import list_runs  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
-    from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
+    from penstock.cli.place import choose_feeds, find_place  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile)
     if run_id is not None:
@@ -46,8 +43,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
         else:
             say_run(run)
         return 0
-    if feed is not None and feed not in {known.name for known in place.project.feeds}:
-        raise UsageError(f"The project has no feed {feed}.")
+    choose_feeds(place.project, feed)
     runs = list_runs(place.ledger, feed, limit)
     if json:
         give_json([asdict(run) for run in runs])
@@ -57,7 +53,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
         rows = [
             [
                 run.id,
-                run.status,
+                run.status if run.replays is None else f"{run.status} (replay)",
                 f"{run.counts.get('loaded', 0):,}",
                 f"{run.counts.get('rejected', 0):,}",
                 visible(run.key),

@@ -45,7 +45,13 @@ def say_run(run: Run) -> None:
         say_error_counts(run.errors.items())
         say_writes(run)
     say(f"  run {run.id} of feed {run.feed}, attempt {run.attempt}, began {run.started_at}")
-    for label, value in (("version", run.version), ("rejects", run.rejects), ("report", run.report)):
+    lines = {
+        "replay of": run.replays,
+        "version": run.version,
+        "rejects": run.rejects,
+        "report": run.report,
+    }
+    for label, value in lines.items():
         if value:
             say(f"  {label}: {visible(value)}")
 

@@ -29,17 +29,16 @@ def command(
     that died, and expected files that are not there, and says what it cost. It is
     what a feed's `schedule` does, apart from telling people.
     """
-    from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.cli.place import choose_feeds, find_place  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.sweeping import (  # noqa: PLC0415 -- as above
         Gauge,
-        choose_feeds,
         open_sweepers,
         say_swept,
         sweep_feed,
     )
 
     place = find_place(project, local, region, profile, changes=not dry_run)
-    feeds = choose_feeds(place, feed)
+    feeds = choose_feeds(place.project, feed)
     with open_sweepers(place, dry_run=dry_run) as sweepers, Gauge() as show:
         swept = [sweep_feed(sweepers[chosen.name], chosen, show) for chosen in feeds]
     if json:

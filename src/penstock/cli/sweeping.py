@@ -12,15 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from penstock.aws.expect import find_missing, name_expected
-from penstock.aws.hint import DirectHints, Hints, QueuedHints
 from penstock.aws.sweep import NAMED, Sweeper, compare, queue_died, tell_tally
 from penstock.aws.tally import Tally
 from penstock.cli.output import console, count, say, tell, visible
-from penstock.cli.place import Place
+from penstock.cli.place import Place, open_hints
 from penstock.contract.model import Contract
-from penstock.errors import UsageError
 from penstock.plan.codec import plan_hash
-from penstock.stack.connect import explained
 from penstock.stack.plans import compile_feeds
 
 if TYPE_CHECKING:
@@ -75,14 +72,6 @@ class Gauge:
             self._status.stop()
 
 
-def choose_feeds(place: Place, named: str | None) -> tuple[Contract, ...]:
-    """Give the project's feeds, or the one that is named. Raises :class:`UsageError` where there is no such feed."""
-    feeds = [feed for feed in place.project.feeds if named in {None, feed.name}]
-    if not feeds:
-        raise UsageError(f"The project has no feed {named}.")
-    return tuple(sorted(feeds, key=lambda feed: feed.name))
-
-
 @contextmanager
 def open_sweepers(place: Place, *, dry_run: bool) -> Iterator[dict[str, Sweeper]]:
     """Give what sweeps each feed of a place; with ``dry_run`` it queues nothing.
@@ -103,16 +92,6 @@ def open_sweepers(place: Place, *, dry_run: bool) -> Iterator[dict[str, Sweeper]
             )
             for feed in place.project.feeds
         }
-
-
-def open_hints(place: Place, feed: Contract) -> Hints:
-    """Give the way to a feed's loader."""
-    own = place.names.feed(feed.name)
-    if feed.trigger == "direct":
-        return DirectHints(place.client("lambda"), own.function)
-    with explained(f"find the queue {own.queue} (sqs:GetQueueUrl)"):
-        queue = place.client("sqs").get_queue_url(QueueName=own.queue)["QueueUrl"]
-    return QueuedHints(place.client("sqs"), queue)
 
 
 def sweep_prefix(

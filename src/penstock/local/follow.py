@@ -147,4 +147,5 @@ def first_rejects(running: Running, run: Run, count: int) -> tuple[Reject, ...]:
 
 
 def _rejects(running: Running, run: Run) -> Iterator[Reject]:
-    return read_rejects(running.connection.client("s3"), running.names.artifacts_bucket, run.feed, run.id)
+    s3, artifacts = running.connection.client("s3"), running.names.artifacts_bucket
+    return read_rejects(s3, artifacts, run.feed, run.id, run.parts)
