@@ -261,3 +261,35 @@ def test_rejects_of_which_some_were_deleted_are_refused() -> None:
         rest = Remainder(lambda: iter(first.rejects[:1]), 2, 2)
         with pytest.raises(UsageError, match="some were deleted"):
             replay_rejects(plan, memory, rest, None, Items(memory), Rejects(memory), first.folder)
+
+
+def test_wide_rows_are_replayed_like_others() -> None:
+    fields = ["id", *({"name": f"n{i}", "type": "integer"} for i in range(400))]
+    names = ",".join(["id", *(f"n{i}" for i in range(400))])
+    good, bad = ",".join(["1"] * 400), ",".join(["1"] * 399)
+    data = f"{names}\na,{good}\nb,{bad},x\nc,{good}\n".encode()
+    with loaded(data, fields) as first:
+        (reject,) = first.rejects
+        done = first.replay(compile_things(first.folder, fields), {reject.offset: f"b,{good}".encode()})
+    assert (done.counts.loaded, done.left) == (1, 0)
+    assert len(json.loads(first.writes[-1].body)) == 401
+
+
+def test_a_text_that_begins_like_a_byte_order_mark_is_kept_whole() -> None:
+    parts = {"rules": [{"name": "few", "check": "n < 5"}]}
+    with loaded("id,n\na,1\n\ufeffb,7\n".encode(), ORDERS, **parts) as first:
+        first.replay(compile_things(first.folder, ORDERS), None)
+    assert json.loads(first.writes[-1].body)["id"]["S"] == "\ufeffb"
+
+
+def test_records_of_another_encoding_and_newline_are_found_again() -> None:
+    parts = {"dialect": {"encoding": "cp1252"}}
+    data = "id,n\ré,x\r\rü,2\rñ,y\r".encode("cp1252")
+    with loaded(data, ORDERS, **parts) as first:
+        plan = compile_things(first.folder, ORDERS, **parts)
+        offsets = [reject.offset for reject in first.rejects]
+        done = first.replay(
+            plan, dict(zip(offsets, ("é,1".encode("cp1252"), "ß,3".encode("cp1252")), strict=True))
+        )
+    assert done.counts.loaded == 2
+    assert [json.loads(write.body)["id"]["S"] for write in first.writes] == ["ü", "é", "ß"]
