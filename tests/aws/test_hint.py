@@ -51,6 +51,12 @@ def test_messages_that_the_queue_did_not_take_are_sent_again_and_no_others() -> 
     assert waits == [0.0, 0.2, 0.4]
 
 
+def test_an_event_is_passed_on_as_it_is() -> None:
+    queue = Queue([[0], []])
+    QueuedHints(queue, "orders", lambda _: None).pass_on('{"any": "event"}')
+    assert queue.taken == ['{"any": "event"}']
+
+
 def test_a_queue_that_takes_nothing_is_an_error_in_the_end() -> None:
     with pytest.raises(ServiceError, match="did not take 1 of"):
         QueuedHints(Queue([[0]] * 5), "orders", lambda _: None).send(OBJECTS[:1])

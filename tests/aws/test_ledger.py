@@ -413,6 +413,20 @@ def test_of_many_errors_a_run_keeps_the_ten_most_frequent() -> None:
     assert list(ended.errors) == [f"code-{n:02d}" for n in range(14, 4, -1)]
 
 
+def test_a_replay_is_no_attempt_and_one_that_dies_leaves_the_version_applied(world: World) -> None:
+    first = claim(world, "run-1")
+    assert first is not None
+    world.ledger.settle(first, V1)
+    replay = world.ledger.claim("orders", *KEY, "replay-1", world.now + 60, attempt=False)
+    assert replay is not None
+    assert replay.attempt == 0
+    world.now += 61
+    assert due(world) == [KEY]
+    state = world.ledger.read_state(*KEY)
+    assert state.settles("plan-1", version="v1")
+    assert not state.is_idle(world.now)
+
+
 def test_an_unknown_run_is_none(ledger: Ledger) -> None:
     assert get_run(ledger, "none") is None
 
