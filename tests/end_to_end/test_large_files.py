@@ -2,13 +2,16 @@
 
 import gzip
 import random
+import time
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 from deployed_world import World
 
-from penstock.aws.runs import Run
+from penstock.aws.hint import QueuedHints
+from penstock.aws.order import order_replay
+from penstock.aws.runs import Run, get_run
 
 pytestmark = pytest.mark.aws
 
@@ -69,3 +72,37 @@ def test_a_file_that_takes_too_long_is_taken_up_where_it_stopped(world: World, w
     assert outcome(world, run) == whole
     assert run.offset is not None, "it was handed over"
     assert 0 < run.offset < len(BODY)
+
+
+def mend(raw: bytes) -> bytes:
+    """What somebody makes of a rejected record."""
+    return raw.replace(b'bro"ken', b"mended").replace(b'"unclosed', b"closed").replace(b",many,", b",1,")
+
+
+def test_rejects_of_a_large_file_are_corrected_and_come_to_what_the_corrected_file_comes_to(
+    world: World, whole: dict[str, Any]
+) -> None:
+    run = world.load("mended", "mended.csv.gz", gzip.compress(BODY))
+    assert run.saved is not None
+    changes: dict[int, bytes | None] = {r.offset: mend(r.raw) for r in world.rejects(run).values()}
+    corrected = BODY
+    for offset in sorted(changes, reverse=True):
+        raw = BODY[offset:].partition(b"\n")[0]
+        corrected = corrected[:offset] + mend(raw) + corrected[offset + len(raw) :]
+
+    names, sqs = world.running.names, world.client("sqs")
+    queue = sqs.get_queue_url(QueueName=names.feed("mended").queue)["QueueUrl"]
+    hints, ledger = QueuedHints(sqs, queue), world.running.ledger
+    ordered = order_replay(world.client("s3"), names.artifacts_bucket, hints, run, changes, time.time())
+    deadline = time.monotonic() + 60
+    while (replay := get_run(ledger, ordered)) is None or not replay.ended:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (replay.status, replay.counts["read"], replay.counts["rejected"]) == ("done", len(changes), 0)
+
+    again = world.load("whole", "mended.csv", corrected)
+    assert again.counts["rejected"] == 0
+    mended, due = (
+        sorted(world.scan(table), key=lambda item: str(item["id"])) for table in ("mended", "whole")
+    )
+    assert mended == due != whole["table"]
