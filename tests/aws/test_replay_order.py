@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from embedded_aws import World, make_table, make_world, run_server
 
+from penstock.aws import replay as replay_module
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.connect import Connections
 from penstock.aws.corrections import put_changes
 from penstock.aws.events import ReplayOrder, encode_replay
 from penstock.aws.handler import respond
+from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
+from penstock.aws.record_replay import begin_replay
 from penstock.aws.runs import Run, get_run, list_runs
 from penstock.aws.send import Answer, Sender
 from penstock.compile.plan import compile_contract
@@ -259,6 +262,24 @@ def test_wherever_a_replay_dies_another_one_comes_to_the_same_end(feed: Feed) ->
         if life.requests <= death:
             break
     assert death > 15
+
+
+def test_what_another_replay_mended_meanwhile_is_not_written_over(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = feed.put(FILE)
+    usual = begin_replay
+
+    def begin_behind(ledger: Ledger, own: Run) -> bool:
+        monkeypatch.setattr(replay_module, "begin_replay", usual)
+        assert feed.replay(run, {14: b"c,3"}).status == "done"
+        return usual(ledger, own)
+
+    monkeypatch.setattr(replay_module, "begin_replay", begin_behind)
+    late = feed.replay(run, {14: b"c,8"})
+    assert "1 are no rejects of the run" in str(late.reason)
+    assert feed.items()["c"] == "3"
+    assert feed.find(run.id).revision == 1
 
 
 def test_a_run_that_is_not_its_keys_last_is_refused(feed: Feed) -> None:

@@ -19,7 +19,8 @@ from run_oracle import FIELDS, Feed, feeds, good_rows, odd, render, rows
 from penstock.engine.result import Reject
 from penstock.errors import UsageError
 from penstock.load.correct import Correction
-from penstock.load.replay import Changes, Remainder, Replayed, replay_rejects
+from penstock.load.remainder import Changes, Remainder
+from penstock.load.replay import Replayed, replay_rejects
 from penstock.load.report import Report
 from penstock.load.run import run_object
 from penstock.plan.model import Plan

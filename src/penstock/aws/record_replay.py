@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any, Final
 
 from penstock.aws.attributes import to_item
 from penstock.aws.explain import AwsError, error_code
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import Run, run_item
+from penstock.aws.runs import Run, format_time, run_item, top_errors
+from penstock.aws.stats import WriterStats
+from penstock.load.conclude import judge_counts
+from penstock.load.replay import Replayed
+from penstock.load.report import Counts
 
 _STATUS: Final = {"#status": "status"}
 _CANCELED: Final = "TransactionCanceledException"
 _UNMET: Final = "ConditionalCheckFailed"
+_FIXED: Final = ("read", "rejected")
 
 
 def begin_replay(ledger: Ledger, own: Run) -> bool:
@@ -74,3 +81,44 @@ def _put(ledger: Ledger, run: Run, condition: str, values: Mapping[str, object])
             return False
         raise ledger.explain(error, "dynamodb:PutItem") from error
     return True
+
+
+def add_replayed(run: Run, done: Replayed, stats: WriterStats) -> Run:
+    """Give a run with what came of its rejects: each of them moves from one count to another."""
+    moved = asdict(done.counts)
+    gone = done.counts.read - done.counts.rejected
+    counts = {name: number + moved[name] for name, number in run.counts.items() if name not in _FIXED}
+    counts = {**run.counts, **counts, "rejected": run.counts["rejected"] - gone}
+    status, code, reason = judge_counts(Counts(**counts))
+    items = {name: number + asdict(done.items)[name] for name, number in run.items.items()}
+    return replace(
+        run,
+        status=status,
+        code=code,
+        reason=reason,
+        counts=counts,
+        items=items,
+        errors=top_errors(done.errors),
+        write_units=run.write_units + math.ceil(stats.write_units),
+        throttled=run.throttled + stats.throttled,
+        resent=run.resent + stats.resent,
+    )
+
+
+def conclude_replay(own: Run, done: Replayed, stats: WriterStats, now: float) -> Run:
+    """Give a replay's own run as it ended."""
+    began = datetime.fromisoformat(own.started_at).timestamp()
+    status, code, reason = judge_counts(done.counts)
+    return replace(
+        own,
+        status=status,
+        ended_at=format_time(now),
+        code=code,
+        reason=reason,
+        counts=asdict(done.counts),
+        items=asdict(done.items),
+        seconds=round(now - began, 3),
+        write_units=math.ceil(stats.write_units),
+        throttled=stats.throttled,
+        resent=stats.resent,
+    )

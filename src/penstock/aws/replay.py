@@ -8,10 +8,8 @@ same end; and of an order that is delivered twice the second delivery does nothi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter, change_report, put_parts_left, read_rejects
@@ -24,22 +22,24 @@ from penstock.aws.log import Log
 from penstock.aws.manifests import begin_touch
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, find_version
 from penstock.aws.order import check_replayable
-from penstock.aws.record_replay import begin_replay, commit_replay, fail_replay
+from penstock.aws.record_replay import (
+    add_replayed,
+    begin_replay,
+    commit_replay,
+    conclude_replay,
+    fail_replay,
+)
 from penstock.aws.runs import (
     Run,
     format_time,
     get_run,
     mark_interrupted,
-    top_errors,
 )
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.stats import WriterStats
 from penstock.errors import EngineError, PenstockError, ServiceError, UsageError
-from penstock.load.conclude import judge_counts
-from penstock.load.replay import Remainder, Replayed, replay_rejects
-from penstock.load.report import Counts
-
-_FIXED = ("read", "rejected")
+from penstock.load.remainder import Remainder
+from penstock.load.replay import Replayed, replay_rejects
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ def _work(job: _Job, claim: Claim) -> Outcome:
         if claim.interrupted is not None:
             mark_interrupted(ledger, claim.interrupted, format_time(job.budget.clock()))
         try:
+            job = _look_anew(job)
             found = _find_object(job, claim)
             after = _replay(job, claim, found)
         except PenstockError as error:
@@ -132,6 +133,15 @@ def _work(job: _Job, claim: Claim) -> Outcome:
     elif again:
         _look_again(job, claim.run)
     return "loaded"
+
+
+def _look_anew(job: _Job) -> _Job:
+    """Read the run once more, now that nobody else can be at work on it: another replay may have ended since."""
+    run = get_run(job.loader.ledger, job.run.id)
+    if run is None:
+        raise UsageError(f"The run {job.run.id} is no longer in the ledger.")
+    check_replayable(run)
+    return replace(job, run=run)
 
 
 def _look_again(job: _Job, after: str | None = None) -> None:
@@ -229,9 +239,9 @@ def _commit(job: _Job, done: Replayed, parts: Sequence[str], stats: WriterStats)
     if done.corrections:
         corrections = put_corrections(s3, artifacts, run.feed, run.id, own.id, done.corrections)
     left = put_parts_left(s3, artifacts, run.feed, run.id, own.id, parts)
-    after = _add(run, done, stats)
+    after = add_replayed(run, done, stats)
     after = replace(after, parts=left, corrections=corrections, rejects=run.rejects if done.left else None)
-    ended = _conclude(job, done, stats)
+    ended = conclude_replay(own, done, stats, job.budget.clock())
     if not commit_replay(loader.ledger, ended, run, after):
         raise UsageError(f"Somebody else replayed the run {run.id} meanwhile. Look at what it has left.")
     _tell(job, ended)
@@ -241,47 +251,6 @@ def _commit(job: _Job, done: Replayed, parts: Sequence[str], stats: WriterStats)
     except ServiceError as error:  # the ledger has the counts
         job.log.failure("report not written", outcome="failed", reason=str(error))
     return after
-
-
-def _add(run: Run, done: Replayed, stats: WriterStats) -> Run:
-    """Give a run with what came of its rejects: each of them moves from one count to another."""
-    moved = asdict(done.counts)
-    gone = done.counts.read - done.counts.rejected
-    counts = {name: number + moved[name] for name, number in run.counts.items() if name not in _FIXED}
-    counts = {**run.counts, **counts, "rejected": run.counts["rejected"] - gone}
-    status, code, reason = judge_counts(Counts(**counts))
-    items = {name: number + asdict(done.items)[name] for name, number in run.items.items()}
-    return replace(
-        run,
-        status=status,
-        code=code,
-        reason=reason,
-        counts=counts,
-        items=items,
-        errors=top_errors(done.errors),
-        write_units=run.write_units + math.ceil(stats.write_units),
-        throttled=run.throttled + stats.throttled,
-        resent=run.resent + stats.resent,
-    )
-
-
-def _conclude(job: _Job, done: Replayed, stats: WriterStats) -> Run:
-    """Give the replay's own run as it ended."""
-    began = datetime.fromisoformat(job.own.started_at).timestamp()
-    status, code, reason = judge_counts(done.counts)
-    return replace(
-        job.own,
-        status=status,
-        ended_at=format_time(job.budget.clock()),
-        code=code,
-        reason=reason,
-        counts=asdict(done.counts),
-        items=asdict(done.items),
-        seconds=round(job.budget.clock() - began, 3),
-        write_units=math.ceil(stats.write_units),
-        throttled=stats.throttled,
-        resent=stats.resent,
-    )
 
 
 def _find_applied(claim: Claim, after: Run) -> Applied | None:

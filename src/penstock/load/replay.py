@@ -7,7 +7,6 @@ that is loaded. So the object is read whole, twice; only what was rejected is wr
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from penstock.engine.batch import Location
 from penstock.engine.decide import Decision, decide_losers
 from penstock.engine.manifest import Base, note_touched, touch_base
 from penstock.engine.records import KnownRuns
-from penstock.engine.result import Reason, Reject
+from penstock.engine.result import Reason
 from penstock.engine.select import Selector, Wanted, keep_wanted, note_wanted, put_wanted_last, select
 from penstock.errors import EngineError, UsageError
 from penstock.load.chunk import (
@@ -36,27 +35,11 @@ from penstock.load.correct import CorrectedSource, Correction, find_fault
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
 from penstock.load.load import Loaded, Sink, load_batches
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
+from penstock.load.remainder import Changes, Left, Remainder
 from penstock.load.report import Counts, ItemCounts
 from penstock.load.scan import scan_object
 from penstock.load.survey import Surveyed, survey_leg
 from penstock.plan.model import Plan
-
-Changes = Mapping[int, bytes | None]
-"""What to load again, by the offsets of its rejects: other bytes, or None for those that lie there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remainder:
-    """What a run left undone. ``read`` gives its rejects in file order, each time that it is called.
-
-    ``records`` is how many records the run read, and ``rejected`` how many of them are rejects now. ``corrections`` stand in
-    the place of records that were rejected once and are not any more.
-    """
-
-    read: Callable[[], Iterator[Reject]]
-    records: int
-    rejected: int
-    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +108,7 @@ def replay_rejects(  # noqa: PLR0913 -- what a pass needs, each by its name
         reader.look_for(wanted)
         return reader
 
-    left = _Left(remainder.read(), changes, work.faults, rejects)
+    left = Left(remainder.read(), changes, work.faults, rejects)
     with open_judges(plan, source, begun.binding, scratch, memory_mb) as judges:
         decision = _decide(judges, plan, work.wanted, remainder.records, read)
         if touch is not None:
@@ -239,61 +222,7 @@ def _decide(
     return Decision(losers=lost > 0 and not rejects, repeated=lost > 0 and rejects, refused=None)
 
 
-class _Left:
-    """Gives what is still rejected, with what a run had rejected before: a :class:`~penstock.load.protocols.RejectWriter`.
-
-    ``again`` counts those that were named and are rejected again, and ``offsets`` tells them; ``number`` and ``errors`` are of all.
-    """
-
-    def __init__(
-        self,
-        old: Iterator[Reject],
-        named: Changes | None,
-        faults: Mapping[int, Reason],
-        rejects: RejectWriter,
-    ) -> None:
-        self._old = old
-        self._named = named
-        self._faults = faults
-        self._rejects = rejects
-        self.number = self.again = 0
-        self.offsets: set[int] = set()
-        self.errors: Counter[str] = Counter()
-
-    def write(self, rejects: Sequence[Reject]) -> None:
-        """Take what is rejected again, in file order; it keeps the bytes that it was rejected with first."""
-        for reject in rejects:
-            for old in self._old:
-                if old.offset == reject.offset:
-                    self._keep_again(old, reject.errors)
-                    break
-                self._pass(old)
-
-    def finish(self) -> None:
-        """Give what is left, once everything is taken."""
-        for old in self._old:
-            self._pass(old)
-
-    def _pass(self, old: Reject) -> None:
-        """Give a reject that was not named, or whose correction can't be read; any other is rejected no more."""
-        if self._named is not None and old.offset not in self._named:
-            self._keep(old)
-        elif old.offset in self._faults:
-            self._keep_again(old, (self._faults[old.offset],))
-
-    def _keep_again(self, old: Reject, errors: tuple[Reason, ...]) -> None:
-        self.again += 1
-        if self._named is not None:
-            self.offsets.add(old.offset)
-        self._keep(replace(old, errors=errors))
-
-    def _keep(self, reject: Reject) -> None:
-        self.number += 1
-        self.errors.update(reason.code for reason in reject.errors)
-        self._rejects.write([reject])
-
-
-def _add_up(work: _Work, remainder: Remainder, sink: Sink, left: _Left) -> Replayed:
+def _add_up(work: _Work, remainder: Remainder, sink: Sink, left: Left) -> Replayed:
     """Hold the counts of the pass against each other, and give them."""
     faults = len(work.faults)
     counts = count_records(sink.tally, sink.outcome, sink.decision)
