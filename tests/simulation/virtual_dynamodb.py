@@ -1,0 +1,423 @@
+"""DynamoDB in memory: items, conditional writes, indexes that follow late, and batches with all their limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+from dynamodb_expressions import (
+    Attribute,
+    ExpressionError,
+    Item,
+    Parser,
+    apply_update,
+    as_number,
+    parse_condition,
+)
+from virtual_wire import Wire, client_error
+
+KeyValue = tuple[str, str]
+ItemKey = tuple[KeyValue, ...]
+"""An item's key, equal where DynamoDB's is: numbers by what they are worth."""
+
+_ITEM_BYTES: Final = 400 << 10
+_BATCH_BYTES: Final = 16 << 20
+_KEY_BYTES: Final = (2048, 1024)
+_LATE: Final = 2.0
+"""How many seconds an index may be behind its table. The service promises nothing; this is far beyond what is usual."""
+
+
+class InvalidError(Exception):
+    """The service finds a request invalid."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """A secondary index: its key's attributes with their types, the partition key's first."""
+
+    key: tuple[tuple[str, str], ...]
+    keys_only: bool = False
+
+
+@dataclass
+class Table:
+    """A table. ``wrote`` is told of each item that is put or deleted, when it is."""
+
+    key: tuple[tuple[str, str], ...]
+    indexes: dict[str, Index] = field(default_factory=dict)
+    items: dict[ItemKey, Item] = field(default_factory=dict)
+    views: dict[str, dict[ItemKey, Item]] = field(default_factory=dict)
+    wrote: Callable[[str, ItemKey, Item | None], None] | None = None
+    later: Callable[[Callable[[], None]], None] = lambda follow: follow()
+    """How an index follows: it is given what brings it up to date with one item."""
+
+    def find_key(self, item: Item, *, exact: bool = False) -> ItemKey:
+        """Give an item's key. Raises :class:`InvalidError` where it is none."""
+        if exact and item.keys() != {name for name, _ in self.key}:
+            raise InvalidError("The provided key element does not match the schema")
+        return tuple(
+            _key_value(item, name, kind, most)
+            for (name, kind), most in zip(self.key, _KEY_BYTES, strict=False)
+        )
+
+    def check(self, item: Item) -> ItemKey:
+        """Give the key of an item that may be put. Raises :class:`InvalidError`."""
+        key = self.find_key(item)
+        for attribute in item.values():
+            _check_attribute(attribute)
+        if item_bytes(item) > _ITEM_BYTES:
+            raise InvalidError("Item size has exceeded the maximum allowed size")
+        for name, index in self.indexes.items():
+            for (part, kind), most in zip(index.key, _KEY_BYTES, strict=False):
+                if part in item:
+                    _check_index_key(name, part, kind, most, item)
+        return key
+
+    def put(self, key: ItemKey, item: Item | None, who: str) -> None:
+        """Put an item, or delete it."""
+        if item is None:
+            self.items.pop(key, None)
+        else:
+            self.items[key] = item
+        for name, index in self.indexes.items():
+            self.later(lambda name=name, index=index: self._follow(name, index, key))  # type: ignore[misc]  # bound now
+        if self.wrote is not None:
+            self.wrote(who, key, item)
+
+    def _follow(self, name: str, index: Index, key: ItemKey) -> None:
+        """Bring an index up to date with an item."""
+        view = self.views.setdefault(name, {})
+        item = self.items.get(key)
+        if item is None or any(attribute not in item for attribute, _ in index.key):
+            view.pop(key, None)
+            return
+        kept = {attribute for attribute, _ in (*self.key, *index.key)}
+        view[key] = {n: v for n, v in item.items() if not index.keys_only or n in kept}
+
+
+def item_bytes(item: Item) -> int:
+    """Give about how large an item is, as the service counts it."""
+    return sum(len(name.encode()) + _attribute_bytes(value) for name, value in item.items())
+
+
+def _attribute_bytes(attribute: Attribute) -> int:
+    ((kind, value),) = attribute.items()
+    if kind in {"S", "B"}:
+        return len(value.encode())
+    if kind == "N":
+        return (len(as_number(value).as_tuple().digits) + 1) // 2 + 1
+    if kind == "M":
+        return 3 + item_bytes(value) + len(value)
+    if kind == "L":
+        return 3 + sum(_attribute_bytes(entry) + 1 for entry in value)
+    if kind in {"SS", "NS"}:
+        return sum(len(entry.encode()) for entry in value)
+    return 1
+
+
+def _key_value(item: Item, name: str, kind: str, most: int) -> KeyValue:
+    if name not in item:
+        raise InvalidError(
+            f"One of the required keys was not given a value: Missing the key {name} in the item"
+        )
+    if kind not in item[name]:
+        actual = next(iter(item[name]))
+        raise InvalidError(f"Type mismatch for key {name} expected: {kind} actual: {actual}")
+    value = item[name][kind]
+    if kind == "N":
+        _check_attribute(item[name])
+        return kind, str(as_number(value).normalize() + 0)
+    if not value:
+        raise InvalidError(
+            f"The AttributeValue for a key attribute cannot contain an empty string value. Key: {name}"
+        )
+    if len(value.encode()) > most:
+        which = "hashkey" if most == _KEY_BYTES[0] else "all range keys"
+        raise InvalidError(f"Size of {which} has exceeded the maximum size limit of {most} bytes")
+    return kind, value
+
+
+def _check_index_key(index: str, attribute: str, kind: str, most: int, item: Item) -> None:
+    try:
+        _key_value(item, attribute, kind, most)
+    except InvalidError as error:
+        raise InvalidError(f"One or more parameter values were invalid: {error} IndexName: {index}") from None
+
+
+def _check_attribute(attribute: Attribute) -> None:
+    if len(attribute) != 1:
+        raise InvalidError("Supplied AttributeValue has more than one datatypes set")
+    ((kind, value),) = attribute.items()
+    if kind == "N":
+        _check_number(value)
+    elif kind in {"SS", "NS"} and (not value or len(set(value)) < len(value)):
+        raise InvalidError(
+            "Input collection contains duplicates" if value else "An string set  may not be empty"
+        )
+    elif kind == "M":
+        for inner in value.values():
+            _check_attribute(inner)
+    elif kind == "L":
+        for inner in value:
+            _check_attribute(inner)
+
+
+def _check_number(text: str) -> None:
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise InvalidError("The parameter cannot be converted to a numeric value") from None
+    if len(number.normalize().as_tuple().digits) > 38:
+        raise InvalidError("Attempting to store more than 38 significant digits in a Number")
+    if number and not Decimal("1E-130") <= abs(number) < Decimal("1E126"):
+        raise InvalidError("Number overflow or underflow")
+
+
+@dataclass
+class Tables:
+    """All tables, and what they do to requests. Nothing here takes time."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+
+    def table(self, name: str, operation: str) -> Table:
+        if name not in self.tables:
+            raise client_error("ResourceNotFoundException", operation)
+        return self.tables[name]
+
+    def get(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        table = self.table(request["TableName"], "GetItem")
+        found = table.items.get(_valid("GetItem", lambda: table.find_key(request["Key"], exact=True)))
+        return {} if found is None else {"Item": _copy(found)}
+
+    def put(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
+        table = self.table(request["TableName"], "PutItem")
+        item = _copy(request["Item"])
+        key = _valid("PutItem", lambda: table.check(item))
+        old = table.items.get(key)
+        _hold("PutItem", request, old or {})
+        table.put(key, item, who)
+        return _give_back(request, old, item)
+
+    def update(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
+        table = self.table(request["TableName"], "UpdateItem")
+        key = _valid("UpdateItem", lambda: table.find_key(request["Key"], exact=True))
+        old = table.items.get(key)
+        parser = _parser(request, "UpdateExpression")
+        try:
+            new = apply_update(parser, old or {})
+        except ExpressionError as error:
+            raise client_error("ValidationException", "UpdateItem", message=str(error)) from None
+        _hold("UpdateItem", request, old or {}, parser.used)
+        item = {**new, **request["Key"]}
+        _valid("UpdateItem", lambda: table.check(item))
+        table.put(key, item, who)
+        return _give_back(request, old, item)
+
+    def query(self, request: Mapping[str, Any], *, scan: bool = False) -> dict[str, Any]:
+        operation = "Scan" if scan else "Query"
+        table = self.table(request["TableName"], operation)
+        name = request.get("IndexName")
+        if name is not None and name not in table.indexes:
+            raise client_error("ValidationException", operation, message=f"there is no index {name}")
+        schema = table.key if name is None else table.indexes[name].key
+        items = [*(table.items if name is None else table.views.get(name, {})).values()]
+        used: set[str] = set()
+        if not scan:
+            holds, used = _condition(operation, request, "KeyConditionExpression")
+            items = [item for item in items if holds(item)]
+            items.sort(key=lambda item: [_order(item[n]) for n, _ in (*schema[1:], *table.key)])
+            items = items if request.get("ScanIndexForward", True) else items[::-1]
+        items, last = _page(items, request, table, schema)
+        looked = len(items)
+        if "FilterExpression" in request:
+            holds, more = _condition(operation, request, "FilterExpression")
+            items, used = [item for item in items if holds(item)], used | more
+        used |= _projected(request)
+        _check_used(operation, request, used)
+        answer = {"Items": [_copy(item) for item in items], "Count": len(items), "ScannedCount": looked}
+        return {**answer, "LastEvaluatedKey": last} if last else answer
+
+    def check_batch(self, body: bytes) -> list[tuple[Table, ItemKey, Item | None, dict[str, Any]]]:
+        """Give the writes of a BatchWriteItem request. Raises :class:`InvalidError` where one is refused, and so all are."""
+        writes = []
+        for name, requests in json.loads(body)["RequestItems"].items():
+            table = self.table(name, "BatchWriteItem")
+            for request in requests:
+                if "PutRequest" in request:
+                    item = request["PutRequest"]["Item"]
+                    writes.append((table, table.check(item), item, request))
+                else:
+                    key = table.find_key(request["DeleteRequest"]["Key"], exact=True)
+                    writes.append((table, key, None, request))
+        if not 0 < len(writes) <= 25:
+            raise InvalidError("Too many items requested for the BatchWriteItem call")
+        if len(body) > _BATCH_BYTES:
+            raise InvalidError("the request is larger than 16 MB")
+        if len({(id(table), key) for table, key, _, _ in writes}) < len(writes):
+            raise InvalidError("Provided list of item keys contains duplicates")
+        return writes
+
+
+def _copy(item: Item) -> Item:
+    return json.loads(json.dumps(item))  # type: ignore[no-any-return]
+
+
+def _valid(operation: str, check: Callable[[], ItemKey]) -> ItemKey:
+    try:
+        return check()
+    except InvalidError as error:
+        raise client_error("ValidationException", operation, message=str(error)) from None
+
+
+def _parser(request: Mapping[str, Any], name: str) -> Parser:
+    return Parser(
+        request[name],
+        request.get("ExpressionAttributeNames", {}),
+        request.get("ExpressionAttributeValues", {}),
+    )
+
+
+def _condition(
+    operation: str, request: Mapping[str, Any], name: str
+) -> tuple[Callable[[Item], bool], set[str]]:
+    try:
+        parser = _parser(request, name)
+        return parse_condition(parser), parser.used
+    except ExpressionError as error:
+        raise client_error("ValidationException", operation, message=str(error)) from None
+
+
+def _check_used(operation: str, request: Mapping[str, Any], used: set[str]) -> None:
+    given = {*request.get("ExpressionAttributeNames", {}), *request.get("ExpressionAttributeValues", {})}
+    if given - used:
+        message = f"Value provided in ExpressionAttributeValues unused in expressions: {sorted(given - used)}"
+        raise client_error("ValidationException", operation, message=message)
+
+
+def _hold(operation: str, request: Mapping[str, Any], old: Item, used: set[str] | None = None) -> None:
+    """Raise what the service does where a condition does not hold."""
+    used = used or set()
+    holds: Callable[[Item], bool] = lambda _item: True  # noqa: E731 -- where there is no condition
+    if "ConditionExpression" in request:
+        holds, more = _condition(operation, request, "ConditionExpression")
+        used |= more
+    _check_used(operation, request, used)
+    if not holds(old):
+        error = client_error("ConditionalCheckFailedException", operation)
+        if request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old:
+            error.response["Item"] = _copy(old)
+        raise error
+
+
+def _give_back(request: Mapping[str, Any], old: Item | None, new: Item) -> dict[str, Any]:
+    wanted = request.get("ReturnValues", "NONE")
+    if wanted == "ALL_OLD":
+        return {} if old is None else {"Attributes": _copy(old)}
+    if wanted == "ALL_NEW":
+        return {"Attributes": _copy(new)}
+    assert wanted == "NONE", f"nobody asked for {wanted} before"
+    return {}
+
+
+def _projected(request: Mapping[str, Any]) -> set[str]:
+    """Give the placeholders that a projection uses. What it leaves out is given all the same."""
+    return {part.strip() for part in request.get("ProjectionExpression", "").split(",") if "#" in part}
+
+
+def _order(attribute: Attribute) -> tuple[Decimal, bytes]:
+    ((kind, value),) = attribute.items()
+    return (as_number(value), b"") if kind == "N" else (Decimal(0), value.encode())
+
+
+def _page(
+    items: list[Item], request: Mapping[str, Any], table: Table, schema: tuple[tuple[str, str], ...]
+) -> tuple[list[Item], Item | None]:
+    """Give the items of a page, and the key that the next one begins after."""
+    names = {name for name, _ in (*table.key, *schema)}
+    keys = [{name: item[name] for name in names} for item in items]
+    start = request.get("ExclusiveStartKey")
+    if start is not None and start in keys:
+        items, keys = items[keys.index(start) + 1 :], keys[keys.index(start) + 1 :]
+    most = request.get("Limit")
+    if most is None or len(items) < most:
+        return items, None
+    return items[:most], keys[most - 1]
+
+
+class VirtualDynamoDB:
+    """A client of :class:`Tables`."""
+
+    def __init__(self, tables: Tables, wire: Wire) -> None:
+        self._tables = tables
+        self._wire = wire
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        assert request.get("ConsistentRead"), "what is read may be old: nobody here reads so"
+        return self._call("GetItem", request, lambda: self._tables.get(request))
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        who = self._wire.schedule.current.name
+        return self._call("PutItem", request, lambda: self._tables.put(request, who))
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        actor = self._wire.schedule.current
+
+        def effect() -> dict[str, Any]:
+            answer = self._tables.update(request, actor.name)
+            if "claim_run = :run" in request["UpdateExpression"]:
+                actor.run = request["ExpressionAttributeValues"][":run"]["S"]
+            return answer
+
+        return self._call("UpdateItem", request, effect)
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        return self._call("Query", request, lambda: self._tables.query(request))
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        return self._call("Scan", request, lambda: self._tables.query(request, scan=True))
+
+    def get_paginator(self, operation: str) -> _Pages:
+        return _Pages(getattr(self, operation))
+
+    def _call(
+        self, operation: str, request: Mapping[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        key = request.get("Key") or request.get("Item") or {}
+        what = request.get("UpdateExpression", "")
+        return self._wire.call(
+            "dynamodb", operation, request, effect, f"{key.get('pk', {}).get('S', '')} {what}".strip()
+        )
+
+
+@dataclass(frozen=True)
+class _Pages:
+    operation: Callable[..., dict[str, Any]]
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        while True:
+            page = self.operation(**request)
+            yield page
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def follow_late(wire: Wire) -> Callable[[Callable[[], None]], None]:
+    """Have indexes follow their table after a while."""
+    return lambda follow: wire.schedule.at(wire.schedule.dice.uniform(0.0, _LATE), follow)
+
+
+__all__ = [
+    "ClientError",
+    "Index",
+    "InvalidError",
+    "ItemKey",
+    "Table",
+    "Tables",
+    "VirtualDynamoDB",
+    "follow_late",
+]
