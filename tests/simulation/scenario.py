@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from sample_files import PREFIX, VARIANTS, SampleFile, draw_file
+from sample_files import KINDS, PLAIN, PREFIX, VARIANTS, SampleFile, draw_file
 from virtual_wire import Faults, Strike
 
 Profile = Literal["small", "large"]
@@ -72,7 +72,7 @@ def draw_scenario(seed: int, profile: Profile | None = None) -> Scenario:
         batch_size=dice.choice([1, 1, 3]),
         seconds=dice.choice([30.0, 60.0, 300.0]),
         shared=shared,
-        batch_bytes=dice.choice([150, 400, 1 << 20, 1 << 20, 1 << 20]),
+        batch_bytes=dice.choice([150, *(1 << 20,) * 7]),
         leg_seconds=dice.choice([1.0, 60.0]),
     )
     sweeps = tuple(dice.uniform(0, scenario.busy) for _ in range(dice.choice([0, 0, 1, 2])))
@@ -85,8 +85,9 @@ def draw_scenario(seed: int, profile: Profile | None = None) -> Scenario:
 def _draw_changes(dice: random.Random, profile: Profile, *, shared: bool) -> tuple[Change, ...]:
     """Draw what becomes of one to three keys."""
     span = dice.choice([1.0, 20.0, 200.0])
+    kinds, rows = (KINDS, [0, 1, 5, 30]) if dice.random() < 0.5 else (PLAIN, [1, 3, 10, 60])
     changes: list[Change] = []
-    for number in range(1 if profile == "large" else dice.choice([1, 1, 2, 3])):
+    for number in range(1 if profile == "large" else dice.choice([1, 1, 1, 2, 3])):
         key = f"{PREFIX}May 2026/a+{number}%20ü.csv"
         ids = [f"{'all' if shared else number}-{i}" for i in range(dice.choice([4, 12, 40]))]
         files: list[SampleFile] = []
@@ -97,7 +98,8 @@ def _draw_changes(dice: random.Random, profile: Profile, *, shared: bool) -> tup
             elif len(files) > 1 and dice.random() < 0.3:
                 changes.append(Change(moment, key, files[0]))  # from A to B and back to A
             else:
-                files.append(draw_file(dice, dice.choice([0, 1, 5, 15, 30, 60]), ids, f"{number}.{version}"))
+                tag = f"{number}.{version}"
+                files.append(draw_file(dice, dice.choice(rows), ids, tag, kinds))
                 changes.append(Change(moment, key, files[-1]))
     return tuple(sorted(changes, key=lambda change: change.moment))
 
