@@ -279,6 +279,16 @@ def test_a_claim_whose_answer_was_lost_finds_itself(world: World) -> None:
     assert again.interrupted is None
 
 
+def test_a_claim_sent_twice_is_one_attempt_and_what_was_applied_before_still_counts(world: World) -> None:
+    first = claim(world, "run-1")
+    assert first is not None
+    world.ledger.settle(first, V1)
+    claim(world, "run-2")
+    again = claim(world, "run-2")  # as botocore does where the first answer is lost
+    assert again is not None
+    assert (again.attempt, again.state.settles("plan-1", version="v1")) == (1, True)
+
+
 def test_a_settlement_whose_answer_was_lost_is_not_taken_for_a_lost_claim(world: World) -> None:
     mine = claim(world, "run-1")
     assert mine is not None

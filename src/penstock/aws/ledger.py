@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -171,7 +171,6 @@ class Ledger:
     def _try_claim(
         self, feed: str, bucket: str, key: str, run: str, expires_at: float, after: str, attempt: int
     ) -> Claim | None:
-        # A request whose answer was lost is sent again by botocore, and finds its own claim.
         old = self._update(
             bucket,
             key,
@@ -191,6 +190,9 @@ class Ledger:
         if old is None:
             return None
         state = read_item(old)
+        if state.claim_run == run:
+            # A request whose answer was lost is sent again by botocore, and finds its own claim: that was no attempt.
+            state = replace(state, attempts=state.attempts - 1)
         interrupted = state.claim_run if state.claim_run not in {run, after} else None
         return Claim(bucket, key, run, expires_at, state.attempts + attempt, interrupted, state)
 
