@@ -22,6 +22,7 @@ from penstock.aws.artifacts import read_rejects
 from penstock.aws.events import EventError
 from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.handler import handle, respond
+from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
@@ -330,6 +331,31 @@ def test_a_worker_that_died_is_taken_over_when_its_claim_has_run_out(function: F
     assert function.call(event) == SUCCESS
     assert function.items() == {"a": "1", "b": "2"}
     assert "took over from a worker that died" in function.events()
+
+
+def test_a_version_whose_worker_died_before_it_said_so_is_not_loaded_again(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Died(BaseException):
+        pass
+
+    def die(*_arguments: object) -> None:
+        raise Died
+
+    world = function.world
+    version = world.put(NAME, GOOD)
+    event = notification(world.landing, NAME)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "settle", die)
+        with pytest.raises(Died):
+            function.call(event, seconds=60)
+    world.now += 100
+    assert function.call(event) == {"outcome": "done"}
+    assert [(run.status, run.version) for run in function.runs()] == [("done", version)]
+    assert function.tricks.sent == 1
+    state = world.ledger.read_state(world.landing, NAME)
+    assert state.applied is not None
+    assert (state.applied.run, state.claim_run, state.attempts) == (function.runs()[0].id, None, 0)
 
 
 def test_an_event_that_meets_a_claim_and_whose_worker_fails_leaves_the_object_due(function: Function) -> None:

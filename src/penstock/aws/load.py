@@ -15,7 +15,7 @@ from penstock.aws.loader import FINISH_SECONDS, Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import Keeping
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, is_of_feed
-from penstock.aws.runs import Run, format_time, mark_interrupted, new_run_id, put_run
+from penstock.aws.runs import Run, format_time, get_run, mark_interrupted, new_run_id, put_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.states import WORK, Effort, Work
 from penstock.aws.stats import WriterStats
@@ -126,6 +126,13 @@ def _load_current(
     if claim.state.settles(loader.plan_hash, version=found.version):
         log.info("version is applied already", outcome="duplicate", version=found.version)
         return "duplicate", None, None
+    if (ended := _find_ended(loader, claim, found)) is not None:
+        log.info(
+            "version was loaded by a worker that died before it said so",
+            outcome="duplicate",
+            version=found.version,
+        )
+        return "duplicate", *ended
     log = log.bind(version=found.version)
     run = _run(loader, claim, found, budget, log)
     if run.status == "handed over":
@@ -135,6 +142,20 @@ def _load_current(
     status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
     applied = Applied(found.version, found.etag, status, loader.plan_hash, run.id)
     return "loaded" if status == "done" else "refused", applied, run.manifest
+
+
+def _find_ended(loader: Loader, claim: Claim, found: ObjectVersion) -> tuple[Applied, str | None] | None:
+    """Find what a worker did of this version that died between its report and its note in the ledger.
+
+    All of the version is written then and nothing since: to load it again would only count its records twice.
+    """
+    run = None if claim.interrupted is None else get_run(loader.ledger, claim.interrupted)
+    if run is None or (run.version, run.plan) != (found.version, loader.plan_hash):
+        return None
+    if run.status not in {"done", "rejected"}:
+        return None
+    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
+    return Applied(found.version, found.etag, status, loader.plan_hash, run.id), run.manifest
 
 
 def _run(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log: Log) -> Run:
