@@ -1,8 +1,8 @@
 """The few things of the real code that are not deterministic, each replaced by what is one of its possible courses.
 
 Threads that read ahead, judge side by side or write behind their caller's back do here in one thread what they could have
-done in that order. Names that are drawn come from the schedule's dice, sleep passes virtual time, and databases
-are opened once and used again, empty, for opening them takes longer than all the rest.
+done in that order. Names that are drawn come from the schedule's dice, and databases are
+opened once and used again, empty, for opening them takes longer than all the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 from virtual_time import Schedule
 from virtual_wire import Wire
 
-from penstock.aws import folder, hand_over, loader, objects, runs, states, write
+from penstock.aws import hand_over, objects, runs, states
 from penstock.engine.database import open_database
 from penstock.load import decide, judges, load, run
 
@@ -62,7 +62,7 @@ def one_thread(wire: Wire, seed: int) -> Iterator[None]:
     schedule = wire.schedule
     random.seed(seed)
     names = SimpleNamespace(token_hex=lambda count: schedule.dice.randbytes(count).hex())
-    clock = SimpleNamespace(sleep=schedule.pause, monotonic=lambda: schedule.now)
+    clock = SimpleNamespace(monotonic=lambda: schedule.now)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(DATABASES.place))
         for room in (judges, decide):
@@ -74,10 +74,7 @@ def one_thread(wire: Wire, seed: int) -> Iterator[None]:
         patch.setattr(states, "ThreadPoolExecutor", OneAfterTheOther)
         for module in (runs, hand_over):
             patch.setattr(module, "secrets", names)
-        for timed in (run, folder):
-            patch.setattr(timed, "time", clock)
-        patch.setattr(loader, "Pace", lambda **kept: write.Pace(sleep=schedule.pause, **kept))
-        patch.setitem(objects.S3Source.__init__.__kwdefaults__ or {}, "sleep", schedule.pause)
+        patch.setattr(run, "time", clock)
         yield
 
 

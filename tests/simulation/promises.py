@@ -8,7 +8,7 @@ an object has for it, seen alone. A bucket without versions tells versions by th
 one or as the earlier, whichever fits.
 
 **The runs.** Every run that ended conserves its counts; one that ended well or was refused has the model's counts, the
-model's rejects with their bytes in file order, and a report that says the same. At most one run ended well of each version.
+model's rejects with their bytes in file order, and a report that says the same. A version is loaded once, unless nobody could know that it was.
 
 **The ledger.** No claim is left, nothing is pending, and what is applied is the newest version, with the status of the model.
 
@@ -19,8 +19,8 @@ world's faults kept from being understood, and whatever they told of is loaded a
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby, pairwise
 from typing import Any
 
 from sample_files import MARK, TABLE, Expected, SampleFile, expect
@@ -88,7 +88,11 @@ def _check_errors(feed: SimulatedFeed) -> Iterator[str]:
 
 def _check_ledger(feed: SimulatedFeed, model: Model) -> Iterator[str]:
     for key, state in feed.objects.items():
-        left = [name for name in ("claim_run", "claim_expires_at", "pending") if name in state]
+        left = [
+            name
+            for name in ("claim_run", "claim_expires_at", "pending", "due_feed", "due_at", "attempt", "saved")
+            if name in state
+        ]
         if left:
             yield f"the ledger still has {', '.join(left)} of {key}"
     for key in feed.versions:
@@ -150,7 +154,7 @@ def _last_writes(writes: list[Write], key: str) -> dict[str, Write]:
 
 
 def _check_runs(feed: SimulatedFeed, model: Model) -> Iterator[str]:
-    ended: Counter[tuple[str, str]] = Counter()
+    ended: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     written: dict[tuple[str, str], dict[str, Item | None]] = {}
     for write in feed.writes:
         written.setdefault((write.place.removeprefix(f"{LANDING}/"), write.version), {})[write.id] = (
@@ -170,15 +174,39 @@ def _check_runs(feed: SimulatedFeed, model: Model) -> Iterator[str]:
                 yield f"{run['id']} is still {run['status']}"
             continue
         place = run["key"], run["version"]
-        ended[place] += 1
+        ended.setdefault(place, []).append(run)
         expected = model.of(model.find(*place)[0][1])
         yield from _check_run(feed, run, expected)
         missing = expected.writes.keys() - written.get(place, {}).keys()
         if missing:
             yield f"{run['id']} ended, and {len(missing)} of its rows were never written"
-    for place, times in ended.items():
-        if times > len(model.find(*place)):
-            yield f"{place} was loaded {times} times"
+    for place, runs in ended.items():
+        yield from _check_once(feed, runs, len(model.find(*place)))
+
+
+def _check_once(feed: SimulatedFeed, runs: list[Mapping[str, Any]], times: int) -> Iterator[str]:
+    """Check that a version is loaded once, or once for each time that it came.
+
+    It may be loaded again where nobody can know that it was whole and last: its worker was told that the run could not be
+    noted as ended, though it was, or after it another one had the claim and did not come to an end.
+    """
+    place = f"OBJECT#{runs[0]['bucket']}/{runs[0]['key']}"
+    claims = [
+        run
+        for run, _ in groupby(run for claimed, run in feed.connections.dynamodb.claims if claimed == place)
+    ]
+    runs = sorted(runs, key=lambda run: claims.index(run["id"]))
+    again = [
+        second["id"]
+        for first, second in pairwise(runs)
+        if second["attempt"] == 1
+        or (
+            claims.index(second["id"]) == claims.index(first["id"]) + 1
+            and f"RUN#{first['id']}" not in feed.wire.unsure
+        )
+    ]
+    if len(again) > times - 1:
+        yield f"{runs[0]['key']} was loaded again by {', '.join(again)}"
 
 
 def _check_run(feed: SimulatedFeed, run: Mapping[str, Any], expected: Expected) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import Final, Literal
 from sample_files import KINDS, PLAIN, PREFIX, VARIANTS, SampleFile, draw_file
 from virtual_wire import Faults, Strike
 
+from penstock.aws.loader import SKEW_SECONDS
+
 Profile = Literal["small", "large"]
 
 
@@ -71,6 +73,7 @@ def draw_scenario(seed: int, profile: Profile | None = None) -> Scenario:
         concurrency=dice.choice([1, 2, 3, 5]),
         batch_size=dice.choice([1, 1, 3]),
         seconds=dice.choice([30.0, 60.0, 300.0]),
+        skew=dice.choice([0.0, SKEW_SECONDS / 2]),
         shared=shared,
         batch_bytes=dice.choice([150, *(1 << 20,) * 7]),
         leg_seconds=dice.choice([1.0, 60.0]),

@@ -95,9 +95,11 @@ class SimulatedFeed:
 
     def _make_tables(self) -> Tables:
         later = follow_late(self.wire)
-        ledger = Table(
-            (("pk", "S"), ("sk", "S")), {"by_feed": Index((("feed", "S"), ("started_at", "S")))}, later=later
-        )
+        indexes = {
+            "by_feed": Index((("feed", "S"), ("started_at", "S"))),
+            "by_due": Index((("due_feed", "S"), ("due_at", "N")), keys_only=True),
+        }
+        ledger = Table((("pk", "S"), ("sk", "S")), indexes, later=later)
         items = Table((("id", "S"),), {"by_secret": Index((("secret", "S"),))}, later=lambda _follow: None)
         items.wrote = self._watch
         return Tables({LEDGER: ledger, TABLE: items})
@@ -186,14 +188,9 @@ class SimulatedFeed:
             return  # the stack asks only for objects that are created
         faults, dice = self.wire.faults, self.schedule.dice
         copies = 0 if self.wire.happens(faults.dropped) else 1 + self.wire.happens(faults.doubled)
-        record = {
-            "eventSource": "aws:s3",
-            "eventName": "ObjectCreated:Put",
-            "s3": {"bucket": {"name": LANDING}, "object": {"key": quote_plus(key, safe="/")}},
-        }
         for _ in range(copies):
             delay = dice.uniform(0, 120) if self.wire.happens(0.1) else dice.expovariate(1.0)
-            event = {"Records": [record]}
+            event = _event(key)
             if self.scenario.direct:
                 self.schedule.at(delay, lambda event=event: self.calls.call(event, "loader"))  # type: ignore[misc]  # bound now
             else:
@@ -202,6 +199,13 @@ class SimulatedFeed:
     def sweep(self) -> None:
         """Let the feed's schedule come."""
         self.calls.call(SCHEDULED, "sweep")
+        due = self.tables.tables[LEDGER].views.get("by_due", {}).values()
+        for key in [
+            item["pk"]["S"].removeprefix(f"OBJECT#{LANDING}/")
+            for item in due
+            if float(item["due_at"]["N"]) <= self.schedule.now
+        ]:
+            self.queue.send(_event(key))
 
     def run(self) -> None:
         """Let everything happen, and then nothing more go wrong until all is at rest."""
@@ -243,3 +247,13 @@ class SimulatedFeed:
             }:
                 return False
         return not any("claim_run" in state or "pending" in state for state in states.values())
+
+
+def _event(key: str) -> dict[str, Any]:
+    """Make S3's event of an object that was put."""
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": LANDING}, "object": {"key": quote_plus(key, safe="/")}},
+    }
+    return {"Records": [record]}

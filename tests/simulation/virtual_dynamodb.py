@@ -354,6 +354,8 @@ class VirtualDynamoDB:
     def __init__(self, tables: Tables, wire: Wire) -> None:
         self._tables = tables
         self._wire = wire
+        self.claims: list[tuple[str, str]] = []
+        """The objects of the ledger that were claimed, and the runs that they were claimed for."""
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         assert request.get("ConsistentRead"), "what is read may be old: nobody here reads so"
@@ -370,6 +372,8 @@ class VirtualDynamoDB:
             answer = self._tables.update(request, actor.name)
             if "claim_run = :run" in request["UpdateExpression"]:
                 actor.run = request["ExpressionAttributeValues"][":run"]["S"]
+                if request["UpdateExpression"].startswith("SET feed"):
+                    self.claims.append((request["Key"]["pk"]["S"], actor.run))
             return answer
 
         return self._call("UpdateItem", request, effect)

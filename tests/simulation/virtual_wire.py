@@ -128,6 +128,8 @@ class Wire:
     denied: Callable[[str, Mapping[str, Any]], bool] = lambda _operation, _request: False
     spare: Callable[[Actor], bool] = lambda _actor: False
     """Whether an actor is of a service, which does not fail."""
+    unsure: list[str] = field(default_factory=list)
+    """What requests were about that were done, and whose sender was told that they failed."""
 
     def calm(self) -> None:
         """End all faults."""
@@ -204,12 +206,16 @@ class Wire:
             self.draw(operation, f"{about} (denied)")
             self.schedule.pause(self.latency())
             raise client_error("AccessDenied", operation, 403)
+        unsure = False
         for attempt in range(1, _ATTEMPTS + 1):
             fault = self.draw(operation, about)
+            unsure = unsure or fault == "lost"
             error = self._attempt(service, operation, effect, fault)
             if isinstance(error, Answered):
                 return error.give()
             if attempt == _ATTEMPTS or self.happens(self.faults.give_up):
+                if unsure:
+                    self.unsure.append(about)
                 raise error
             self.schedule.pause(self.schedule.dice.uniform(0.0, 2.0 ** (attempt - 1)))
         raise AssertionError("the last attempt returns or raises")
