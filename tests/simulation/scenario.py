@@ -110,7 +110,7 @@ def _draw_changes(dice: random.Random, profile: Profile, *, shared: bool) -> tup
 def _draw_faults(dice: random.Random, profile: Profile) -> Faults:
     """Draw how much goes wrong, and what."""
     if dice.random() < _CALM:
-        return Faults(doubled=0.3, dropped=0.2, slow=dice.choice([0.0, 0.1]))
+        return Faults(doubled=0.3, dropped=dice.choice([0.0, 0.0, 0.2]), slow=dice.choice([0.0, 0.0, 0.1]))
     weight = dice.choice([0.2, 1.0, 1.0, 3.0])
 
     def often(share: float) -> float:

@@ -221,6 +221,10 @@ class SimulatedFeed:
     def rest(self, every: float = 600.0, most: float = 12 * 3600.0) -> None:
         """Let the sweep run every few minutes until nothing is left to do, or half a day is over."""
         begun = self.schedule.now
+        if self.scenario.faults.faithful and not self.scenario.strikes:
+            self.schedule.run(begun + most)
+            if not self.settled:
+                self.problems.append("every event came, nothing failed, and something is left for the sweep")
         while self.schedule.now < begun + most:
             self.sweep()
             until = self.schedule.now + every

@@ -8,7 +8,7 @@ sender still lives by then. So what a dead worker sent last is still to come, as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
@@ -102,6 +102,11 @@ class Faults:
     denied_rejects: float = 0.0
     doubled: float = 0.0
     dropped: float = 0.0
+
+    @property
+    def faithful(self) -> bool:
+        """Whether every event comes and every request is answered in time: what is done then needs no sweep."""
+        return replace(self, doubled=0.0) == Faults(give_up=self.give_up)
 
     @property
     def none(self) -> Faults:
