@@ -121,7 +121,7 @@ def _find_all_idle(patch: pytest.MonkeyPatch) -> None:
 
 def _look_before_the_claim(patch: pytest.MonkeyPatch) -> None:
     """Take what was found before the claim for what is there after it."""
-    real, seen = load.find_current, dict[tuple[int, str], Any]()
+    real, seen = objects.find_current, dict[tuple[int, str], Any]()
 
     def find_current(s3: Any, bucket: str, key: str) -> Any:
         who = id(s3._wire.schedule.current)
@@ -216,19 +216,20 @@ def _take_over_any_version(patch: pytest.MonkeyPatch) -> None:
 
 _DEATHS: Final = Faults(kill=0.03, lost=0.03, slow=0.1)
 _SLOW: Final = Faults(slow=0.3, lost=0.1, unreached=0.05, doubled=0.3)
-_TWINS: Final = Faults(doubled=0.4, failed=0.03, slow=0.2, lost=0.05, kill=0.01)
+_TWINS: Final = Faults(doubled=0.4, failed=0.03, slow=0.2, lost=0.05, kill=0.01, stall=0.1)
+_BUSY: Final = Faults(doubled=0.5, latency=0.5)
 
 GUARDS: Final = [
     Guard("claim condition", "Of two workers one is at work on an object.", _claim_always, _shaped(Faults(doubled=0.5))),
     Guard("claim margin", "A claim outlasts the last request sent under it.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), 400),
     Guard("skew margin", "It does so by anybody's clock.", lambda p: _end_claims_at(p, REQUEST_SECONDS), _shaped(_SLOW, seconds=30.0, skew=2.5), 400),
     Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _shaped(Faults(lost=0.2, doubled=0.3, kill=0.02)), 400),
-    Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _shaped(Faults(doubled=0.5))),
-    Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _shaped(Faults(doubled=0.5))),
+    Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _shaped(_BUSY, seconds=300.0)),
+    Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _shaped(_BUSY, seconds=300.0)),
     Guard("due index", "A claim whose worker died is found.", _note_nothing_due, _shaped(_DEATHS)),
     Guard("idle check", "What a dead worker left is cleared, also where nothing is to be loaded.", _find_all_idle, _shaped(_DEATHS)),
     Guard("attempts count", "After an attempt that died no version is taken for applied.", _forget_attempts, _shaped(_DEATHS), 400),
-    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _shaped(Faults(slow=0.3, doubled=0.5)), 400),
+    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _shaped(_BUSY), 400),
     Guard("version pin", "Every read is of one version.", _read_without_version, _shaped(Faults(slow=0.2), versioned=True), 400),
     Guard("ETag pin", "Also where the bucket keeps no versions.", _read_without_version, _shaped(Faults(slow=0.2), versioned=False), 400),
     Guard("in-batch key check", "Of the rows with one key one is sent.", _see_no_repeats, _shaped(Faults(doubled=0.1))),

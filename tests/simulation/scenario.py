@@ -109,8 +109,14 @@ def _draw_changes(dice: random.Random, profile: Profile, *, shared: bool) -> tup
 
 def _draw_faults(dice: random.Random, profile: Profile) -> Faults:
     """Draw how much goes wrong, and what."""
+    latency = dice.choice([0.03, 0.03, 0.3])
     if dice.random() < _CALM:
-        return Faults(doubled=0.3, dropped=dice.choice([0.0, 0.0, 0.2]), slow=dice.choice([0.0, 0.0, 0.1]))
+        return Faults(
+            doubled=0.3,
+            dropped=dice.choice([0.0, 0.0, 0.2]),
+            slow=dice.choice([0.0, 0.0, 0.1]),
+            latency=latency,
+        )
     weight = dice.choice([0.2, 1.0, 1.0, 3.0])
 
     def often(share: float) -> float:
@@ -125,6 +131,7 @@ def _draw_faults(dice: random.Random, profile: Profile) -> Faults:
         slow=often(0.03),
         stall=often(0.005),
         give_up=dice.choice([0.1, 0.5]),
+        latency=latency,
         broken_body=often(0.01),
         partial=often(0.1),
         full_disk=often(0.02),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -13,28 +12,33 @@ from one_thread import one_thread
 from sample_files import TABLE, make_contract, make_plan
 from scenario import Scenario
 from virtual_dynamodb import Index, ItemKey, Table, Tables, VirtualDynamoDB, follow_late
-from virtual_lambda import AsynchronousCalls, VirtualFunction, VirtualQueue
+from virtual_lambda import AsynchronousCalls, VirtualFunction, VirtualInvoker, VirtualQueue, VirtualSQS
 from virtual_s3 import Bucket, Store, Version, VirtualS3
 from virtual_states import VirtualStates
-from virtual_time import EPOCH, Schedule
+from virtual_time import EPOCH, Actor, Schedule
 from virtual_wire import Wire
 from virtual_writes import VirtualSender
 
+from penstock.aws import sweep_handler
 from penstock.aws.connect import Connections
 from penstock.aws.handler import respond
+from penstock.aws.hint import DirectHints, QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
-from penstock.aws.settings import Settings
+from penstock.aws.sweep import Sweeper
+from penstock.plan.codec import plan_hash
 from penstock.stack.names import Names
 from penstock.stack.state_machine import build_definition
+from penstock.stack.sweep_resources import FULL_SWEEP, TICK_MINUTES, TIMEOUT_SECONDS
 
 NAMES: Final = Names("shop", "123456789012", "eu-central-1")
 LANDING: Final = NAMES.landing_bucket
 ARTIFACTS: Final = NAMES.artifacts_bucket
 LEDGER: Final = NAMES.ledger
 MACHINE: Final = NAMES.feed("orders").state_machine_arn
-SCHEDULED: Final = {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {}}
+TICK: Final = {"penstock": {"sweep": {"kind": "tick"}}}
+FULL: Final = {"penstock": {"sweep": FULL_SWEEP}}
 _PLAN_HASHES: dict[str, str] = {}
 
 
@@ -87,6 +91,9 @@ class SimulatedFeed:
             concurrency=scenario.concurrency,
         )
         self.calls = AsynchronousCalls(self.function)
+        self.sweeps = AsynchronousCalls(
+            VirtualFunction(self.wire, self._sweep, TIMEOUT_SECONDS, scenario.skew)
+        )
         self.states = VirtualStates(self.wire, self.function, self.store)
         self.states.definitions[MACHINE] = build_definition(NAMES, make_contract(scenario.variant))
         self.topic = Topic(self.wire)
@@ -110,6 +117,8 @@ class SimulatedFeed:
             s3=VirtualS3(self.store, self.wire),
             dynamodb=VirtualDynamoDB(self.tables, self.wire),
             sns=self.topic,
+            sqs=VirtualSQS(self.queue),
+            functions=VirtualInvoker(self.calls),
             stepfunctions=self.states,
         )
         return connections
@@ -120,11 +129,7 @@ class SimulatedFeed:
         actor = schedule.current
         if "penstock" in event:
             actor.run = event["penstock"]["run"]
-
-        def clock() -> float:
-            self.wire.stall()
-            return schedule.now + actor.skew
-
+        clock = self._clock(actor)
         loader = Loader(
             plan=make_plan(scenario.variant),
             connections=self.connections,
@@ -142,9 +147,41 @@ class SimulatedFeed:
             sleep=schedule.pause,
         )
         vars(loader)["plan_hash"] = _PLAN_HASHES.setdefault(scenario.variant, loader.plan_hash)
-        settings = Settings("orders", LEDGER, ARTIFACTS, Path("none"), LANDING, "alerts")
         log = Log(self.log, lambda: schedule.now, bound={"request_id": name})
-        return respond(event, settings, loader, make_budget(actor.end - schedule.now, clock), log)
+        return respond(event, loader, make_budget(actor.end - schedule.now, clock), log)
+
+    def _sweep(self, event: Mapping[str, Any], name: str) -> Any:
+        """Answer an invocation of the sweep, as its handler does."""
+        schedule, clients = self.schedule, self.connections
+        actor = schedule.current
+        clock = self._clock(actor)
+        plan = make_plan(self.scenario.variant)
+        hints = (
+            DirectHints(clients.functions, "loader")
+            if self.scenario.direct
+            else QueuedHints(clients.sqs, "queue", schedule.pause)
+        )
+        sweeper = Sweeper(
+            plan,
+            _PLAN_HASHES.setdefault(self.scenario.variant, plan_hash(plan)),
+            LANDING,
+            clients.s3,
+            Ledger(clients.dynamodb, LEDGER, clock),
+            hints,
+            sleep=schedule.pause,
+        )
+        log = Log(self.log, lambda: schedule.now, bound={"request_id": name})
+        end = clock() + actor.end - schedule.now
+        return sweep_handler.respond(event, sweeper, self.topic, "alerts", name, end, log)
+
+    def _clock(self, actor: Actor) -> Callable[[], float]:
+        """Give an invocation's clock."""
+
+        def clock() -> float:
+            self.wire.stall()
+            return self.schedule.now + actor.skew
+
+        return clock
 
     def _is_denied(self, operation: str, request: Mapping[str, Any]) -> bool:
         rejects = operation == "PutObject" and request["Key"].startswith("rejects/")
@@ -174,6 +211,7 @@ class SimulatedFeed:
             schedule.at(change.moment, lambda key=change.key, body=body: self._change(key, body))  # type: ignore[misc]  # bound now
         for moment in self.scenario.sweeps:
             schedule.at(moment, self.sweep)
+            schedule.at(moment + 30.0, self.tick)
         for moment in self.scenario.garbage:
             schedule.at(moment, lambda: self.queue.send('{"not": "an event"}'))
 
@@ -197,15 +235,12 @@ class SimulatedFeed:
                 self.queue.send(event, delay)
 
     def sweep(self) -> None:
-        """Let the feed's schedule come."""
-        self.calls.call(SCHEDULED, "sweep")
-        due = self.tables.tables[LEDGER].views.get("by_due", {}).values()
-        for key in [
-            item["pk"]["S"].removeprefix(f"OBJECT#{LANDING}/")
-            for item in due
-            if float(item["due_at"]["N"]) <= self.schedule.now
-        ]:
-            self.queue.send(_event(key))
+        """Let the contract's schedule come."""
+        self.sweeps.call(FULL, "sweep")
+
+    def tick(self) -> None:
+        """Let the schedule come that looks for what died."""
+        self.sweeps.call(TICK, "tick")
 
     def run(self) -> None:
         """Let everything happen, and then nothing more go wrong until all is at rest."""
@@ -218,16 +253,17 @@ class SimulatedFeed:
             finally:
                 self.schedule.close()
 
-    def rest(self, every: float = 600.0, most: float = 12 * 3600.0) -> None:
-        """Let the sweep run every few minutes until nothing is left to do, or half a day is over."""
+    def rest(self, most: float = 12 * 3600.0) -> None:
+        """Let the schedules come every few minutes until nothing is left to do, or half a day is over."""
         begun = self.schedule.now
         if self.scenario.faults.faithful and not self.scenario.strikes:
             self.schedule.run(begun + most)
             if not self.settled:
                 self.problems.append("every event came, nothing failed, and something is left for the sweep")
         while self.schedule.now < begun + most:
+            self.tick()
             self.sweep()
-            until = self.schedule.now + every
+            until = self.schedule.now + 60.0 * TICK_MINUTES
             if self.schedule.run(until) and self.settled:
                 return
             self.schedule.now = until

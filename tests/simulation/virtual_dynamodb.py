@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -52,6 +53,8 @@ class Table:
     items: dict[ItemKey, Item] = field(default_factory=dict)
     views: dict[str, dict[ItemKey, Item]] = field(default_factory=dict)
     wrote: Callable[[str, ItemKey, Item | None], None] | None = None
+    old: dict[ItemKey, Item | None] = field(default_factory=dict)
+    """Items as they were before they were last written, as reads may see them that are not consistent."""
     later: Callable[[Callable[[], None]], None] = lambda follow: follow()
     """How an index follows: it is given what brings it up to date with one item."""
 
@@ -79,6 +82,8 @@ class Table:
 
     def put(self, key: ItemKey, item: Item | None, who: str) -> None:
         """Put an item, or delete it."""
+        self.old[key] = self.items.get(key)
+        self.later(lambda: self._forget(key))
         if item is None:
             self.items.pop(key, None)
         else:
@@ -87,6 +92,13 @@ class Table:
             self.later(lambda name=name, index=index: self._follow(name, index, key))  # type: ignore[misc]  # bound now
         if self.wrote is not None:
             self.wrote(who, key, item)
+
+    def _forget(self, key: ItemKey) -> None:
+        self.old.pop(key, None)
+
+    def recall(self, key: ItemKey) -> Item | None:
+        """Give an item as it was lately."""
+        return self.old[key] if key in self.old else self.items.get(key)
 
     def _follow(self, name: str, index: Index, key: ItemKey) -> None:
         """Bring an index up to date with an item."""
@@ -192,6 +204,16 @@ class Tables:
         table = self.table(request["TableName"], "GetItem")
         found = table.items.get(_valid("GetItem", lambda: table.find_key(request["Key"], exact=True)))
         return {} if found is None else {"Item": _copy(found)}
+
+    def get_batch(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Give items as they may have been a moment ago; some keys may be left for another request."""
+        ((name, asked),) = request["RequestItems"].items()
+        table = self.table(name, "BatchGetItem")
+        keys = [_valid("BatchGetItem", partial(table.find_key, key, exact=True)) for key in asked["Keys"]]
+        if not 0 < len(keys) <= 100 or len({*keys}) < len(keys):
+            raise client_error("ValidationException", "BatchGetItem", message="too many keys, or duplicates")
+        found = [old for key in keys if (old := table.recall(key)) is not None]
+        return {"Responses": {name: [_copy(item) for item in found]}, "UnprocessedKeys": {}}
 
     def put(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
         table = self.table(request["TableName"], "PutItem")
@@ -360,6 +382,9 @@ class VirtualDynamoDB:
     def get_item(self, **request: Any) -> dict[str, Any]:
         assert request.get("ConsistentRead"), "what is read may be old: nobody here reads so"
         return self._call("GetItem", request, lambda: self._tables.get(request))
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        return self._call("BatchGetItem", request, lambda: self._tables.get_batch(request))
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         who = self._wire.schedule.current.name

@@ -209,3 +209,38 @@ class VirtualQueue:
             "eventSource": "aws:sqs",
             "attributes": {"ApproximateReceiveCount": str(message.received)},
         }
+
+
+@dataclass(frozen=True)
+class VirtualSQS:
+    """A client of SQS that sends to a :class:`VirtualQueue`; at times it does not take all of a batch."""
+
+    queue: VirtualQueue
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:
+        wire = self.queue.function.wire
+
+        def effect() -> dict[str, Any]:
+            assert 0 < len(Entries) <= 10
+            left = [entry for entry in Entries if wire.happens(wire.faults.partial)]
+            for entry in Entries:
+                if entry not in left:
+                    self.queue.send(entry["MessageBody"])
+            return {"Failed": [{"Id": entry["Id"]} for entry in left]} if left else {}
+
+        return wire.call("sqs", "SendMessageBatch", {}, effect, f"{len(Entries)} messages")
+
+
+@dataclass(frozen=True)
+class VirtualInvoker:
+    """A client of Lambda that calls a function asynchronously."""
+
+    calls: AsynchronousCalls
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            assert InvocationType == "Event"
+            self.calls.call(json.loads(Payload), "loader")
+            return {"StatusCode": 202}
+
+        return self.calls.function.wire.call("lambda", "Invoke", {}, effect, FunctionName)

@@ -84,7 +84,7 @@ def _refusal(service: str, operation: str, *, throttled: bool) -> Exception:
 class Faults:
     """How often what goes wrong, as a share of the requests, or of the looks at the clock for ``stall``.
 
-    ``slow`` is for requests that take seconds. ``give_up`` is the share of failed attempts after which no other one helps.
+    ``latency`` is how long one way of a request takes at most, ``slow`` is for requests that take seconds. ``give_up`` is the share of failed attempts after which no other one helps.
     ``partial`` and the others that are no faults of requests are explained where they are used.
     """
 
@@ -96,6 +96,7 @@ class Faults:
     slow: float = 0.0
     stall: float = 0.0
     give_up: float = 0.3
+    latency: float = 0.03
     broken_body: float = 0.0
     partial: float = 0.0
     full_disk: float = 0.0
@@ -106,7 +107,7 @@ class Faults:
     @property
     def faithful(self) -> bool:
         """Whether every event comes and every request is answered in time: what is done then needs no sweep."""
-        return replace(self, doubled=0.0) == Faults(give_up=self.give_up)
+        return replace(self, doubled=0.0) == Faults(give_up=self.give_up, latency=self.latency)
 
     @property
     def none(self) -> Faults:
@@ -157,7 +158,7 @@ class Wire:
         """Give how long one way of a request takes."""
         if self.happens(self.faults.slow):
             return self.schedule.dice.uniform(0.2, READ_SECONDS / 2 - 0.1)
-        return self.schedule.dice.uniform(_LEAST, 0.03)
+        return self.schedule.dice.uniform(_LEAST, self.faults.latency)
 
     def draw(self, operation: str, about: str) -> Fault | None:
         """Begin a request of the running actor: decide what befalls it."""
