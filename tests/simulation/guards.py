@@ -5,18 +5,19 @@ A guard names what it is for, takes itself away by replacing the little of the r
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pytest
-from scenario import Scenario, draw_scenario
+from sample_files import PLAIN, PREFIX, draw_file
+from scenario import Change, Scenario, draw_scenario
 from virtual_s3 import VirtualS3
 from virtual_wire import Faults
 
 from penstock.aws import artifacts, conclude, load, objects, passes, runs, write
 from penstock.aws.answers import ALL_DONE
-from penstock.aws.connect import REQUEST_SECONDS
 from penstock.aws.flights import Answer
 from penstock.aws.folder import RunFolder
 from penstock.aws.ledger import Claim, Ledger, State
@@ -48,6 +49,21 @@ def _large(faults: Faults, **more: Any) -> Shape:
     return lambda seed: replace(
         draw_scenario(seed, "large"), faults=faults, busy=1200.0, large_bytes=1, **more
     )
+
+
+def _crowded(faults: Faults) -> Shape:
+    """Give scenarios in which one object changes while it is loaded, again and again."""
+
+    def shape(seed: int) -> Scenario:
+        dice = random.Random(f"crowd {seed}")
+        files = [draw_file(dice, 3, ["a", "b", "c"], f"0.{version}", PLAIN) for version in range(4)]
+        moments = sorted(dice.uniform(0, 6.0) for _ in files)
+        changes = tuple(
+            Change(moment, f"{PREFIX}a.csv", file) for moment, file in zip(moments, files, strict=True)
+        )
+        return Scenario(seed, changes=changes, faults=faults, seconds=300.0, concurrency=4)
+
+    return shape
 
 
 def _change_update(patch: pytest.MonkeyPatch, change: Callable[[str, str], tuple[str, str] | None]) -> None:
@@ -141,7 +157,12 @@ def _read_without_version(patch: pytest.MonkeyPatch) -> None:
         return real(self, **{n: v for n, v in request.items() if n not in {"VersionId", "IfMatch"}})
 
     patch.setattr(VirtualS3, "get_object", get_object)
-    patch.setattr(objects.S3Source, "_first_byte", lambda _source, _answer: 0)
+    patch.setattr(objects.S3Source, "_first_byte", lambda _source, answer: _first_of(answer))
+
+
+def _first_of(answer: Mapping[str, Any]) -> int:
+    place = objects._RANGE.fullmatch(answer.get("ContentRange") or "")
+    return 0 if place is None else int(place[1])
 
 
 def _see_no_repeats(patch: pytest.MonkeyPatch) -> None:
@@ -217,19 +238,17 @@ def _take_over_any_version(patch: pytest.MonkeyPatch) -> None:
 _DEATHS: Final = Faults(kill=0.03, lost=0.03, slow=0.1)
 _SLOW: Final = Faults(slow=0.3, lost=0.1, unreached=0.05, doubled=0.3)
 _TWINS: Final = Faults(doubled=0.4, failed=0.03, slow=0.2, lost=0.05, kill=0.01, stall=0.1)
-_BUSY: Final = Faults(doubled=0.5, latency=0.5)
 
 GUARDS: Final = [
     Guard("claim condition", "Of two workers one is at work on an object.", _claim_always, _shaped(Faults(doubled=0.5))),
-    Guard("claim margin", "A claim outlasts the last request sent under it.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), 400),
-    Guard("skew margin", "It does so by anybody's clock.", lambda p: _end_claims_at(p, REQUEST_SECONDS), _shaped(_SLOW, seconds=30.0, skew=2.5), 400),
+    Guard("claim margin", "A claim outlasts the last request sent under it, by anybody's clock.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), 400),
     Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _shaped(Faults(lost=0.2, doubled=0.3, kill=0.02)), 400),
-    Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _shaped(_BUSY, seconds=300.0)),
-    Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _shaped(_BUSY, seconds=300.0)),
+    Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _crowded(Faults(latency=0.5))),
+    Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _crowded(Faults(latency=0.5))),
     Guard("due index", "A claim whose worker died is found.", _note_nothing_due, _shaped(_DEATHS)),
     Guard("idle check", "What a dead worker left is cleared, also where nothing is to be loaded.", _find_all_idle, _shaped(_DEATHS)),
     Guard("attempts count", "After an attempt that died no version is taken for applied.", _forget_attempts, _shaped(_DEATHS), 400),
-    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _shaped(_BUSY), 400),
+    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _crowded(Faults(lost=0.1, slow=0.2, doubled=0.5)), 400),
     Guard("version pin", "Every read is of one version.", _read_without_version, _shaped(Faults(slow=0.2), versioned=True), 400),
     Guard("ETag pin", "Also where the bucket keeps no versions.", _read_without_version, _shaped(Faults(slow=0.2), versioned=False), 400),
     Guard("in-batch key check", "Of the rows with one key one is sent.", _see_no_repeats, _shaped(Faults(doubled=0.1))),
@@ -240,7 +259,7 @@ GUARDS: Final = [
     Guard("ended runs stay", "A run that ended is not marked as dead.", _mark_whoever, _shaped(_DEATHS)),
     Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _shaped(Faults(kill=0.05)), 600),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
-    Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(_TWINS)),
+    Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
     Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(_TWINS), 600),
     Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(_TWINS), 400),
 ]  # fmt: skip
