@@ -16,7 +16,7 @@ from scenario import Change, Scenario, draw_scenario
 from virtual_s3 import VirtualS3
 from virtual_wire import Faults
 
-from penstock.aws import artifacts, conclude, load, objects, passes, runs, write
+from penstock.aws import artifacts, batch_write, conclude, load, objects, passes, runs
 from penstock.aws.answers import ALL_DONE
 from penstock.aws.flights import Answer
 from penstock.aws.folder import RunFolder
@@ -196,16 +196,16 @@ def _lose_rejects(patch: pytest.MonkeyPatch) -> None:
 
 
 def _take_all_for_processed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(write, "find_unprocessed", lambda *_arguments: None)
+    patch.setattr(batch_write, "find_unprocessed", lambda *_arguments: None)
 
 
 def _take_silence_for_success(patch: pytest.MonkeyPatch) -> None:
-    real = write.TableWriter._take
+    real = batch_write.BatchWrite.read
 
-    def take(self: write.TableWriter, parcel: Any, answer: Answer | None, backlog: Any, refused: Any) -> None:
-        real(self, parcel, answer or Answer(200, b"{%b}" % ALL_DONE), backlog, refused)
+    def read(self: batch_write.BatchWrite, parcel: Any, answer: Answer | None) -> Any:
+        return real(self, parcel, answer or Answer(200, b"{%b}" % ALL_DONE))
 
-    patch.setattr(write.TableWriter, "_take", take)
+    patch.setattr(batch_write.BatchWrite, "read", read)
 
 
 def _mark_whoever(patch: pytest.MonkeyPatch) -> None:

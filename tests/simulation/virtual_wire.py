@@ -117,7 +117,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class Strike:
-    """One fault, of one request of an actor whose name begins so: the ``call``-th, counted from 1."""
+    """One fault, of one request of an actor: the ``call``-th, counted from 1."""
 
     actor: str
     call: int
@@ -173,7 +173,7 @@ class Wire:
 
     def _strike(self, actor: Actor) -> Fault | None:
         for strike in self.strikes:
-            if actor.calls == strike.call and actor.name.startswith(strike.actor):
+            if (actor.name, actor.calls) == (strike.actor, strike.call):
                 self.strikes = tuple(other for other in self.strikes if other is not strike)
                 if strike.fault == "deadline":
                     actor.end = self.schedule.now

@@ -1,4 +1,4 @@
-"""BatchWriteItem on its way: many requests of one writer at once, of which each may be done in part, or done unseen."""
+"""Writes on their way: many requests of one writer at once, of which each may be done in part, or done unseen."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class VirtualSender:
     tables: Tables
     wire: Wire
 
-    def launch(self, lanes: int) -> Flights:
-        return VirtualFlights(self, min(lanes, 8))
+    def launch(self, lanes: int, operation: str) -> Flights:
+        return VirtualFlights(self, min(lanes, 8), operation)
 
     def send(self, operation: str, body: bytes) -> Answer:
         """Send one request and wait for its answer."""
@@ -45,6 +45,7 @@ class VirtualFlights:
 
     sender: VirtualSender
     lanes: int
+    operation: str
     flying: list[_Flight] = field(default_factory=list)
 
     @property
@@ -59,7 +60,7 @@ class VirtualFlights:
 
     def start(self, tag: Any, body: bytes) -> None:
         wire, schedule = self.sender.wire, self.sender.wire.schedule
-        fault = wire.draw("BatchWriteItem", f"{body.count(REQUEST)} writes")
+        fault = wire.draw(self.operation, f"{body.count(REQUEST) or 1} writes")
         actor = schedule.current
         there, back = wire.latency(), wire.latency()
         if fault == "lost":
@@ -78,10 +79,25 @@ class VirtualFlights:
         if fault == "throttled":
             flight.answer = _error(400, "ProvisionedThroughputExceededException")
             return
-        answer = self._write(actor, body, cut=fault in {"failed", "lost", "kill after"})
+        cut = fault in {"failed", "lost", "kill after"}
+        if self.operation == "PutItem":
+            answer = self._put(actor, body, cut=cut)
+        else:
+            answer = self._write(actor, body, cut=cut)
         if fault == "failed":
             answer = _error(500, "InternalServerError")
         flight.answer = None if fault == "lost" else answer
+
+    def _put(self, actor: Actor, body: bytes, *, cut: bool) -> Answer:
+        """Put one item under its condition; or not, where that is not answered."""
+        if cut and self.sender.wire.happens(0.5):
+            return _error(500, "InternalServerError")
+        try:
+            self.sender.tables.put(json.loads(body), actor.run or actor.name)
+        except ClientError as error:
+            told = error.response["Error"]
+            return _error(400, told["Code"], told["Message"], error.response.get("Item"))
+        return Answer(200, b'{"ConsumedCapacity":{"CapacityUnits":1.0}}')
 
     def _write(self, actor: Actor, body: bytes, *, cut: bool) -> Answer:
         """Do the writes of a batch, in any order; all of them, or some, of which the answer tells unless it is ``cut``."""
@@ -116,6 +132,7 @@ class VirtualFlights:
         self.flying.clear()
 
 
-def _error(status: int, code: str, message: str = "") -> Answer:
-    told = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+def _error(status: int, code: str, message: str = "", item: object = None) -> Answer:
+    told: dict[str, object] = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    told |= {} if item is None else {"Item": item}
     return Answer(status, json.dumps(told).encode())

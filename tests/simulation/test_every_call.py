@@ -1,0 +1,62 @@
+"""Small histories, explored exhaustively: what goes wrong once at each request in turn, one after the other."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from guards import GUARDS
+from sample_files import PREFIX, draw_file
+from scenario import Change, Scenario
+from simulate import simulate
+from virtual_wire import Strike
+
+KEY = f"{PREFIX}a.csv"
+DICE = random.Random("every call")
+FILES = [draw_file(DICE, 6, ["a", "b", "c", "d"], f"0.{version}") for version in range(2)]
+ONE = Scenario(1, changes=(Change(0.0, KEY, FILES[0]),), busy=1200.0)
+REPLACED = replace(ONE, changes=(*ONE.changes, Change(0.4, KEY, FILES[1])))
+DELETED = replace(ONE, changes=(*ONE.changes, Change(0.2, KEY, None)))
+UNVERSIONED = replace(REPLACED, versioned=False)
+CHUNKS = replace(ONE, chunk_bytes=100, large_bytes=1)
+SCENARIOS = {
+    "a file": ONE,
+    "a file that is replaced": REPLACED,
+    "a file that is replaced in a bucket without versions": UNVERSIONED,
+    "a file that is deleted": DELETED,
+    "a file in chunks": CHUNKS,
+}
+
+
+@cache
+def list_calls(name: str) -> list[tuple[str, int]]:
+    """Give each request of each invocation of a history in which nothing goes wrong."""
+    feed, broken = simulate(SCENARIOS[name])
+    assert broken == []
+    calls = [
+        (who, int(what.split()[0])) for _, who, what in feed.schedule.trace if what.split()[0].isdecimal()
+    ]
+    return [(who, call) for who, call in calls if not who.startswith(("sweep", "tick", "execution"))]
+
+
+def strike(name: str, fault: str) -> Iterator[tuple[Strike, list[str]]]:
+    """Let one thing go wrong at each request in turn, and give what was broken where something was."""
+    for who, call in list_calls(name):
+        stroke = Strike(who, call, fault)  # type: ignore[arg-type]  # the test's parameters are all of them
+        if broken := simulate(replace(SCENARIOS[name], strikes=(stroke,)))[1]:
+            yield stroke, broken
+
+
+def test_a_guard_that_is_gone_is_missed_at_one_of_them() -> None:
+    guard = next(guard for guard in GUARDS if guard.name == "report last")
+    list_calls("a file")  # as they are with the guard
+    with pytest.MonkeyPatch.context() as patch:
+        guard.remove(patch)
+        assert list(strike("a file", "kill before"))
+
+
+@pytest.mark.parametrize("fault", ["kill before", "kill after", "lost", "deadline"])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_whatever_goes_wrong_at_any_one_request_the_promises_hold(name: str, fault: str) -> None:
+    assert list(strike(name, fault)) == []
