@@ -183,7 +183,7 @@ def _check_number(text: str) -> None:
         number = Decimal(text)
     except ArithmeticError:
         raise InvalidError("The parameter cannot be converted to a numeric value") from None
-    if len(number.normalize().as_tuple().digits) > 38:
+    if len("".join(map(str, number.as_tuple().digits)).strip("0")) > 38:
         raise InvalidError("Attempting to store more than 38 significant digits in a Number")
     if number and not Decimal("1E-130") <= abs(number) < Decimal("1E126"):
         raise InvalidError("Number overflow or underflow")
