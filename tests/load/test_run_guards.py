@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from run_memory import Items
+from run_memory import Items, Memory, Rejects, compile_things
 
 from penstock.engine.records import ByteTally, RecordReader
+from penstock.engine.result import Reject
+from penstock.errors import ServiceError
 from penstock.load import conclude
 from penstock.load.conclude import hold_writes
 from penstock.load.protocols import Written
 from penstock.load.report import Counts, ItemCounts, Report
+from penstock.load.run import run_object
 
 
 def test_a_byte_that_belongs_to_nothing_fails_the_run(load: Any) -> None:
@@ -65,3 +69,22 @@ def test_a_writer_that_accounts_for_other_writes_than_were_due_fails_the_run(loa
         pytest.raises(AssertionError, match="2 writes were to be made, and 1 were accounted for"),
     ):
         load(["id"], "id\na\nb\n")
+
+
+def test_a_refused_file_whose_rejects_can_not_be_kept_still_accounts_for_its_good_rows(
+    tmp_path: Path,
+) -> None:
+    plan = compile_things(tmp_path, ["id", {"name": "n", "type": "integer"}], quality={"max_rejects": 1})
+    memory = Memory(b"id,n\na,1\nb,2\nc,x\nd,y\ne,3\nf,z\n")
+
+    class Full(Rejects):
+        def write(self, rejects: Sequence[Reject]) -> None:
+            if any(reject.line == 7 for reject in rejects):
+                raise ServiceError("there is no room for it")
+            super().write(rejects)
+
+    report = run_object(plan, memory, Items(memory), Full(memory), tmp_path, batch_bytes=12)
+    assert isinstance(report, Report)
+    assert report.status == "failed"
+    assert report.counts.withheld > 0
+    assert report.counts.conserved

@@ -39,7 +39,7 @@ def conclude_chunks(
         if cut.finished:
             what = f"of its {len(chunks)} chunks these are not loaded: {_list(left)}"
         reason = f"{what}. Start the execution again: it does what is left"
-        return report_failure(plan, key, reason, parts)
+        return report_failure(plan, key, reason, parts, decision)
     whole = Loaded(
         cut.position,
         add_tallies(part.tally for part in parts),
@@ -121,8 +121,10 @@ def report_refusal(plan: Plan, key: str, error: DataError) -> Report:
     )
 
 
-def report_failure(plan: Plan, key: str, reason: str, parts: Iterable[Loaded] = ()) -> Report:
-    """Give the report of a load that failed, with what its parts had done."""
+def report_failure(
+    plan: Plan, key: str, reason: str, parts: Iterable[Loaded] = (), decision: Decision | None = None
+) -> Report:
+    """Give the report of a load that failed, with what its parts had done; ``decision`` is None where none was made."""
     done = list(parts)
     tally = add_tallies(part.tally for part in done)
     outcome = add_outcomes(part.outcome for part in done)
@@ -130,8 +132,8 @@ def report_failure(plan: Plan, key: str, reason: str, parts: Iterable[Loaded] = 
         plan.name,
         key,
         "failed",
-        count_records(tally, outcome, None),
-        count_items(outcome, None),
+        count_records(tally, outcome, decision),
+        count_items(outcome, decision),
         errors=dict(sorted((tally.errors + outcome.errors).items())),
         reason=reason,
     )

@@ -148,7 +148,8 @@ class _Run:
         except DataError as error:
             return report_refusal(plan, key, error)
         except (ServiceError, EngineError) as error:
-            return report_failure(plan, key, str(error), self._done)
+            decision = None if self.state is None else self.state.decision
+            return report_failure(plan, key, str(error), self._done, decision)
         if state.decision is None or not state.loaded.finished:
             return replace(state, seconds=self.seconds)
         report = conclude(plan, key, state.binding, state.decision, state.surveyed, state.loaded)
