@@ -83,37 +83,27 @@ class VirtualFunction:
 
 @dataclass
 class AsynchronousCalls:
-    """Calls nobody waits for: tried again twice, and then kept with the dead letters."""
+    """Calls nobody waits for: tried again twice, and then kept with the dead letters. Lambda delivers once at least."""
 
     function: VirtualFunction
     dead: list[Mapping[str, Any]] = field(default_factory=list)
-    waiting: int = 0
 
-    def call(self, event: Mapping[str, Any], name: str, tries: int = 0) -> None:
+    def call(self, event: Mapping[str, Any], name: str) -> None:
         wire = self.function.wire
+        self._try(event, name, 0)
+        if wire.happens(wire.faults.doubled):
+            self._try(event, f"{name}-again", 0)
 
+    def _try(self, event: Mapping[str, Any], name: str, tries: int) -> None:
         def done(result: Result) -> None:
-            self.waiting -= 1
             if result.kind is None:
                 return
             if tries == len(_RETRIES):
                 self.dead.append(event)
                 return
-            self.waiting += 1
-            wire.schedule.at(_RETRIES[tries], lambda: again(tries + 1))
+            self.function.wire.schedule.at(_RETRIES[tries], lambda: self._try(event, name, tries + 1))
 
-        def again(next_try: int) -> None:
-            self.waiting -= 1
-            self.call(event, name, next_try)
-
-        self.waiting += 1
         self.function.invoke(event, done, name)
-        if wire.happens(wire.faults.doubled):  # Lambda's own queue delivers at least once
-            self.waiting += 1
-            self.function.invoke(event, lambda _result: self._forget(), f"{name}-again")
-
-    def _forget(self) -> None:
-        self.waiting -= 1
 
 
 @dataclass(eq=False)
