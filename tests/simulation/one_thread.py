@@ -29,9 +29,6 @@ from penstock.load import decide, judges, load, run
 A = TypeVar("A")
 B = TypeVar("B")
 
-_TABLES = ("keys", "hashes", "object", "losers", "repeated", "found")
-
-
 class Databases:
     """Databases that were opened, for whoever needs one next. They all read and write below one folder."""
 
@@ -47,8 +44,8 @@ class Databases:
         try:
             yield database
         finally:
-            for table in _TABLES:
-                database.execute(f"DROP TABLE IF EXISTS {table}")
+            for (table,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                database.execute(f"DROP TABLE {table}")
             self._idle.append(database)
 
 

@@ -178,6 +178,17 @@ class VirtualS3:
 
         return self._call("DeleteObject", {"Bucket": Bucket, "Key": Key}, effect)
 
+    def delete_objects(self, *, Bucket: str, Delete: Mapping[str, Any]) -> dict[str, Any]:
+        names = [entry["Key"] for entry in Delete["Objects"]]
+
+        def effect() -> dict[str, Any]:
+            assert 0 < len(names) <= 1000
+            for name in names:
+                self._store.put(Bucket, name, None)
+            return {}
+
+        return self._call("DeleteObjects", {"Bucket": Bucket, "Key": names[0]}, effect, f"and {len(names) - 1} more")
+
     def list_objects_v2(
         self,
         *,
