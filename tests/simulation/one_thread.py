@@ -29,6 +29,7 @@ from penstock.load import decide, judges, load, run
 A = TypeVar("A")
 B = TypeVar("B")
 
+
 class Databases:
     """Databases that were opened, for whoever needs one next. They all read and write below one folder."""
 

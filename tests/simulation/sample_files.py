@@ -47,7 +47,12 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "first": {"load": {"on_duplicate": "first"}},
     "reject": {"load": {"on_duplicate": "reject"}},
     "deletes": {"load": {"delete_where": "n = 99"}},
+    "skip": {"load": {"skip_unchanged": True}},
+    "mirror": {"load": {"mode": "mirror", "max_deletes": "100%"}},
 }
+
+SPARING: Final = frozenset({"skip", "mirror"})
+"""The variants in which what did not change is not written."""
 
 Kind = Literal[
     "good", "long", "delete", "filtered", "wrong type", "wide", "narrow", "empty", "blank", "quote", "refused"

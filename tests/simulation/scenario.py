@@ -60,10 +60,11 @@ def draw_scenario(seed: int, profile: Profile | None = None) -> Scenario:
     """Draw the scenario of a seed; without a profile, one in eight is large."""
     dice = random.Random(f"scenario {seed}")
     drawn = profile or ("large" if dice.random() < 0.125 else "small")
-    shared = dice.random() < 0.15
+    variant = dice.choice(["plain", "plain", *VARIANTS])
+    shared = dice.random() < 0.15 and variant != "mirror"
     scenario = Scenario(
         seed=seed,
-        variant=dice.choice(["plain", "plain", *VARIANTS]),
+        variant=variant,
         changes=_draw_changes(dice, drawn, shared=shared),
         faults=_draw_faults(dice, drawn),
         busy=dice.choice([60.0, 300.0, 1200.0]),

@@ -187,7 +187,9 @@ class VirtualS3:
                 self._store.put(Bucket, name, None)
             return {}
 
-        return self._call("DeleteObjects", {"Bucket": Bucket, "Key": names[0]}, effect, f"and {len(names) - 1} more")
+        return self._call(
+            "DeleteObjects", {"Bucket": Bucket, "Key": names[0]}, effect, f"and {len(names) - 1} more"
+        )
 
     def list_objects_v2(
         self,
