@@ -23,7 +23,7 @@ from penstock.aws.folder import RunFolder
 from penstock.aws.ledger import Claim, Ledger, State
 from penstock.aws.loader import Budget
 from penstock.errors import ServiceError
-from penstock.load import scan
+from penstock.load import decide, scan
 
 Shape = Callable[[int], Scenario]
 
@@ -51,17 +51,19 @@ def _large(faults: Faults, **more: Any) -> Shape:
     )
 
 
-def _crowded(faults: Faults) -> Shape:
-    """Give scenarios in which one object changes while it is loaded, again and again."""
+def _crowded(faults: Faults, *, gone: bool = False, **more: Any) -> Shape:
+    """Give scenarios in which one object changes while it is loaded, again and again; and is ``gone`` in the end."""
 
     def shape(seed: int) -> Scenario:
         dice = random.Random(f"crowd {seed}")
-        files = [draw_file(dice, 3, ["a", "b", "c"], f"0.{version}", PLAIN) for version in range(4)]
+        files = [draw_file(dice, 3, ["a", "b", "c", "d", "e"], f"0.{version}", PLAIN) for version in range(4)]
         moments = sorted(dice.uniform(0, 6.0) for _ in files)
         changes = tuple(
             Change(moment, f"{PREFIX}a.csv", file) for moment, file in zip(moments, files, strict=True)
         )
-        return Scenario(seed, changes=changes, faults=faults, seconds=300.0, concurrency=4)
+        changes += (Change(7.0, f"{PREFIX}a.csv", None),) if gone else ()
+        scenario = Scenario(seed, changes=changes, faults=faults, seconds=300.0, concurrency=4)
+        return replace(scenario, **more)
 
     return shape
 
@@ -176,7 +178,7 @@ def _report_first(patch: pytest.MonkeyPatch) -> None:
         counts = dict.fromkeys(
             ("read", "loaded", "rejected", "filtered", "superseded", "withheld", "blank"), 0
         )
-        early = replace(run, status="done", counts=counts, items={"put": 0, "deleted": 0})
+        early = replace(run, status="done", counts=counts, items={"put": 0, "deleted": 0, "unchanged": 0})
         real(ledger, early if run.status == "running" else run)
 
     patch.setattr(load, "put_run", put_run)
@@ -235,6 +237,14 @@ def _take_over_any_version(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(load, "_find_ended", find_ended)
 
 
+def _publish_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ledger, "point", lambda *_arguments: None)
+
+
+def _allow_all_deletes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decide, "refuse_deletes", lambda *_arguments: None)
+
+
 _DEATHS: Final = Faults(kill=0.03, lost=0.03, slow=0.1)
 _SLOW: Final = Faults(slow=0.3, lost=0.1, unreached=0.05, doubled=0.3)
 _TWINS: Final = Faults(doubled=0.4, failed=0.03, slow=0.2, lost=0.05, kill=0.01, stall=0.1)
@@ -242,24 +252,26 @@ _TWINS: Final = Faults(doubled=0.4, failed=0.03, slow=0.2, lost=0.05, kill=0.01,
 GUARDS: Final = [
     Guard("claim condition", "Of two workers one is at work on an object.", _claim_always, _shaped(Faults(doubled=0.5))),
     Guard("claim margin", "A claim outlasts the last request sent under it, by anybody's clock.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), 400),
-    Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _shaped(Faults(lost=0.2, doubled=0.3, kill=0.02)), 400),
+    Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _crowded(Faults(lost=0.2, doubled=0.3, kill=0.02)), 400),
     Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _crowded(Faults(latency=0.5))),
     Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _crowded(Faults(latency=0.5))),
-    Guard("due index", "A claim whose worker died is found.", _note_nothing_due, _shaped(_DEATHS)),
-    Guard("idle check", "What a dead worker left is cleared, also where nothing is to be loaded.", _find_all_idle, _shaped(_DEATHS)),
-    Guard("attempts count", "After an attempt that died no version is taken for applied.", _forget_attempts, _shaped(_DEATHS), 400),
-    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _crowded(Faults(lost=0.1, slow=0.2, doubled=0.5)), 400),
-    Guard("version pin", "Every read is of one version.", _read_without_version, _shaped(Faults(slow=0.2), versioned=True), 400),
-    Guard("ETag pin", "Also where the bucket keeps no versions.", _read_without_version, _shaped(Faults(slow=0.2), versioned=False), 400),
+    Guard("due index", "A claim whose worker died is found.", _note_nothing_due, _crowded(_DEATHS, gone=True, direct=True)),
+    Guard("idle check", "What a dead worker left is cleared, also where nothing is to be loaded.", _find_all_idle, _crowded(_DEATHS, gone=True)),
+    Guard("attempts count", "After an attempt that died no version is taken for applied.", _forget_attempts, _crowded(_DEATHS), 400),
+    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _crowded(Faults(lost=0.25, doubled=0.8)), 400),
+    Guard("version pin", "Every read is of one version.", _read_without_version, _crowded(Faults(latency=0.3)), 400),
+    Guard("ETag pin", "Also where the bucket keeps no versions.", _read_without_version, _crowded(Faults(latency=0.3), versioned=False), 400),
     Guard("in-batch key check", "Of the rows with one key one is sent.", _see_no_repeats, _shaped(Faults(doubled=0.1))),
-    Guard("report last", "A run has ended when its last write is acknowledged.", _report_first, _shaped(_DEATHS)),
+    Guard("report last", "A run has ended when its last write is acknowledged.", _report_first, _crowded(_DEATHS)),
     Guard("rejects before the end", "A run whose rejects are not kept has failed.", _lose_rejects, _shaped(Faults(denied_rejects=0.3))),
     Guard("unprocessed items", "What the service holds back is sent again.", _take_all_for_processed, _shaped(Faults(partial=0.3))),
     Guard("no answer", "What is not acknowledged is sent again.", _take_silence_for_success, _shaped(Faults(lost=0.1))),
-    Guard("ended runs stay", "A run that ended is not marked as dead.", _mark_whoever, _shaped(_DEATHS)),
-    Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _shaped(Faults(kill=0.05)), 600),
+    Guard("ended runs stay", "A run that ended is not marked as dead.", _mark_whoever, _crowded(Faults(kill=0.1))),
+    Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _crowded(Faults(kill=0.1)), 600),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
     Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(_TWINS), 600),
     Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(_TWINS), 400),
+    Guard("manifest before the writes", "What a run that broke off wrote of a mirror is known.", _publish_nothing, _crowded(Faults(kill=0.05), variant="mirror")),
+    Guard("deletion limit", "A mirror that lost most of its rows deletes nothing.", _allow_all_deletes, _crowded(Faults(), variant="guarded")),
 ]  # fmt: skip

@@ -74,6 +74,8 @@ class Model:
 def find_broken(feed: SimulatedFeed) -> list[str]:
     """Give every promise that was broken, in a sentence each."""
     model = Model(feed)
+    if feed.scenario.variant == "guarded":
+        return [*feed.problems, *_check_errors(feed), *_check_deletes(feed)]
     return [
         *feed.problems,
         *_check_errors(feed),
@@ -93,6 +95,12 @@ def _check_errors(feed: SimulatedFeed) -> Iterator[str]:
     for name, error in feed.function.errors:
         if type(error).__name__ not in expected:
             yield f"{name} raised {error!r}"
+
+
+def _check_deletes(feed: SimulatedFeed) -> Iterator[str]:
+    deleted = [write for write in feed.writes if write.item is None]
+    if deleted:
+        yield f"{deleted[0].run} deleted {len(deleted)} items, and may delete none"
 
 
 def _check_ledger(feed: SimulatedFeed, model: Model) -> Iterator[str]:
@@ -188,6 +196,8 @@ def _check_runs(feed: SimulatedFeed, model: Model) -> Iterator[str]:
         counts = run.get("counts") or {}
         if counts and counts["read"] != sum(counts.values()) - counts["read"]:
             yield f"the counts of {run['id']} don't add up: {counts}"
+        if run["status"] in {"done", "rejected", "failed"}:
+            yield from _check_report(feed, run)
         if run["status"] not in {"done", "rejected"}:
             # Who died can't say so: such a run is read as failed once its time is over (penstock.aws.runs).
             over = run["ends_by"] < format_time(feed.schedule.now)
@@ -237,10 +247,13 @@ def _check_run(feed: SimulatedFeed, run: Mapping[str, Any], expected: Expected) 
     )
     if items["put"] + items["unchanged"] != expected.puts or removed:
         yield f"{run['id']} did this with its items: {items}"
-    objects = feed.store.buckets[ARTIFACTS]
     found = [(r.line, r.offset, r.raw, r.errors[0].code) for r in _read_rejects(feed, run)]
     if found != [(r.line, r.offset, r.raw, r.code) for r in expected.rejects]:
         yield f"{run['id']} has {len(found)} rejects, and not the {len(expected.rejects)} that it should have"
+
+
+def _check_report(feed: SimulatedFeed, run: Mapping[str, Any]) -> Iterator[str]:
+    objects = feed.store.buckets[ARTIFACTS]
     if run.get("report"):
         version = objects.current(run["report"].removeprefix(f"s3://{ARTIFACTS}/"))
         report = {} if version is None or version.body is None else json.loads(version.body)

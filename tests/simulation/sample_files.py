@@ -49,7 +49,10 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "deletes": {"load": {"delete_where": "n = 99"}},
     "skip": {"load": {"skip_unchanged": True}},
     "mirror": {"load": {"mode": "mirror", "max_deletes": "100%"}},
+    "guarded": {"load": {"mode": "mirror", "max_deletes": 0}},
 }
+DRAWN: Final = tuple(variant for variant in VARIANTS if variant != "guarded")
+"""The variants of which the model says all. Of ``guarded`` it says only that nothing is deleted."""
 
 SPARING: Final = frozenset({"skip", "mirror"})
 """The variants in which what did not change is not written."""

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from sample_files import KINDS, PLAIN, PREFIX, VARIANTS, SampleFile, draw_file
+from sample_files import DRAWN, KINDS, PLAIN, PREFIX, SampleFile, draw_file
 from virtual_wire import Faults, Strike
 
 from penstock.aws.loader import SKEW_SECONDS
@@ -60,7 +60,7 @@ def draw_scenario(seed: int, profile: Profile | None = None) -> Scenario:
     """Draw the scenario of a seed; without a profile, one in eight is large."""
     dice = random.Random(f"scenario {seed}")
     drawn = profile or ("large" if dice.random() < 0.125 else "small")
-    variant = dice.choice(["plain", "plain", *VARIANTS])
+    variant = dice.choice(["plain", "plain", *DRAWN])
     shared = dice.random() < 0.15 and variant != "mirror"
     scenario = Scenario(
         seed=seed,
