@@ -14,6 +14,7 @@ from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, Pointer,
 from penstock.aws.runs import (
     Run,
     conclude_run,
+    end_run,
     format_time,
     get_run,
     list_runs,
@@ -515,3 +516,13 @@ def test_run_ids_sort_by_time_and_differ() -> None:
 def test_values_survive_as_attributes(value: Any) -> None:
     assert from_attribute(to_attribute(value)) == value
     assert from_item(to_item({"a": value})) == ({} if value is None else {"a": value})
+
+
+def test_a_run_ends_once_and_who_comes_second_is_told_how(world: World) -> None:
+    run = Run("r1", "orders", *KEY, "v1", started_at=format_time(world.now))
+    put_run(world.ledger, run)
+    done = replace(run, status="done", ended_at=format_time(world.now + 1))
+    assert end_run(world.ledger, done) == done
+    failed = replace(run, status="failed", reason="no room", ended_at=format_time(world.now + 2))
+    assert end_run(world.ledger, failed) == done
+    assert get_run(world.ledger, "r1") == done

@@ -10,9 +10,9 @@ from penstock.aws.artifacts import put_parts, put_report
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.notify import notify_people
-from penstock.aws.runs import Run, conclude_run, format_time, put_run
+from penstock.aws.runs import Run, conclude_run, end_run, format_time
 from penstock.errors import ServiceError
-from penstock.load.report import Report
+from penstock.load.report import Counts, ItemCounts, Report, Status
 
 
 def close_run(
@@ -20,7 +20,7 @@ def close_run(
 ) -> Run:
     """End a run as its report says, and give it as it ended. ``parts`` are the keys of its rejects, in order.
 
-    A run whose rejects can't be kept has failed. Raises :class:`~penstock.errors.ServiceError` where the ledger fails.
+    Where another has ended it meanwhile, what that one said stands, and the report is made to say so too. A run whose rejects can't be kept has failed. Raises :class:`~penstock.errors.ServiceError` where the ledger fails.
     """
     if report.code == verdicts.DELETE_LIMIT:
         report = replace(report, reason=f"{report.reason}. If that is right: penstock approve {run.id}")
@@ -31,11 +31,23 @@ def close_run(
         report = replace(report, status="failed", reason=str(error))
     ended = conclude_run(run, report, format_time(budget.clock()))
     ended = replace(ended, rejects=rejects, report=_keep_report(loader, report, run.id, log))
-    put_run(loader.ledger, ended)
+    first = end_run(loader.ledger, ended)
+    if (first.status, first.ended_at) != (ended.status, ended.ended_at):
+        counts, items = Counts(**first.counts), ItemCounts(**first.items)
+        stands = replace(
+            report, status=_status(first), code=first.code, reason=first.reason, counts=counts, items=items
+        )
+        _keep_report(loader, stands, run.id, log)
+        return first
     _tell(ended, report, log)
     if loader.topic and ended.status != "done":
         notify_people(loader.connections.sns, loader.topic, ended, log)
     return ended
+
+
+def _status(run: Run) -> Status:
+    """Give the status of a run that has ended, as a report's."""
+    return "done" if run.status == "done" else "rejected" if run.status == "rejected" else "failed"
 
 
 def _keep_report(loader: Loader, report: Report, run: str, log: Log) -> str | None:

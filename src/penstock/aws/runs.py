@@ -127,6 +127,29 @@ def put_run(ledger: Ledger, run: Run) -> None:
         raise ledger.explain(error, "dynamodb:PutItem") from error
 
 
+def end_run(ledger: Ledger, run: Run) -> Run:
+    """Write a run that has ended, and give it; where it ended before, give it as it did, for a run ends once.
+
+    Of two who end one at once, as a step and its double, the second finds what the first said. Needs dynamodb:PutItem
+    and dynamodb:GetItem.
+    """
+    try:
+        ledger.dynamodb.put_item(
+            TableName=ledger.table,
+            Item=run_item(run),
+            ConditionExpression=f"attribute_not_exists(pk) OR {_NOT_ENDED}",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_item(_STATES),
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise ledger.explain(error, "dynamodb:PutItem") from error
+        return get_run(ledger, run.id) or run
+    except AwsError as error:
+        raise ledger.explain(error, "dynamodb:PutItem") from error
+    return run
+
+
 def run_item(run: Run) -> dict[str, Any]:
     """Give a run's item."""
     values = asdict(run)
