@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests fast docs bench clean
+.PHONY: demo test lint types tests fast simulate docs bench clean
 .DEFAULT_GOAL := test
 
 # Try it: real files through S3, SQS, Lambda and DynamoDB, on this machine.
@@ -25,6 +25,10 @@ tests: .venv/ready
 # The tests that need no server and no network.
 fast: .venv/ready
 	$(BIN)/pytest -n 2 -m "not aws and not wheel"
+
+# Histories in which things go wrong, as many as SEEDS says, from the seed START on.
+simulate: .venv/ready
+	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),1000) --start $(or $(START),0)
 
 # Write anew what is generated: the contract's JSON Schema and its reference, and that of the commands.
 docs: .venv/ready

@@ -3,8 +3,6 @@
 So it would find the guard's loss.
 """
 
-from itertools import count
-
 import pytest
 from guards import GUARDS, Guard
 from simulate import simulate
@@ -14,6 +12,7 @@ from simulate import simulate
 def test_a_guard_that_is_gone_is_missed(guard: Guard) -> None:
     with pytest.MonkeyPatch.context() as patch:
         guard.remove(patch)
-        seed = next(seed for seed in count() if seed == guard.seeds or simulate(guard.shape(seed))[1])
-    assert seed < guard.seeds, guard.keeps
-    assert simulate(guard.shape(seed))[1] == []
+        seeds = range(guard.first, guard.first + guard.seeds)
+        missed = next((seed for seed in seeds if simulate(guard.shape(seed))[1]), None)
+    assert missed is not None, guard.keeps
+    assert simulate(guard.shape(missed))[1] == []
