@@ -269,7 +269,7 @@ GUARDS: Final = [
     Guard("unprocessed items", "What the service holds back is sent again.", _take_all_for_processed, _shaped(Faults(partial=0.3))),
     Guard("no answer", "What is not acknowledged is sent again.", _take_silence_for_success, _shaped(Faults(lost=0.1))),
     Guard("ended runs stay", "A run that ended is not marked as dead.", _mark_whoever, _crowded(Faults(kill=0.1))),
-    Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _crowded(Faults(kill=0.1)), 600),
+    Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _crowded(Faults(kill=0.04, latency=0.3)), 600),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
     Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(_TWINS), 400, first=100),

@@ -11,10 +11,11 @@ from urllib.parse import quote_plus
 from one_thread import one_thread
 from sample_files import TABLE, make_contract, make_plan
 from scenario import Scenario
-from virtual_dynamodb import Index, ItemKey, Table, Tables, VirtualDynamoDB, follow_late
+from virtual_dynamodb import Tables, VirtualDynamoDB, follow_late
 from virtual_lambda import AsynchronousCalls, VirtualFunction, VirtualInvoker, VirtualQueue, VirtualSQS
 from virtual_s3 import Bucket, Store, Version, VirtualS3
 from virtual_states import VirtualStates
+from virtual_table import Index, ItemKey, Table
 from virtual_time import EPOCH, Actor, Schedule
 from virtual_wire import Wire
 from virtual_writes import VirtualSender

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from embedded_aws import make_table, make_world, run_server
-from virtual_dynamodb import Index, Table, Tables, VirtualDynamoDB, follow_late
+from virtual_dynamodb import Tables, VirtualDynamoDB, follow_late
+from virtual_table import Index, Table
 from virtual_time import Schedule
 from virtual_wire import Wire
 from virtual_writes import VirtualSender

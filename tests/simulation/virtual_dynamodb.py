@@ -9,7 +9,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
 from dynamodb_expressions import (
     Attribute,
     ExpressionError,
@@ -22,7 +21,7 @@ from dynamodb_expressions import (
 from dynamodb_limits import (
     InvalidError,
 )
-from virtual_table import Index, ItemKey, Table
+from virtual_table import ItemKey, Table
 from virtual_wire import Wire, client_error
 
 _BATCH_BYTES: Final = 16 << 20
@@ -279,15 +278,3 @@ class _Pages:
 def follow_late(wire: Wire) -> Callable[[Callable[[], None]], None]:
     """Have indexes follow their table after a while."""
     return lambda follow: wire.schedule.at(wire.schedule.dice.uniform(0.0, _LATE), follow)
-
-
-__all__ = [
-    "ClientError",
-    "Index",
-    "InvalidError",
-    "ItemKey",
-    "Table",
-    "Tables",
-    "VirtualDynamoDB",
-    "follow_late",
-]

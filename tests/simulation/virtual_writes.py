@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
-from virtual_dynamodb import InvalidError, Tables
+from dynamodb_limits import InvalidError
+from virtual_dynamodb import Tables
 from virtual_time import Actor, Killed
 from virtual_wire import Fault, Wire
 
