@@ -237,6 +237,17 @@ def test_a_tick_queues_an_object_with_an_event_that_nobody_took_up(feed: Feed) -
     assert feed.queued() == ["a.csv"]
 
 
+def test_a_claim_on_what_is_not_the_feeds_any_more_stops_no_sweep(feed: Feed) -> None:
+    ends = feed.world.now + 60
+    feed.world.ledger.claim("orders", feed.world.landing, "elsewhere/a.csv", "run-1", ends)
+    feed.world.ledger.claim("orders", "another-bucket", f"{PREFIX}a.csv", "run-2", ends)
+    feed.put("dead.csv")
+    feed.claim("dead.csv", seconds=60)
+    feed.world.now += 600
+    assert feed.call(TICK)["died"] == 1
+    assert feed.queued() == ["dead.csv"]
+
+
 def test_what_takes_down_every_worker_is_left_alone_for_longer_and_longer(feed: Feed) -> None:
     feed.put("poison.csv")
     for attempts, minutes in ((5, 5), (6, 10), (7, 20)):

@@ -100,10 +100,15 @@ def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYT
 def queue_died(sweeper: Sweeper) -> Slice:
     """Queue the objects whose claims ran out because their workers died, and those with an event that nobody took up.
 
-    The first of them are named. Needs dynamodb:Query on the ledger's index ``by_due``.
+    The first of them are named. What was the feed's under an earlier contract is left alone: its loader would ignore it, and
+    the sweep's role can't look it up. Needs dynamodb:Query on the ledger's index ``by_due``.
     """
     now = sweeper.ledger.clock()
-    due = sweeper.ledger.list_due(sweeper.plan.name, now)
+    due = (
+        (bucket, key)
+        for bucket, key in sweeper.ledger.list_due(sweeper.plan.name, now)
+        if bucket == sweeper.bucket and is_of_feed(sweeper.plan, key)
+    )
     tally, first = Tally(read_units=READ_UNITS), list[str]()
     while named := list(dict.fromkeys(islice(due, MOST))):  # one that moves within the index can be met twice
         # The index is a moment behind the table, and does not say how often an object was tried.
