@@ -397,6 +397,24 @@ def test_a_new_version_that_came_meanwhile_is_loaded_when_the_run_has_failed(fee
     assert feed.run.status == "done"
 
 
+@pytest.mark.parametrize("ends", ["finished", "failed"])
+def test_a_new_version_whose_load_fails_after_the_run_is_due_for_nobody_else_knows_of_it(
+    feed: LargeFeed, ends: str
+) -> None:
+    feed.land(make_file(100))
+    feed.land(make_file(90, seed=5))  # its event is gone: it met the run's claim
+    failure = fail_at_a_chunk(feed) if ends == "failed" else None
+    feed.executions.closed = True
+    if failure is not None:
+        feed.fail_machine(failure)
+    else:
+        with pytest.raises(ServiceError, match="could not be loaded"):
+            feed.run_machine()
+    assert feed.run.status == "failed"
+    due = feed.world.ledger.list_due("orders", feed.world.now)
+    assert list(due) == [(feed.world.landing, KEY)]
+
+
 @pytest.mark.parametrize("begins", ["while the run is closed", "when the object is free"])
 def test_a_worker_that_begins_while_its_run_fails_is_waited_for_or_stops(
     feed: LargeFeed, monkeypatch: pytest.MonkeyPatch, begins: str

@@ -190,8 +190,12 @@ def _await_workers(job: Job, loads: Mapping[int, ChunkLoad]) -> bool:
 
 
 def _load_again(job: Job, after: str | None) -> Outcome:
-    """Load what came for the key while the run had it; where nothing came, its version is applied."""
-    return load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, after)
+    """Load what came for the key while the run had it; where nothing came, its version is applied.
+
+    The event that told of it is gone: it met the run's claim.
+    """
+    run = job.run
+    return load_key(job.loader, run.bucket, run.key, job.budget, job.log, after, brought=False)
 
 
 def _explain(job: Job, found: _Sum, error: str | None) -> str:

@@ -41,11 +41,19 @@ RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
 
 
 def load_key(
-    loader: Loader, bucket: str, key: str, budget: Budget, log: Log, after: str | None = None
+    loader: Loader,
+    bucket: str,
+    key: str,
+    budget: Budget,
+    log: Log,
+    after: str | None = None,
+    *,
+    brought: bool = True,
 ) -> Outcome:
     """Load the current version of a key, and again for as long as events come in meanwhile and there is time.
 
-    ``after`` is the run that has kept the claim, because the key is to be looked at again. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
+    ``after`` is the run that has kept the claim, because the key is to be looked at again. ``brought`` tells whether an event
+    did, which comes again if this fails; where none does, the object is left due. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
     """
     log = log.bind(bucket=bucket, key=key)
     if not is_of_feed(loader.plan, key):
@@ -53,18 +61,18 @@ def load_key(
             "key is not of this feed", outcome="ignored", prefix=loader.plan.prefix, suffix=loader.plan.suffix
         )
         return "ignored"
-    outcome, held = _load_once(loader, bucket, key, after, budget, log)
+    outcome, held = _load_once(loader, bucket, key, after, brought, budget, log)
     while held is not None:
         if budget.left < FINISH_SECONDS:
             loader.ledger.release(held, again=True)
             log.warning("no time for the newer version", outcome="unfinished")
             return "unfinished"
-        outcome, held = _load_once(loader, bucket, key, held.run, budget, log)
+        outcome, held = _load_once(loader, bucket, key, held.run, brought, budget, log)
     return outcome
 
 
 def _load_once(
-    loader: Loader, bucket: str, key: str, after: str | None, budget: Budget, log: Log
+    loader: Loader, bucket: str, key: str, after: str | None, brought: bool, budget: Budget, log: Log
 ) -> tuple[Outcome, Claim | None]:
     """Look at a key, and load what is there. Gives the claim where it is kept, for the key is to be looked at again.
 
@@ -77,7 +85,7 @@ def _load_once(
     if claim is None:
         log.info("another worker has the key and will look again", outcome="pending")
         return "pending", None
-    return _work(loader, claim, budget, log.bind(run=run_id))
+    return _work(loader, claim, brought, budget, log.bind(run=run_id))
 
 
 def _find_nothing(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) -> Outcome | None:
@@ -95,7 +103,9 @@ def _find_nothing(loader: Loader, bucket: str, key: str, budget: Budget, log: Lo
     return None
 
 
-def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outcome, Claim | None]:
+def _work(
+    loader: Loader, claim: Claim, brought: bool, budget: Budget, log: Log
+) -> tuple[Outcome, Claim | None]:
     """Do what is to be done under a claim, and end it whatever happens; see :func:`_load_once`."""
     ended = False
     try:
@@ -110,7 +120,7 @@ def _work(loader: Loader, claim: Claim, budget: Budget, log: Log) -> tuple[Outco
         again = loader.ledger.settle(claim, applied, manifest)
     finally:
         if not ended:
-            loader.ledger.release(claim)
+            loader.ledger.release(claim, again=not brought)
             mark_interrupted(loader.ledger, claim.run, format_time(budget.clock()))
     return outcome, claim if again else None
 

@@ -147,7 +147,8 @@ def _look_anew(job: _Job) -> _Job:
 def _look_again(job: _Job, after: str | None = None) -> None:
     """Load what came for the key meanwhile, if there is time. ``after`` is the run that still has the claim."""
     if job.budget.left >= FINISH_SECONDS:
-        load_key(job.loader, job.run.bucket, job.run.key, job.budget, job.log, after)
+        run = job.run
+        load_key(job.loader, run.bucket, run.key, job.budget, job.log, after, brought=False)
 
 
 def _find_object(job: _Job, claim: Claim) -> ObjectVersion:
