@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from embedded_aws import run_server
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
@@ -609,6 +610,32 @@ def test_an_execution_that_started_without_an_answer_does_its_work(
     feed.run_machine()
     assert outcome(feed) == one_pass(server, plan, body)
     assert len(feed.runs()) == 1
+
+
+def test_an_object_is_not_free_while_an_execution_that_started_without_an_answer_writes(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, whole = feed.executions.start_execution, feed.loader
+
+    def start_unheard(**request: str) -> dict[str, str]:
+        start(**request)
+        order = survey_all(feed)
+        feed.loader = replace(whole, sender=Mortal(whole.sender, 1))
+        with pytest.raises(Killed):  # or it is slow: nobody can tell
+            feed.step(order, "load", chunk=1)
+        feed.loader = whole
+        raise EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
+
+    monkeypatch.setattr(feed.executions, "start_execution", start_unheard)
+    feed.world.put(KEY, make_file(100))
+    with pytest.raises(NotLoadedError):
+        feed.tell()
+    assert feed.run.status == "failed"
+    assert feed.world.ledger.read_state(feed.world.landing, KEY).claim_run == feed.run.id
+    began = feed.world.now
+    feed.fail_machine()  # to which its next step brings the execution, for the run is over
+    assert feed.world.now > began + feed.seconds / 2
+    assert feed.world.ledger.read_state(feed.world.landing, KEY).claim_run is None
 
 
 def test_the_log_tells_every_step_and_no_cells_value(feed: LargeFeed) -> None:

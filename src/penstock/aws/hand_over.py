@@ -33,9 +33,11 @@ from penstock.aws.states import (
     Work,
     decided_name,
     load_name,
+    read_loads,
     survey_name,
 )
 from penstock.engine.manifest import Fates
+from penstock.errors import ServiceError
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import count_items, count_records
 from penstock.load.cut import Cut
@@ -149,6 +151,17 @@ def start_execution(loader: Loader, run: Run) -> None:
         if isinstance(error, ClientError) and error_code(error) == "ExecutionAlreadyExists":
             return
         raise explain_error(error, f"start the state machine {machine}", "states:StartExecution") from error
+
+
+def has_workers(loader: Loader, run: Run, now: float) -> bool:
+    """Tell whether a step of a run that is over may be at work on its rows, as far as can be told: no other begins."""
+    folder = open_folder(loader, str(run.saved))
+    try:
+        cut = folder.read(Cut, CUT)
+        loads = read_loads(folder, 0 if cut is None else len(cut.chunks))
+    except ServiceError:
+        return True
+    return any(until > now for state in loads.values() for until in state.workers.values())
 
 
 def name_execution(run: Run) -> str:

@@ -9,7 +9,14 @@ from typing import Final, Literal
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.close import close_run
-from penstock.aws.hand_over import begin_folder, hand_over, keep_checkpoint, note_progress, open_folder
+from penstock.aws.hand_over import (
+    begin_folder,
+    hand_over,
+    has_workers,
+    keep_checkpoint,
+    note_progress,
+    open_folder,
+)
 from penstock.aws.ledger import Applied, Claim
 from penstock.aws.loader import FINISH_SECONDS, Budget, Deadline, Loader
 from penstock.aws.log import Log
@@ -33,7 +40,7 @@ Outcome = Literal[
 
 ``duplicate``: its current version was dealt with before. ``pending``: another worker is at work on it and will look
 again. ``gone``: there is no object. ``ignored``: the key is not the feed's. ``unfinished``: there is a newer version, and
-no time left for it. ``handed over``: the state machine goes on with it.
+no time left for it; or the run failed, and a step of it may still be at work. ``handed over``: the state machine goes on with it.
 """
 
 RETRIED: Final[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
@@ -115,7 +122,7 @@ def _work(
         outcome, applied, manifest = _load_current(loader, claim, budget, log)
         # Whether an end was written whose answer is lost, nobody knows: the claim is left to run out then.
         ended = outcome != "failed"
-        if outcome == "handed over" or not ended:
+        if outcome in {"handed over", "unfinished"} or not ended:
             return outcome, None
         again = loader.ledger.settle(claim, applied, manifest)
     finally:
@@ -148,7 +155,9 @@ def _load_current(
     if run.status == "handed over":
         return "handed over", None, None
     if run.status == "failed":
-        return "failed", None, None
+        # An execution that was started and not heard of frees the object itself, when it finds that the run is over.
+        writes = run.saved is not None and has_workers(loader, run, budget.clock())
+        return "unfinished" if writes else "failed", None, None
     status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
     applied = Applied(found.version, found.etag, status, loader.plan_hash, run.id)
     return "loaded" if status == "done" else "refused", applied, run.manifest
