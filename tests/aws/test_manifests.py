@@ -9,7 +9,8 @@ import pytest
 from embedded_aws import make_table, run_server
 from large_feed import KEY, Killed, LargeFeed, make_large_feed
 
-from penstock.aws.ledger import Pointer, State
+from penstock.aws.ledger import LostClaimError, Pointer, State
+from penstock.aws.manifests import publish
 from penstock.aws.send import Answer
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
@@ -311,6 +312,28 @@ def test_rows_that_the_table_refused_are_told_to_the_next_version(feed: LargeFee
     feed.loader = whole
     feed.land(write({**FIRST, "k010": 12345, "k020": 1}))
     assert sent(feed) == (1, 0, 199)
+
+
+def test_a_step_that_was_delivered_twice_and_ends_after_its_run_takes_nothing_from_the_manifest(
+    mapped: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped.land(write(FIRST))
+    whole = mapped.loader
+    mapped.loader = replace(whole, sender=Refusing(whole.sender, b'"N":"150"'))
+
+    def publish_late(*given: Any) -> None:
+        monkeypatch.setattr("penstock.aws.decide.publish", publish)
+        mapped.run_machine()  # with the other delivery
+        publish(*given)
+
+    monkeypatch.setattr("penstock.aws.decide.publish", publish_late)
+    with pytest.raises(LostClaimError):
+        mapped.run_machine()
+    assert mapped.run.counts["rejected"] == 1
+    mapped.loader = whole
+    mapped.land(write({**FIRST, "k000": 1}))
+    mapped.run_machine()
+    assert table(mapped) == as_text({**FIRST, "k000": 1})
 
 
 class Refusing:

@@ -98,6 +98,10 @@ class RunFolder:
         except AwsError as error:
             raise self._explain(error, f"write {self._place(name)}") from error
 
+    def put_once(self, name: str, body: bytes) -> None:
+        """Write a file of these bytes, unless there is one of its name."""
+        self._put_if(name, body, {"IfNoneMatch": "*"})
+
     def find(self, name: str) -> bytes | None:
         """Give the bytes of a file; None where there is none."""
         found = self._get(name)

@@ -76,9 +76,8 @@ def _read(manifests: RunFolder, name: str) -> Manifest | None:
         return None
 
 
-def _write(manifests: RunFolder, name: str, manifest: Manifest) -> None:
-    shape = {"version": MANIFEST_VERSION, **asdict(manifest)}
-    manifests.put(_state_name(name), json.dumps(shape, sort_keys=True).encode())
+def _show(manifest: Manifest) -> bytes:
+    return json.dumps({"version": MANIFEST_VERSION, **asdict(manifest)}, sort_keys=True).encode()
 
 
 def bring_base(
@@ -110,8 +109,11 @@ def put_file(manifests: RunFolder, name: str, partition: int, path: Path) -> str
 
 
 def publish(loader: Loader, claim: Claim, manifests: RunFolder, name: str, files: Sequence[str]) -> None:
-    """Have the ledger name a manifest, before anything of it is written. Raises LostClaimError."""
-    _write(manifests, name, Manifest(_describe(loader.plan.table), tuple(files)))
+    """Have the ledger name a manifest, before anything of it is written. Raises LostClaimError.
+
+    Whoever does that again, be it after the run's end, has the same files, and may not take away what was noted since.
+    """
+    manifests.put_once(_state_name(name), _show(Manifest(_describe(loader.plan.table), tuple(files))))
     loader.ledger.point(claim, Pointer(name, whole=False))
 
 
@@ -130,7 +132,7 @@ def complete(manifests: RunFolder, name: str, doubtful: tuple[int, ...] | None, 
             found = _read(manifests, name)
             if found is None:
                 raise ServiceError("The run's manifest is gone, so that it can't be completed.")
-            _write(manifests, name, replace(found, doubtful=doubtful))
+            manifests.put(_state_name(name), _show(replace(found, doubtful=doubtful)))
         _delete_older(manifests, name)
     except ServiceError as error:
         log.failure("manifest not completed", outcome="failed", reason=str(error))
