@@ -363,6 +363,29 @@ def test_an_execution_that_failed_is_started_again_and_does_only_what_is_left(
     assert requests < sender.sent
 
 
+def test_an_execution_that_is_started_again_just_before_a_newer_version_is_loaded_leaves_that_as_it_is(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.land(make_file(100))
+    feed.fail_machine(fail_at_a_chunk(feed))
+    order, claim = order_of(feed), Ledger.claim
+
+    def claim_late(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Ledger, "claim", claim)
+        feed.land(make_file(90, seed=5))
+        feed.run_machine()
+        return claim(*given, **more)
+
+    monkeypatch.setattr(Ledger, "claim", claim_late)
+    with pytest.raises(UsageError, match="is over"):
+        feed.step(order, "cut")
+    newest = feed.run
+    assert (newest.status, newest.id != order["run"]) == ("done", True)
+    state = feed.world.ledger.read_state(feed.world.landing, KEY)
+    assert (state.claim_run, state.attempts) == (None, 0)
+    assert state.settles(str(newest.plan), version=newest.version)
+
+
 def test_a_new_version_that_came_meanwhile_is_loaded_when_the_run_has_ended(
     server: Server, plan: Plan, feed: LargeFeed
 ) -> None:

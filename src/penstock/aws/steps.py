@@ -128,11 +128,15 @@ def _check_goes_on(job: Job) -> None:
 def _take_up(loader: Loader, run: Run, budget: Budget) -> Run:
     """Take up a run that failed, whose execution somebody started again: it claims the object anew."""
     claimed = budget.claim_end + GRACE_SECONDS
-    state = loader.ledger.read_state(run.bucket, run.key)
-    if state.saved != Saved(str(run.saved), run.version, str(run.plan)):
+    ledger, saved = loader.ledger, Saved(str(run.saved), run.version, str(run.plan))
+    if ledger.read_state(run.bucket, run.key).saved != saved:
         return run
-    claim = loader.ledger.claim(loader.plan.name, run.bucket, run.key, run.id, claimed)
+    claim = ledger.claim(loader.plan.name, run.bucket, run.key, run.id, claimed)
     if claim is None:
+        return run
+    if claim.state.saved != saved:  # another version was loaded since it was looked at
+        if ledger.settle(claim, None):
+            ledger.release(claim, again=True)
         return run
     again = replace(
         run,
