@@ -234,6 +234,13 @@ def test_a_record_may_be_emptied() -> None:
     assert (done.counts.blank, done.left) == (1, 0)
 
 
+@pytest.mark.parametrize("end", [b"b,y", b"b,y\n"])
+def test_a_files_last_record_may_be_emptied(end: bytes) -> None:
+    with loaded(b"id,n\na,1\n" + end, ORDERS) as first:
+        done = first.replay(compile_things(first.folder, ORDERS), {9: b""})
+    assert (done.counts.blank, done.left) == (1, 0)
+
+
 def test_what_the_service_refuses_stays_rejected() -> None:
     with loaded(b"id,n\na,x\nb,y\n", ORDERS) as first:
         done = first.replay(compile_things(first.folder, ORDERS), {5: b"bad,1", 9: b"b,2"}, 2**20, "bad")

@@ -34,12 +34,16 @@ class Correction(NamedTuple):
 class CorrectedSource:
     """An object with its corrections, given in its order; see :class:`~penstock.load.protocols.ObjectSource`.
 
-    Its offsets are those of what is read; :meth:`shift` tells where a record of the object begins here.
+    Its offsets are those of what is read; :meth:`shift` tells where a record of the object begins here. An object whose last
+    record is emptied, and had no newline, ends with one here: without it there would be no empty line.
     """
 
-    def __init__(self, source: ObjectSource, corrections: Sequence[Correction]) -> None:
+    def __init__(
+        self, source: ObjectSource, corrections: Sequence[Correction], newline: Newline | None = "lf"
+    ) -> None:
         self._source = source
         self._corrections = corrections
+        self._newline = b"\r" if newline == "cr" else b"\n"
         # By how much the object has grown before each correction, and after the last.
         grown = accumulate((len(found.content) - found.length for found in corrections), initial=0)
         self._grown = array("q", grown)
@@ -90,6 +94,10 @@ class CorrectedSource:
             if reached < end:
                 yield block[max(0, reached - base) :]
             reached, base = max(reached, end), end
+        if self._corrections:
+            last = self._corrections[-1]
+            if not last.content and last.offset + last.length == base:
+                yield self._newline
 
 
 def find_fault(dialect: Dialect, binding: Binding, newline: Newline | None, content: bytes) -> Reason | None:

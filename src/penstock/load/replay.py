@@ -166,7 +166,8 @@ def _prepare(
             f"Of the records that are to be loaded again, {strange} are no rejects of the run, or are not any more. Get its "
             "rejects anew, and correct those."
         )
-    corrected = CorrectedSource(source, sorted((*remainder.corrections, *fresh)))
+    corrections = sorted((*remainder.corrections, *fresh))
+    corrected = CorrectedSource(source, corrections, begun.position.newline)
     wanted.start[:] = array("q", map(corrected.shift, wanted.offset))
     return _Work(corrected, wanted, tuple(fresh), faults)
 
