@@ -29,6 +29,7 @@ from penstock.aws.send import Answer, Sender
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.result import Reject
+from penstock.errors import ServiceError
 from penstock.local.server import Server
 from penstock.plan.model import Plan
 
@@ -332,6 +333,23 @@ def test_a_version_that_comes_during_a_replay_is_loaded_after_it(feed: Feed) -> 
     replay = feed.replay(run, {14: b"c,3"})
     assert (replay.status, feed.find(run.id).counts["rejected"]) == ("done", 2)
     assert feed.items() == {"a": "7", "b": "3", "c": "3", "d": "4"}
+
+
+def test_a_version_that_comes_during_a_replay_and_can_not_be_loaded_after_it_is_due(feed: Feed) -> None:
+    run = feed.put(FILE)
+
+    def arrive() -> None:
+        feed.world.put(KEY, b"id,n\na,7\n")
+        feed.call(notification(feed.world))
+
+    def fail() -> None:
+        raise ServiceError("the table is closed")
+
+    feed.before += [arrive, fail]
+    assert feed.replay(run, {14: b"c,3"}).status == "done"
+    assert [found.status for found in list_runs(feed.world.ledger)].count("failed") == 1
+    due = feed.world.ledger.list_due("orders", feed.world.now)
+    assert list(due) == [(feed.world.landing, KEY)]
 
 
 def test_a_file_that_was_deleted_since_is_read_by_its_version_while_that_is_there(feed: Feed) -> None:
