@@ -19,9 +19,14 @@ from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.job import Job
 from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.send import Answer
+from penstock.aws.states import further
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
+from penstock.engine.batch import Position
+from penstock.engine.bind import Binding
 from penstock.errors import EngineError, ServiceError, UsageError
+from penstock.load.chunk import Chunk
+from penstock.load.cut import Cut
 from penstock.local.server import Server
 from penstock.plan.model import Plan
 
@@ -261,6 +266,16 @@ def test_a_step_that_is_delivered_twice_at_once_counts_once(
     feed.until_finished(order, "fail")
     assert outcome(feed) == one_pass(server, plan, body)
     assert len(feed.runs()) == 1
+
+
+def test_of_two_that_cut_an_object_at_once_the_first_to_finish_stands() -> None:
+    start, end = Position(12, 2, 0, "lf", -1), Position(100, 12, 10, "lf", -1)
+    binding = Binding((0, 1, 2), ())
+    first = Cut(binding, end, end, (Chunk(0, start, None, 10),), finished=True)
+    second = replace(first, chunks=(Chunk(0, start, 50, 5), Chunk(1, Position(50, 7, 5, "lf", -1), None, 5)))
+    assert further(None, first) is first
+    assert further(first, second) is first, "others survey the chunks of the first by now"
+    assert further(replace(first, finished=False), second) is second
 
 
 @dataclass

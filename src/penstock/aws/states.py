@@ -145,8 +145,12 @@ def write_lists(folder: RunFolder, chunks: int, partitions: int) -> None:
 
 
 def further(old: P | None, new: P) -> P:
-    """Of two states of one thing, from workers who did the same at once, give the one that is further; both are whole."""
-    return old if old is not None and _progress(old) > _progress(new) else new
+    """Of two states of one thing, from workers who did the same at once, give the one that is further; both are whole.
+
+    Of two that are as far the first stays, for others may have gone on from it: where an object is cut depends on when
+    its worker saved, and who surveyed a chunk of the one cut can't load one of the other.
+    """
+    return old if old is not None and _progress(old) >= _progress(new) else new
 
 
 def _progress(state: Surveyed | Loaded | Cut) -> tuple[bool, int, int]:
