@@ -30,15 +30,13 @@ Shape = Callable[[int], Scenario]
 
 @dataclass(frozen=True)
 class Guard:
-    """``keeps`` says what it is for. ``seeds`` is how many histories, from the seed
-    ``first`` on, may pass before one shows that it is gone."""
+    """``keeps`` says what it is for. ``seeds`` is how many histories may pass before one shows that it is gone."""
 
     name: str
     keeps: str
     remove: Callable[[pytest.MonkeyPatch], None]
     shape: Shape = draw_scenario
     seeds: int = 150
-    first: int = 0
 
 
 def _shaped(faults: Faults, **more: Any) -> Shape:
@@ -249,7 +247,6 @@ def _allow_all_deletes(patch: pytest.MonkeyPatch) -> None:
 
 _DEATHS: Final = Faults(kill=0.03, lost=0.03, slow=0.1)
 _SLOW: Final = Faults(slow=0.3, lost=0.1, unreached=0.05, doubled=0.3)
-_TWINS: Final = Faults(doubled=0.4, failed=0.03, slow=0.2, lost=0.05, kill=0.01, stall=0.1)
 
 GUARDS: Final = [
     Guard("claim condition", "Of two workers one is at work on an object.", _claim_always, _shaped(Faults(doubled=0.5))),
@@ -269,11 +266,11 @@ GUARDS: Final = [
     Guard("unprocessed items", "What the service holds back is sent again.", _take_all_for_processed, _shaped(Faults(partial=0.3))),
     Guard("no answer", "What is not acknowledged is sent again.", _take_silence_for_success, _shaped(Faults(lost=0.1))),
     Guard("ended runs stay", "A run that ended is not marked as dead.", _mark_whoever, _crowded(Faults(kill=0.1))),
-    Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _crowded(Faults(kill=0.04, latency=0.3)), 600),
+    Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _shaped(Faults(kill=0.05), direct=True)),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
-    Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(_TWINS), 400, first=100),
-    Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(_TWINS), 400),
+    Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(Faults(doubled=0.9, lost=0.15, latency=0.02, denied_rejects=0.7, give_up=0.05), seconds=300.0, leg_seconds=60.0)),
+    Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(Faults(doubled=0.9, stall=0.15, latency=0.3), seconds=300.0)),
     Guard("manifest before the writes", "What a run that broke off wrote of a mirror is known.", _publish_nothing, _crowded(Faults(kill=0.05), variant="mirror")),
     Guard("deletion limit", "A mirror that lost most of its rows deletes nothing.", _allow_all_deletes, _crowded(Faults(), variant="guarded")),
 ]  # fmt: skip
