@@ -269,7 +269,7 @@ GUARDS: Final = [
     Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _shaped(Faults(kill=0.05), direct=True)),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
-    Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(Faults(doubled=0.9, lost=0.15, latency=0.02, denied_rejects=0.7, give_up=0.05), seconds=300.0, leg_seconds=60.0)),
+    Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(Faults(doubled=0.9, lost=0.2, latency=0.01, denied_rejects=0.9, give_up=0.02), seconds=300.0, leg_seconds=60.0, variant="plain")),
     Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(Faults(doubled=0.9, stall=0.15, latency=0.3), seconds=300.0)),
     Guard("manifest before the writes", "What a run that broke off wrote of a mirror is known.", _publish_nothing, _crowded(Faults(kill=0.05), variant="mirror")),
     Guard("deletion limit", "A mirror that lost most of its rows deletes nothing.", _allow_all_deletes, _crowded(Faults(), variant="guarded")),
