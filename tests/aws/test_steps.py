@@ -18,6 +18,8 @@ from penstock.aws import close, conclude
 from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.job import Job
 from penstock.aws.ledger import Ledger, LostClaimError
+from penstock.aws.loader import make_budget
+from penstock.aws.log import Log
 from penstock.aws.send import Answer
 from penstock.aws.states import further
 from penstock.compile.plan import compile_contract
@@ -26,6 +28,7 @@ from penstock.engine.batch import Position
 from penstock.engine.bind import Binding
 from penstock.errors import EngineError, ServiceError, UsageError
 from penstock.load.chunk import Chunk
+from penstock.load.conclude import report_failure
 from penstock.load.cut import Cut
 from penstock.local.server import Server
 from penstock.plan.model import Plan
@@ -266,6 +269,18 @@ def test_a_step_that_is_delivered_twice_at_once_counts_once(
     feed.until_finished(order, "fail")
     assert outcome(feed) == one_pass(server, plan, body)
     assert len(feed.runs()) == 1
+
+
+def test_who_comes_late_to_end_a_run_changes_nothing_of_what_it_left(feed: LargeFeed) -> None:
+    feed.land(make_file(60))
+    late = feed.run  # as a double of the finish read it
+    feed.run_machine()
+    left = outcome(feed)
+    report = report_failure(feed.loader.plan, KEY, "no room for the rejects")
+    log = Log(feed.stream, lambda: feed.world.now)
+    ended = close.close_run(feed.loader, late, report, ("other",), make_budget(300, feed.clock), log)
+    assert (late.status, ended.status) == ("handed over", "done")
+    assert outcome(feed) == left
 
 
 def test_of_two_that_cut_an_object_at_once_the_first_to_finish_stands() -> None:

@@ -10,7 +10,7 @@ from penstock.aws.artifacts import put_parts, put_report
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.notify import notify_people
-from penstock.aws.runs import Run, conclude_run, end_run, format_time
+from penstock.aws.runs import Run, conclude_run, end_run, format_time, get_run
 from penstock.errors import ServiceError
 from penstock.load.report import Counts, ItemCounts, Report, Status
 
@@ -20,8 +20,12 @@ def close_run(
 ) -> Run:
     """End a run as its report says, and give it as it ended. ``parts`` are the keys of its rejects, in order.
 
-    Where another has ended it meanwhile, what that one said stands, and the report is made to say so too. A run whose rejects can't be kept has failed. Raises :class:`~penstock.errors.ServiceError` where the ledger fails.
+    Where another has ended it meanwhile, what that one said stands; and where that was in this very moment, the report is
+    made to say so too. A run whose rejects can't be kept has failed. Raises :class:`~penstock.errors.ServiceError` where the ledger fails.
     """
+    known = get_run(loader.ledger, run.id)
+    if known is not None and known.ended:  # before anything that it left is written over
+        return known
     if report.code == verdicts.DELETE_LIMIT:
         report = replace(report, reason=f"{report.reason}. If that is right: penstock approve {run.id}")
     rejects = None
