@@ -1,6 +1,7 @@
 """The sweep queues what lies in the bucket and is not applied, whatever was lost, and nothing else."""
 
 import io
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -250,8 +251,9 @@ def test_a_claim_on_what_is_not_the_feeds_any_more_stops_no_sweep(feed: Feed) ->
 
 def test_what_takes_down_every_worker_is_left_alone_for_longer_and_longer(feed: Feed) -> None:
     feed.put("poison.csv")
+    runs = (f"run-{number}" for number in itertools.count())
     for attempts, minutes in ((5, 5), (6, 10), (7, 20)):
-        while feed.claim("poison.csv", seconds=-1).attempt < attempts:
+        while feed.claim("poison.csv", seconds=-1, run=next(runs)).attempt < attempts:
             pass
         feed.world.now += 60 * minutes - 2
         assert feed.call(TICK)["died"] == 0

@@ -12,6 +12,7 @@ from simulate import simulate
 def test_a_guard_that_is_gone_is_missed(guard: Guard) -> None:
     with pytest.MonkeyPatch.context() as patch:
         guard.remove(patch)
-        missed = next((seed for seed in range(guard.seeds) if simulate(guard.shape(seed))[1]), None)
+        seeds = range(guard.start, guard.start + guard.seeds)
+        missed = next((seed for seed in seeds if simulate(guard.shape(seed))[1]), None)
     assert missed is not None, guard.keeps
     assert simulate(guard.shape(missed))[1] == []
