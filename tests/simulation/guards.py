@@ -265,14 +265,14 @@ _SLOW: Final = Faults(slow=0.3, lost=0.1, unreached=0.05, doubled=0.3)
 
 GUARDS: Final = [
     Guard("claim condition", "Of two workers one is at work on an object.", _claim_always, _shaped(Faults(doubled=0.5))),
-    Guard("claim margin", "A claim outlasts the last request sent under it, by anybody's clock.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), 400),
-    Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _crowded(Faults(lost=0.2, doubled=0.3, kill=0.02)), 400),
+    Guard("claim margin", "A claim outlasts the last request sent under it, by anybody's clock.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), start=110),
+    Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _crowded(Faults(lost=0.2, doubled=0.3, kill=0.02)), start=210),
     Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _crowded(Faults(latency=0.5))),
     Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _crowded(Faults(latency=0.5))),
     Guard("due index", "A claim whose worker died is found.", _note_nothing_due, _crowded(_DEATHS, gone=True, direct=True)),
     Guard("idle check", "What a dead worker left is cleared, also where nothing is to be loaded.", _find_all_idle, _crowded(_DEATHS, gone=True)),
-    Guard("attempts count", "After an attempt that died no version is taken for applied.", _forget_attempts, _crowded(_DEATHS), 400),
-    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _crowded(Faults(lost=0.25, doubled=0.8)), 400),
+    Guard("attempts count", "After an attempt that died no version is taken for applied.", _forget_attempts, _crowded(_DEATHS), start=85),
+    Guard("look under the claim", "What is loaded is the newest version there is.", _look_before_the_claim, _crowded(Faults(lost=0.25, doubled=0.8)), start=130),
     Guard("version pin", "Every read is of one version.", _read_without_version, _crowded(Faults(latency=0.3)), 400),
     Guard("ETag pin", "Also where the bucket keeps no versions.", _read_without_version, _crowded(Faults(latency=0.3), versioned=False), 400),
     Guard("in-batch key check", "Of the rows with one key one is sent.", _see_no_repeats, _shaped(Faults(doubled=0.1))),
@@ -285,7 +285,7 @@ GUARDS: Final = [
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
     Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(Faults(doubled=0.9, lost=0.2, latency=0.01, denied_rejects=0.9, give_up=0.02), seconds=300.0, leg_seconds=60.0, variant="plain"), start=430),
-    Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(Faults(doubled=0.9, stall=0.15, latency=0.3), seconds=300.0)),
+    Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(Faults(doubled=0.9, stall=0.15, latency=0.3), seconds=300.0), start=60),
     Guard("manifest before the writes", "What a run that broke off wrote of a mirror is known.", _publish_nothing, _crowded(Faults(kill=0.05), variant="mirror")),
     Guard("deletion limit", "A mirror that lost most of its rows deletes nothing.", _allow_all_deletes, _crowded(Faults(), variant="guarded")),
 ]  # fmt: skip
