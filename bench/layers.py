@@ -17,8 +17,8 @@ STEPS: Final = {
     "check": "cells to verdicts: types, constraints, keys (`compile/`, in DuckDB)",
     "encode": "rows to requests in DynamoDB JSON (`compile/items.py`, in DuckDB)",
     "pack": "requests fetched and packed into batches (`engine/pack.py`)",
-    "sign": "bodies framed and signed (`aws/batches.py`, `aws/sign.py`)",
-    "send": "TLS, sockets, answers, pace (`aws/wire.py`, `aws/write.py`)",
+    "sign": "bodies framed and signed (`aws/table/batches.py`, `aws/table/sign.py`)",
+    "send": "TLS, sockets, answers, pace (`aws/table/wire.py`, `aws/table/write.py`)",
 }
 
 

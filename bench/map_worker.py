@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.contracts import LINEITEM
 from penstock.aws.connect import Connections
-from penstock.aws.send import Sender
-from penstock.aws.write import LANES, TableWriter
+from penstock.aws.table.send import Sender
+from penstock.aws.table.write import LANES, TableWriter
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.decide import Decision

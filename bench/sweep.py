@@ -23,8 +23,8 @@ from botocore.awsrequest import AWSResponse
 
 from penstock.aws.hint import QueuedHints
 from penstock.aws.ledger import Ledger
-from penstock.aws.sweep import Sweeper, compare
-from penstock.aws.tally import Tally
+from penstock.aws.sweep.sweep import Sweeper, compare
+from penstock.aws.sweep.tally import Tally
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.plan.codec import plan_hash

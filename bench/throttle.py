@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from bench.throttled_table import RealSender, ThrottledTable, Troubles, VirtualSender, VirtualTime
-from penstock.aws.stats import WriterStats
-from penstock.aws.write import LANES, Pace, TableWriter
+from penstock.aws.table.stats import WriterStats
+from penstock.aws.table.write import LANES, Pace, TableWriter
 from penstock.engine.newest import seal_request
 from penstock.engine.result import BATCH_REQUESTS, SEPARATOR, WriteBatch
 from penstock.errors import ServiceError

@@ -20,7 +20,7 @@ from zlib import crc32
 
 from botocore.exceptions import ConnectionClosedError
 
-from penstock.aws.flights import Answer, Landing
+from penstock.aws.table.flights import Answer, Landing
 from penstock.engine.result import SEPARATOR
 
 PARTITION_UNITS: Final = 1000.0
@@ -137,7 +137,7 @@ class VirtualTime:
 
 
 class VirtualFlights:
-    """Requests to a table in virtual time; see :class:`~penstock.aws.flights.Flights`.
+    """Requests to a table in virtual time; see :class:`~penstock.aws.table.flights.Flights`.
 
     A request arrives after half its answer's time.
     """

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.contracts import LINEITEM
-from penstock.aws.batches import Frame
 from penstock.aws.connect import Connections
-from penstock.aws.send import Sender
-from penstock.aws.sign import Endpoint, Keys, Signer
-from penstock.aws.write import LANES, TableWriter
+from penstock.aws.table.batches import Frame
+from penstock.aws.table.send import Sender
+from penstock.aws.table.sign import Endpoint, Keys, Signer
+from penstock.aws.table.write import LANES, TableWriter
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine import statements

@@ -67,7 +67,7 @@ def test_the_function_carries_no_desk_side_library(room: str) -> None:
 
 
 def test_the_sweep_starts_without_the_engine() -> None:
-    program = "import sys, penstock.aws.sweep_handler; print(*sorted(sys.modules))"
+    program = "import sys, penstock.aws.sweep.handler; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"duckdb", "penstock.engine"} & set(done.stdout.split())
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from penstock.aws.connect import Connections
-from penstock.aws.send import Sender
-from penstock.aws.write import LANES
+from penstock.aws.table.send import Sender
+from penstock.aws.table.write import LANES
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from penstock.aws.handler import respond
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
-from penstock.aws.send import Sender
+from penstock.aws.table.send import Sender
 from penstock.engine.result import Reject
 from penstock.local.server import Server
 from penstock.plan.model import Plan

@@ -7,8 +7,8 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.aws.backlog import Backlog, Parcel
-from penstock.aws.batches import (
+from penstock.aws.table.backlog import Backlog, Parcel
+from penstock.aws.table.batches import (
     BATCH_BYTES,
     Frame,
     fit_batches,
@@ -18,7 +18,7 @@ from penstock.aws.batches import (
     split_batch,
     spread,
 )
-from penstock.aws.unprocessed import find_unprocessed
+from penstock.aws.table.unprocessed import find_unprocessed
 from penstock.engine.result import DELETE, PUT, SEPARATOR, WriteBatch
 from penstock.plan.model import KeyAttribute, Table
 

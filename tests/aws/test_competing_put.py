@@ -16,8 +16,8 @@ from fake_aws import connect
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penstock.aws.send import Answer, Sender
-from penstock.aws.write import Pace, TableWriter
+from penstock.aws.table.send import Answer, Sender
+from penstock.aws.table.write import Pace, TableWriter
 from penstock.engine.newest import TOMBSTONE, is_tombstone, seal_request
 from penstock.engine.result import PUT, SEPARATOR, WriteBatch
 from penstock.errors import ServiceError

@@ -26,9 +26,9 @@ from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run, list_runs
-from penstock.aws.send import Answer, Sender
 from penstock.aws.settings import read_settings
-from penstock.aws.stats import Counters
+from penstock.aws.table.send import Answer, Sender
+from penstock.aws.table.stats import Counters
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.errors import UsageError

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from penstock.aws.hint import QueuedHints
-from penstock.aws.ledger import Ledger, State
-from penstock.aws.look_up import look_up
+from penstock.aws.ledger import Ledger
+from penstock.aws.object_state import State
+from penstock.aws.sweep.look_up import look_up
 from penstock.errors import ServiceError
 
 

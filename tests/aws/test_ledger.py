@@ -10,7 +10,8 @@ from embedded_aws import World, make_world, run_server
 from fake_aws import connect
 
 from penstock.aws.attributes import from_attribute, from_item, to_attribute, to_item
-from penstock.aws.ledger import Applied, Claim, Ledger, LostClaimError, Pointer, Saved, State
+from penstock.aws.ledger import Ledger, LostClaimError
+from penstock.aws.object_state import Applied, Claim, Pointer, Saved, State
 from penstock.aws.runs import (
     Run,
     conclude_run,

@@ -9,9 +9,10 @@ import pytest
 from embedded_aws import make_table, run_server
 from large_feed import KEY, Killed, LargeFeed, make_large_feed
 
-from penstock.aws.ledger import LostClaimError, Pointer, State
+from penstock.aws.ledger import LostClaimError
 from penstock.aws.manifests import publish
-from penstock.aws.send import Answer
+from penstock.aws.object_state import Pointer, State
+from penstock.aws.table.send import Answer
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.local.server import Server
@@ -54,7 +55,7 @@ def feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
 @pytest.fixture
 def mapped(server: Server, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[LargeFeed]:
     """A feed all of whose files are large, in chunks of less than 1 KB, with several partitions of keys."""
-    monkeypatch.setattr("penstock.aws.hand_over._ENTRIES_OF", 2800)
+    monkeypatch.setattr("penstock.aws.large.hand_over._ENTRIES_OF", 2800)
     with make_large_feed(server, plan, large_bytes=1, chunk_bytes=300, batch_bytes=300) as made:
         yield made
 
@@ -322,11 +323,11 @@ def test_a_step_that_was_delivered_twice_and_ends_after_its_run_takes_nothing_fr
     mapped.loader = replace(whole, sender=Refusing(whole.sender, b'"N":"150"'))
 
     def publish_late(*given: Any) -> None:
-        monkeypatch.setattr("penstock.aws.decide.publish", publish)
+        monkeypatch.setattr("penstock.aws.large.decide.publish", publish)
         mapped.run_machine()  # with the other delivery
         publish(*given)
 
-    monkeypatch.setattr("penstock.aws.decide.publish", publish_late)
+    monkeypatch.setattr("penstock.aws.large.decide.publish", publish_late)
     with pytest.raises(LostClaimError):
         mapped.run_machine()
     assert mapped.run.counts["rejected"] == 1

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_memory import Items, Memory, Rejects, compile_things
 
-from penstock.aws.send import Sender
-from penstock.aws.write import TableWriter
+from penstock.aws.table.send import Sender
+from penstock.aws.table.write import TableWriter
 from penstock.load.report import ItemCounts, Report
 from penstock.load.run import run_object
 from penstock.plan.model import Plan

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.throttle import Case, Order, run_virtual
 from bench.throttled_table import Troubles
-from penstock.aws.rate import Rate
+from penstock.aws.table.rate import Rate
 
 
 @pytest.mark.parametrize(("capacity", "seconds"), [(1_000, 60), (4_000, 60), (40_000, 12)])

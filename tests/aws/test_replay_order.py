@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from embedded_aws import World, make_table, make_world, run_server
 
-from penstock.aws import replay as replay_module
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.connect import Connections
-from penstock.aws.corrections import put_changes
 from penstock.aws.events import ReplayOrder, encode_replay
 from penstock.aws.handler import respond
 from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
-from penstock.aws.record_replay import begin_replay
+from penstock.aws.replay import replay as replay_module
+from penstock.aws.replay.corrections import put_changes
+from penstock.aws.replay.record import begin_replay
 from penstock.aws.runs import Run, get_run, list_runs
-from penstock.aws.send import Answer, Sender
+from penstock.aws.table.send import Answer, Sender
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.result import Reject

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.aws.flights import Answer
-from penstock.aws.response import AnswerReader, BrokenAnswerError
+from penstock.aws.table.flights import Answer
+from penstock.aws.table.response import AnswerReader, BrokenAnswerError
 
 
 def by_length(body: bytes, *more: bytes) -> bytes:

@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.aws.sign import Endpoint, Keys, Signer
+from penstock.aws.table.sign import Endpoint, Keys, Signer
 
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
 KEYS = st.builds(Keys, TEXT, TEXT, st.none() | TEXT)

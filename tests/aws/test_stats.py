@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.aws.stats import Timeline
+from penstock.aws.table.stats import Timeline
 
 
 @given(

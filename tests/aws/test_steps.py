@@ -14,14 +14,15 @@ from botocore.exceptions import EndpointConnectionError
 from embedded_aws import run_server
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
-from penstock.aws import close, conclude
+from penstock.aws import close
 from penstock.aws.function_errors import NotLoadedError
-from penstock.aws.job import Job
+from penstock.aws.large import conclude
+from penstock.aws.large.job import Job
+from penstock.aws.large.states import further
 from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.loader import make_budget
 from penstock.aws.log import Log
-from penstock.aws.send import Answer
-from penstock.aws.states import further
+from penstock.aws.table.send import Answer
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.batch import Position
@@ -156,7 +157,7 @@ def test_a_file_that_takes_thirty_invocations_gives_what_one_pass_gives(
 def test_keys_in_many_partitions_are_decided_as_in_one(
     server: Server, plan: Plan, feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.aws.hand_over._KEYS_OF", 700)
+    monkeypatch.setattr("penstock.aws.large.hand_over._KEYS_OF", 700)
     body = make_file()
     feed.land(body)
     ((_, order),) = feed.executions.started

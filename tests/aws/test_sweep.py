@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from embedded_aws import LEDGER, World, make_world, run_server
 
-from penstock.aws import sweep as sweep_module
-from penstock.aws import sweep_handler
 from penstock.aws.attributes import from_item
 from penstock.aws.events import EventError, ObjectHint, decode_event
 from penstock.aws.hint import Named, QueuedHints
-from penstock.aws.ledger import Applied
 from penstock.aws.log import Log
-from penstock.aws.sweep import STOP_SECONDS, Sweeper, compare
-from penstock.aws.sweep_handler import respond
+from penstock.aws.object_state import Applied
+from penstock.aws.sweep import handler as sweep_handler
+from penstock.aws.sweep import sweep as sweep_module
+from penstock.aws.sweep.handler import respond
+from penstock.aws.sweep.sweep import STOP_SECONDS, Sweeper, compare
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.errors import ServiceError, UsageError

@@ -10,7 +10,7 @@ import pytest
 from embedded_aws import World, make_world, run_server
 
 from penstock.aws.folder import RunFolder, folder_prefix
-from penstock.aws.unpacked import open_unpacked, unpack_object
+from penstock.aws.large.unpacked import open_unpacked, unpack_object
 from penstock.errors import DataError, ServiceError
 from penstock.load.files import FileSource
 from penstock.local.server import Server

@@ -16,9 +16,9 @@ from fake_aws import connect
 from scripted_server import Scripted, answer, serve_script
 
 from bench.sink import make_certificate
-from penstock.aws import wire
-from penstock.aws.send import Sender
-from penstock.aws.write import Pace, TableWriter
+from penstock.aws.table import wire
+from penstock.aws.table.send import Sender
+from penstock.aws.table.write import Pace, TableWriter
 from penstock.engine.result import PUT, SEPARATOR, WriteBatch
 from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.aws.connect import Connections
-from penstock.aws.refusals import UNKNOWN, describe_refusal
-from penstock.aws.send import Answer, Sender
-from penstock.aws.write import Pace, TableWriter
+from penstock.aws.table.refusals import UNKNOWN, describe_refusal
+from penstock.aws.table.send import Answer, Sender
+from penstock.aws.table.write import Pace, TableWriter
 from penstock.engine.result import BATCH_REQUESTS, DELETE, PUT, SEPARATOR, WriteBatch
 from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from bench.sweep import make_sweeper, sweep
-from penstock.aws.tally import Tally
+from penstock.aws.sweep.tally import Tally
 
 
 def peak_of(objects: int) -> tuple[int, Tally]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from command_line import CLEAN, CONTRACT, invoke, write
 
-from penstock.aws.tally import Tally
+from penstock.aws.sweep.tally import Tally
 from penstock.cli.output import count
 from penstock.cli.sweeping import Gauge
 from penstock.local.project import Running, down, find_running

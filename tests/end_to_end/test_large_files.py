@@ -10,7 +10,7 @@ import pytest
 from deployed_world import World
 
 from penstock.aws.hint import QueuedHints
-from penstock.aws.order import order_replay
+from penstock.aws.replay.order import order_replay
 from penstock.aws.runs import Run, get_run
 
 pytestmark = pytest.mark.aws

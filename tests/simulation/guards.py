@@ -16,12 +16,15 @@ from scenario import Change, Scenario, draw_scenario
 from virtual_s3 import VirtualS3
 from virtual_wire import Faults, Strike
 
-from penstock.aws import artifacts, batch_write, conclude, load, objects, passes, runs
-from penstock.aws.answers import ALL_DONE
-from penstock.aws.flights import Answer
+from penstock.aws import artifacts, load, load_version, objects, runs
 from penstock.aws.folder import RunFolder
-from penstock.aws.ledger import Claim, Ledger, State
+from penstock.aws.large import conclude, passes
+from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Budget
+from penstock.aws.object_state import Claim, State
+from penstock.aws.table import batch_write
+from penstock.aws.table.answers import ALL_DONE
+from penstock.aws.table.flights import Answer
 from penstock.errors import ServiceError
 from penstock.load import decide, scan
 
@@ -196,7 +199,7 @@ def _report_first(patch: pytest.MonkeyPatch) -> None:
         early = replace(run, status="done", counts=counts, items={"put": 0, "deleted": 0, "unchanged": 0})
         real(ledger, early if run.status == "running" else run)
 
-    patch.setattr(load, "put_run", put_run)
+    patch.setattr(load_version, "put_run", put_run)
 
 
 def _lose_rejects(patch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ import pytest
 from virtual_time import Schedule
 from virtual_wire import Wire
 
-from penstock.aws import hand_over, objects, runs, states
+from penstock.aws import objects, runs
+from penstock.aws.large import hand_over, states
 from penstock.engine.database import open_database
 from penstock.load import decide, judges, load, run
 

@@ -20,14 +20,14 @@ from virtual_time import EPOCH, Actor, Schedule
 from virtual_wire import Wire
 from virtual_writes import VirtualSender
 
-from penstock.aws import sweep_handler
 from penstock.aws.connect import Connections
 from penstock.aws.handler import respond
 from penstock.aws.hint import DirectHints, QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
-from penstock.aws.sweep import Sweeper
+from penstock.aws.sweep import handler as sweep_handler
+from penstock.aws.sweep.sweep import Sweeper
 from penstock.plan.codec import plan_hash
 from penstock.stack.names import Names
 from penstock.stack.state_machine import build_definition

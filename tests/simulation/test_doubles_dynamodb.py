@@ -17,8 +17,8 @@ from virtual_time import Schedule
 from virtual_wire import Wire
 from virtual_writes import VirtualSender
 
-from penstock.aws.flights import Answer
-from penstock.aws.send import Sender
+from penstock.aws.table.flights import Answer
+from penstock.aws.table.send import Sender
 from penstock.local.server import Server
 
 LEDGER, ITEMS, NUMBERS = "ledger", "items", "numbers"

@@ -13,14 +13,14 @@ from virtual_time import Actor, Killed
 from virtual_wire import Fault, Wire
 
 from penstock.aws.connect import READ_SECONDS
-from penstock.aws.flights import Answer, Flights, Landing
+from penstock.aws.table.flights import Answer, Flights, Landing
 
 REQUEST: Final = b'Request":{'
 
 
 @dataclass(frozen=True)
 class VirtualSender:
-    """Sends requests to :class:`~virtual_dynamodb.Tables`; see :class:`~penstock.aws.flights.Launches`."""
+    """Sends requests to :class:`~virtual_dynamodb.Tables`; see :class:`~penstock.aws.table.flights.Launches`."""
 
     tables: Tables
     wire: Wire
@@ -42,7 +42,7 @@ class _Flight:
 
 @dataclass
 class VirtualFlights:
-    """Requests under way; see :class:`~penstock.aws.flights.Flights`."""
+    """Requests under way; see :class:`~penstock.aws.table.flights.Flights`."""
 
     sender: VirtualSender
     lanes: int

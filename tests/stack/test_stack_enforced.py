@@ -13,7 +13,7 @@ from stack_samples import feed, write_project
 
 from penstock.aws.hint import QueuedHints
 from penstock.aws.ledger import Ledger
-from penstock.aws.order import order_replay
+from penstock.aws.replay.order import order_replay
 from penstock.aws.runs import Run, get_run, list_runs
 from penstock.local import server as server_module
 from penstock.local.install import cache_folder

@@ -60,11 +60,11 @@ def _run(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("handler", ["handler", "sweep_handler"])
+@pytest.mark.parametrize("handler", ["handler", "sweep.handler"])
 def test_the_handlers_import_with_nothing_else_on_the_path(unpacked: Path, handler: str) -> None:
     done = _run(unpacked, f"import penstock.aws.{handler} as h; print(h.__file__, callable(h.handle))")
     assert done.stderr == ""
-    assert done.stdout.strip() == f"{unpacked}/penstock/aws/{handler}.py True"
+    assert done.stdout.strip() == f"{unpacked}/penstock/aws/{handler.replace('.', '/')}.py True"
 
 
 def test_the_package_brings_the_time_zones_along(unpacked: Path) -> None:

@@ -252,7 +252,7 @@ def test_the_sweep_knows_the_way_to_the_loader(variant: str, way: dict[str, Any]
     resources = _body(templates_of(write_project(tmp_path, [VARIANTS[variant]])), "feed")["Resources"]
     function = resources["SweepFunction"]["Properties"]
     assert function["FunctionName"] == "shop_orders_sweep"
-    assert function["Handler"] == "penstock.aws.sweep_handler.handle"
+    assert function["Handler"] == "penstock.aws.sweep.handler.handle"
     variables = function["Environment"]["Variables"]
     assert {name: variables[name] for name in variables if name.endswith(("QUEUE", "LOADER"))} == way
 

@@ -14,8 +14,8 @@ from penstock.api.region import configured_region, find_region
 from penstock.api.resume import Effort
 from penstock.aws.connect import Connections
 from penstock.aws.explain import error_code, explain_error
-from penstock.aws.send import Sender
-from penstock.aws.write import LANES, TableWriter, WriterStats
+from penstock.aws.table.send import Sender
+from penstock.aws.table.write import LANES, TableWriter, WriterStats
 from penstock.errors import UsageError
 from penstock.load.report import Report
 from penstock.plan.model import Table

@@ -24,16 +24,16 @@ from penstock.aws.events import (
     decode_step,
 )
 from penstock.aws.function_errors import NotLoadedError
+from penstock.aws.large.steps import run_step
 from penstock.aws.ledger import Ledger
 from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.loader import Budget, Loader, make_budget
 from penstock.aws.log import Log
-from penstock.aws.replay import replay_run
+from penstock.aws.replay.replay import replay_run
 from penstock.aws.scratch import clear_scratch
-from penstock.aws.send import Sender
 from penstock.aws.settings import read_settings
-from penstock.aws.steps import run_step
-from penstock.aws.write import LANES
+from penstock.aws.table.send import Sender
+from penstock.aws.table.write import LANES
 from penstock.errors import PenstockError
 from penstock.plan.codec import read_plan
 

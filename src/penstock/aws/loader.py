@@ -10,7 +10,7 @@ from functools import cached_property
 from penstock.aws.connect import REQUEST_SECONDS, Client, Connections
 from penstock.aws.ledger import Ledger
 from penstock.aws.objects import ObjectVersion
-from penstock.aws.write import Pace, Sends, TableWriter
+from penstock.aws.table.write import Pace, Sends, TableWriter
 from penstock.load.chunk import BATCH_BYTES
 from penstock.load.judges import MEMORY_MB
 from penstock.plan.codec import plan_hash

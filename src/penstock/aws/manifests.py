@@ -1,7 +1,7 @@
 """Manifests in the artifacts bucket: where a run finds what the table holds of its object, and leaves what it makes of that.
 
 The manifests of an object are below ``manifests/<feed>/<hash of bucket and key>/``: for each a state, ``<name>.json``, and
-files, one for each hash partition of keys. The ledger names the one that counts (:class:`~penstock.aws.ledger.Pointer`). It
+files, one for each hash partition of keys. The ledger names the one that counts (:class:`~penstock.aws.object_state.Pointer`). It
 names a run's from before its first write on; those before it are deleted when it is whole.
 """
 
@@ -16,10 +16,10 @@ from typing import Final
 
 from penstock.aws.explain import AwsError, explain_error
 from penstock.aws.folder import RunFolder
-from penstock.aws.hand_over import new_token
-from penstock.aws.ledger import Claim, Pointer
+from penstock.aws.large.hand_over import new_token
 from penstock.aws.loader import Loader
 from penstock.aws.log import Log
+from penstock.aws.object_state import Claim, Pointer
 from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.replay import Touch

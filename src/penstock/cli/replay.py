@@ -73,7 +73,7 @@ def replay_all(place: Place, run_id: str) -> Run:
 def replay_file(place: Place, path: Path) -> Run:
     """Have the rejects that a file has corrected loaded again, and give the replay's run as it ended."""
     from penstock.aws.artifacts import read_rejects  # noqa: PLC0415 -- as above
-    from penstock.aws.order import check_replayable  # noqa: PLC0415 -- as above
+    from penstock.aws.replay.order import check_replayable  # noqa: PLC0415 -- as above
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
     from penstock.cli.place import find_encoding  # noqa: PLC0415 -- as above
 
@@ -100,7 +100,7 @@ def show_replay(place: Place, replay: Run, *, json: bool) -> int:
 
 
 def _order(place: Place, run: Run, changes: dict[int, bytes | None] | None) -> Run:
-    from penstock.aws.order import order_replay  # noqa: PLC0415 -- as above
+    from penstock.aws.replay.order import order_replay  # noqa: PLC0415 -- as above
     from penstock.cli.follow import follow_replay  # noqa: PLC0415 -- as above
     from penstock.cli.place import choose_feeds, open_hints  # noqa: PLC0415 -- as above
 

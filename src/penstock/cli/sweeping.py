@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from penstock.aws.expect import find_missing, name_expected
-from penstock.aws.sweep import NAMED, Sweeper, compare, queue_died, tell_tally
-from penstock.aws.tally import Tally
+from penstock.aws.sweep.expect import find_missing, name_expected
+from penstock.aws.sweep.sweep import NAMED, Sweeper, compare, queue_died, tell_tally
+from penstock.aws.sweep.tally import Tally
 from penstock.cli.output import console, count, say, tell, visible
 from penstock.cli.place import Place, open_hints
 from penstock.contract.model import Contract

@@ -14,7 +14,7 @@ from penstock.stack.table_resource import KEPT
 
 Resource = dict[str, Any]
 
-HANDLER: Final = "penstock.aws.sweep_handler.handle"
+HANDLER: Final = "penstock.aws.sweep.handler.handle"
 MEMORY_MB: Final = 512
 TIMEOUT_SECONDS: Final = 900
 FULL_SWEEP: Final[dict[str, Any]] = {"kind": "full", "time_zone": "UTC", "expect": []}

@@ -16,11 +16,11 @@ from typing import Any
 
 from penstock.aws.connect import Client, Connections
 from penstock.aws.events import EventError, SweepOrder, decode_sweep
-from penstock.aws.expect import find_missing, name_expected, tell_missing
 from penstock.aws.hint import DirectHints, Hints, QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.aws.log import LEVELS, Level, Log
-from penstock.aws.sweep import Sweeper, queue_died, sweep_round, tell_tally
+from penstock.aws.sweep.expect import find_missing, name_expected, tell_missing
+from penstock.aws.sweep.sweep import Sweeper, queue_died, sweep_round, tell_tally
 from penstock.errors import PenstockError, UsageError
 from penstock.plan.codec import plan_hash, read_plan
 

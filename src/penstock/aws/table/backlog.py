@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from penstock.aws.batches import merge_batches, spread
+from penstock.aws.table.batches import merge_batches, spread
 from penstock.engine.result import BATCH_REQUESTS, WriteBatch
 
 

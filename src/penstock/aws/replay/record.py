@@ -12,7 +12,7 @@ from penstock.aws.attributes import to_item
 from penstock.aws.explain import AwsError, error_code
 from penstock.aws.ledger import Ledger
 from penstock.aws.runs import Run, format_time, run_item, top_errors
-from penstock.aws.stats import WriterStats
+from penstock.aws.table.stats import WriterStats
 from penstock.load.conclude import judge_counts
 from penstock.load.replay import Replayed
 from penstock.load.report import Counts

@@ -2,7 +2,7 @@
 
 =====================================  =================================================================================
 ``work.json``                          :class:`Work`: what the folder is about
-``unpacked.json``, ``unpacked/``       a compressed object, in plain parts (:mod:`penstock.aws.unpacked`)
+``unpacked.json``, ``unpacked/``       a compressed object, in plain parts (:mod:`penstock.aws.large.unpacked`)
 ``cut.json``                           :class:`~penstock.load.cut.Cut`: the chunks, as far as they are known
 ``refused.json``                       :class:`Refusal`: the object is refused unread
 ``chunks.json``, ``partitions.json``   the lists that the state machine's maps go through
@@ -28,7 +28,7 @@ from typing import Final, TypeVar
 
 from penstock.aws.folder import RunFolder
 from penstock.aws.objects import ObjectVersion
-from penstock.aws.stats import WriterStats
+from penstock.aws.table.stats import WriterStats
 from penstock.engine.decide import Decision
 from penstock.load.cut import Cut
 from penstock.load.decide import Decided

@@ -12,12 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter
-from penstock.aws.hand_over import new_token
-from penstock.aws.job import Job
-from penstock.aws.loader import Deadline
-from penstock.aws.manifests import bring_files
-from penstock.aws.runs import get_run
-from penstock.aws.states import (
+from penstock.aws.large.hand_over import new_token
+from penstock.aws.large.job import Job
+from penstock.aws.large.states import (
     CUT,
     REFUSED,
     ChunkLoad,
@@ -29,7 +26,10 @@ from penstock.aws.states import (
     survey_name,
     write_lists,
 )
-from penstock.aws.unpacked import unpack_object
+from penstock.aws.large.unpacked import unpack_object
+from penstock.aws.loader import Deadline
+from penstock.aws.manifests import bring_files
+from penstock.aws.runs import get_run
 from penstock.engine.decide import Decision
 from penstock.errors import DataError, PenstockError, ServiceError, UsageError
 from penstock.load.chunk import Chunk

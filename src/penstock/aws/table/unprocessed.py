@@ -6,7 +6,7 @@ import json
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final
 
-from penstock.aws.batches import make_batch, split_batch
+from penstock.aws.table.batches import make_batch, split_batch
 from penstock.engine.result import WriteBatch
 from penstock.plan.model import KeyAttribute, Table
 

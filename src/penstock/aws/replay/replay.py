@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter, change_report, put_parts_left, read_rejects
-from penstock.aws.corrections import put_corrections, read_changes, read_corrections
 from penstock.aws.events import ReplayOrder
-from penstock.aws.ledger import Applied, Claim
 from penstock.aws.load import Outcome, load_key
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import begin_touch
+from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, find_version
-from penstock.aws.order import check_replayable
-from penstock.aws.record_replay import (
+from penstock.aws.replay.corrections import put_corrections, read_changes, read_corrections
+from penstock.aws.replay.order import check_replayable
+from penstock.aws.replay.record import (
     add_replayed,
     begin_replay,
     commit_replay,
@@ -36,7 +36,7 @@ from penstock.aws.runs import (
     mark_interrupted,
 )
 from penstock.aws.scratch import explain_full_disk, make_scratch
-from penstock.aws.stats import WriterStats
+from penstock.aws.table.stats import WriterStats
 from penstock.errors import EngineError, PenstockError, ServiceError, UsageError
 from penstock.load.remainder import Remainder
 from penstock.load.replay import Replayed, replay_rejects

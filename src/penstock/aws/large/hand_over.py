@@ -1,6 +1,6 @@
 """Hand a run to the state machine, which goes on where the loader stopped.
 
-The state machine calls the feed's own function for each step (:mod:`penstock.aws.steps`). Its input names the object's
+The state machine calls the feed's own function for each step (:mod:`penstock.aws.large.steps`). Its input names the object's
 version and where the lists of chunks and of key partitions lie; all else is in the run's folder and in the ledger.
 """
 
@@ -18,11 +18,7 @@ from botocore.exceptions import ClientError
 
 from penstock.aws.explain import AwsError, error_code, explain_error
 from penstock.aws.folder import RunFolder, folder_prefix
-from penstock.aws.ledger import Claim, Saved
-from penstock.aws.loader import Budget, Loader
-from penstock.aws.objects import ObjectVersion
-from penstock.aws.runs import Run, format_time, put_run
-from penstock.aws.states import (
+from penstock.aws.large.states import (
     CHUNKS,
     CUT,
     DECISION,
@@ -36,6 +32,10 @@ from penstock.aws.states import (
     read_loads,
     survey_name,
 )
+from penstock.aws.loader import Budget, Loader
+from penstock.aws.object_state import Claim, Saved
+from penstock.aws.objects import ObjectVersion
+from penstock.aws.runs import Run, format_time, put_run
 from penstock.engine.manifest import Fates
 from penstock.errors import ServiceError
 from penstock.load.chunk import Chunk

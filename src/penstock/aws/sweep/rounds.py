@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from penstock.aws.attributes import from_item, to_item
 from penstock.aws.explain import AwsError, error_code
 from penstock.aws.ledger import Ledger
-from penstock.aws.tally import Tally, read_tally
+from penstock.aws.sweep.tally import Tally, read_tally
 
 
 @dataclass(frozen=True, slots=True)

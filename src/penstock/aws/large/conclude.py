@@ -15,13 +15,9 @@ from typing import Final, Literal
 
 from penstock.aws.close import close_run
 from penstock.aws.function_errors import explain_function_error
-from penstock.aws.hand_over import GRACE_SECONDS
-from penstock.aws.job import Job
-from penstock.aws.ledger import Applied
-from penstock.aws.load import RETRIED, Outcome, load_key
-from penstock.aws.manifests import complete
-from penstock.aws.runs import Run
-from penstock.aws.states import (
+from penstock.aws.large.hand_over import GRACE_SECONDS
+from penstock.aws.large.job import Job
+from penstock.aws.large.states import (
     CUT,
     REFUSED,
     ChunkLoad,
@@ -31,6 +27,10 @@ from penstock.aws.states import (
     read_problems,
     read_surveys,
 )
+from penstock.aws.load import RETRIED, Outcome, load_key
+from penstock.aws.manifests import complete
+from penstock.aws.object_state import Applied
+from penstock.aws.runs import Run
 from penstock.errors import DataError, EngineError, ServiceError, UsageError
 from penstock.load.conclude import conclude_chunks, find_doubtful, hold_writes, report_failure, report_refusal
 from penstock.load.count import add_outcomes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.aws.operation import Reading
+from penstock.aws.table.operation import Reading
 
 _MOST_STEPS: Final = 120
 

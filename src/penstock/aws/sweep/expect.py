@@ -11,7 +11,7 @@ from penstock.aws.ledger import Ledger
 from penstock.aws.log import Log
 from penstock.aws.notify import notify_missing
 from penstock.aws.objects import is_listed
-from penstock.aws.rounds import keep_told, read_told
+from penstock.aws.sweep.rounds import keep_told, read_told
 
 
 def name_expected(names: Sequence[str], moment: float, time_zone: str) -> tuple[str, ...]:

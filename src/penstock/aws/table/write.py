@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from penstock.aws.answers import PASSING, THROTTLED
-from penstock.aws.backlog import Backlog, Parcel
-from penstock.aws.batch_write import BatchWrite
-from penstock.aws.batches import halve_batch
-from penstock.aws.competing_put import CompetingPut
 from penstock.aws.explain import explain_code
-from penstock.aws.flights import Answer, Flights, Landing, Launches, Sends, ThreadedFlights
-from penstock.aws.operation import Operation, Reading, estimate_units
-from penstock.aws.rate import Rate
-from penstock.aws.stats import Counters, WriterStats
+from penstock.aws.table.answers import PASSING, THROTTLED
+from penstock.aws.table.backlog import Backlog, Parcel
+from penstock.aws.table.batch_write import BatchWrite
+from penstock.aws.table.batches import halve_batch
+from penstock.aws.table.competing_put import CompetingPut
+from penstock.aws.table.flights import Answer, Flights, Landing, Launches, Sends, ThreadedFlights
+from penstock.aws.table.operation import Operation, Reading, estimate_units
+from penstock.aws.table.rate import Rate
+from penstock.aws.table.stats import Counters, WriterStats
 from penstock.engine.result import WriteBatch
 from penstock.errors import ServiceError
 from penstock.load.protocols import Refused, Written
@@ -61,7 +61,7 @@ class TableWriter:
     A context manager, for one thread at a time. Needs dynamodb:BatchWriteItem on the table, or dynamodb:PutItem where rows
     compete. Unprocessed items, throttles,
     errors of the service and broken connections are tried again with exponential backoff and full jitter, for as long as
-    anything moves. The rate adapts (:mod:`penstock.aws.rate`); ``max_write_units`` is the most write units a second.
+    anything moves. The rate adapts (:mod:`penstock.aws.table.rate`); ``max_write_units`` is the most write units a second.
     """
 
     def __init__(

@@ -1,25 +1,25 @@
 """The steps of a run that was handed to the state machine: what an order says, whether it may be done, what is answered.
 
 A step answers ``{"finished": bool}``; where that is false, it is to be called again. What else it answers is for the log. All that steps have to tell one
-another is in the run's folder (:mod:`penstock.aws.states`), so that each can be done again, by anyone, at any time.
+another is in the run's folder (:mod:`penstock.aws.large.states`), so that each can be done again, by anyone, at any time.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from penstock.aws.conclude import fail, finish
-from penstock.aws.decide import decide_all, decide_keys
 from penstock.aws.events import Step
-from penstock.aws.hand_over import GRACE_SECONDS, open_folder
-from penstock.aws.job import Job
-from penstock.aws.ledger import Saved
+from penstock.aws.large.conclude import fail, finish
+from penstock.aws.large.decide import decide_all, decide_keys
+from penstock.aws.large.hand_over import GRACE_SECONDS, open_folder
+from penstock.aws.large.job import Job
+from penstock.aws.large.passes import cut, load, survey
+from penstock.aws.large.states import WORK, Problem, Work, problem_name
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
-from penstock.aws.passes import cut, load, survey
+from penstock.aws.object_state import Saved
 from penstock.aws.runs import Run, format_time, get_run, put_off_end, put_run
 from penstock.aws.scratch import explain_full_disk
-from penstock.aws.states import WORK, Problem, Work, problem_name
 from penstock.errors import PenstockError, ServiceError, UsageError
 
 Answer = dict[str, object]

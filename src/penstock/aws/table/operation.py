@@ -1,6 +1,6 @@
 """What a kind of request is to the writer: how writes are cut into requests, and what an answer says of them.
 
-:class:`~penstock.aws.batch_write.BatchWrite` sends 25 writes at a time, :class:`~penstock.aws.competing_put.CompetingPut`
+:class:`~penstock.aws.table.batch_write.BatchWrite` sends 25 writes at a time, :class:`~penstock.aws.table.competing_put.CompetingPut`
 one, under a condition.
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from penstock.aws.answers import INVALID
-from penstock.aws.backlog import Parcel
-from penstock.aws.flights import Answer
-from penstock.aws.refusals import describe_refusal
+from penstock.aws.table.answers import INVALID
+from penstock.aws.table.backlog import Parcel
+from penstock.aws.table.flights import Answer
+from penstock.aws.table.refusals import describe_refusal
 from penstock.engine.result import WriteBatch
 
 _ITEM_BYTES: Final = 1300

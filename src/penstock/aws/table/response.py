@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from penstock.aws.flights import Answer
+from penstock.aws.table.flights import Answer
 
 _MOST_HEAD: Final = 64 * 1024
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from penstock.aws.hand_over import new_token
-from penstock.aws.job import Job
+from penstock.aws.large.hand_over import new_token
+from penstock.aws.large.job import Job
+from penstock.aws.large.states import BASE, DECISION, decided_name, read_decided, read_decision, read_surveys
 from penstock.aws.manifests import bring_base, find_base, publish, put_file
-from penstock.aws.states import BASE, DECISION, decided_name, read_decided, read_decision, read_surveys
 from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.decide import Compared, Decided, decide_object, decide_partition, needs_losers

@@ -1,7 +1,7 @@
 """Requests over bare connections: kept alive, with TLS, many at once in one thread.
 
 A request costs one call to send and one to receive. Everything that is not plain (proxies, client certificates) is left
-to botocore; see :mod:`penstock.aws.send`.
+to botocore; see :mod:`penstock.aws.table.send`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock.aws.connect import CONNECT_SECONDS, READ_SECONDS
-from penstock.aws.flights import Answer, Landing
-from penstock.aws.response import AnswerReader, BrokenAnswerError
-from penstock.aws.sign import Signer
+from penstock.aws.table.flights import Answer, Landing
+from penstock.aws.table.response import AnswerReader, BrokenAnswerError
+from penstock.aws.table.sign import Signer
 from penstock.errors import ServiceError
 
 _RECEIVED: Final = 64 * 1024
@@ -95,7 +95,7 @@ def _connect_to_any(address: Address) -> socket.socket:
 
 
 class WireFlights:
-    """Requests under way on connections of their own; see :class:`~penstock.aws.flights.Flights`.
+    """Requests under way on connections of their own; see :class:`~penstock.aws.table.flights.Flights`.
 
     ``pool`` holds idle connections; those used here are taken from it and given back to it by :meth:`close`. It may be
     shared between threads.

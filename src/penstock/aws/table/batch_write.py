@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.aws.answers import ALL_DONE, read_answer, read_units
-from penstock.aws.backlog import Parcel
-from penstock.aws.batches import Frame, fit_batches
-from penstock.aws.flights import Answer
-from penstock.aws.operation import Reading, read_failure
-from penstock.aws.unprocessed import find_unprocessed
+from penstock.aws.table.answers import ALL_DONE, read_answer, read_units
+from penstock.aws.table.backlog import Parcel
+from penstock.aws.table.batches import Frame, fit_batches
+from penstock.aws.table.flights import Answer
+from penstock.aws.table.operation import Reading, read_failure
+from penstock.aws.table.unprocessed import find_unprocessed
 from penstock.engine.result import BATCH_REQUESTS, WriteBatch
 from penstock.plan.model import Table
 
 
 class BatchWrite:
-    """Writes to a table; see :class:`~penstock.aws.operation.Operation`. Needs dynamodb:BatchWriteItem on it."""
+    """Writes to a table; see :class:`~penstock.aws.table.operation.Operation`. Needs dynamodb:BatchWriteItem on it."""
 
     name = "BatchWriteItem"
     most = BATCH_REQUESTS

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from penstock.aws.attributes import from_item
 from penstock.aws.explain import AwsError
 from penstock.aws.hint import Named
-from penstock.aws.ledger import Ledger, State, read_item, state_key
+from penstock.aws.ledger import Ledger
+from penstock.aws.object_state import State, read_item, state_key
 from penstock.errors import ServiceError
 
 MOST = 100

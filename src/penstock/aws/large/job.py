@@ -7,15 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from penstock.aws.folder import RunFolder
-from penstock.aws.ledger import Claim, State
+from penstock.aws.large.states import CUT, Work
+from penstock.aws.large.unpacked import open_unpacked
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import open_manifests
+from penstock.aws.object_state import Claim, State
 from penstock.aws.objects import S3Source
 from penstock.aws.runs import Run
 from penstock.aws.scratch import make_scratch
-from penstock.aws.states import CUT, Work
-from penstock.aws.unpacked import open_unpacked
 from penstock.errors import ServiceError
 from penstock.load.chunk import Chunk
 from penstock.load.cut import Cut

@@ -20,13 +20,14 @@ from typing import Any, Literal
 from penstock.aws.connect import REQUEST_SECONDS, Client
 from penstock.aws.explain import AwsError, explain_error
 from penstock.aws.hint import Hints, Named
-from penstock.aws.ledger import Ledger, State
+from penstock.aws.ledger import Ledger
 from penstock.aws.log import Log
-from penstock.aws.look_up import MOST, READ_UNITS, look_up
+from penstock.aws.object_state import State
 from penstock.aws.objects import is_of_feed
-from penstock.aws.rounds import Round, finish_round, keep_round, release_round, take_round
 from penstock.aws.runs import format_time
-from penstock.aws.tally import Tally
+from penstock.aws.sweep.look_up import MOST, READ_UNITS, look_up
+from penstock.aws.sweep.rounds import Round, finish_round, keep_round, release_round, take_round
+from penstock.aws.sweep.tally import Tally
 from penstock.plan.model import Plan
 
 STOP_SECONDS = 60.0

@@ -1,7 +1,7 @@
 """Requests that write, signed and sent: bytes in, status and bytes out.
 
 A client of botocore spends a hundred times the work on a batch, turning items into objects and back. Where the way to the
-service is plain, as nearly everywhere, requests go over bare connections (:mod:`penstock.aws.wire`). Where it is not
+service is plain, as nearly everywhere, requests go over bare connections (:mod:`penstock.aws.table.wire`). Where it is not
 (proxies, client certificates, other signatures), botocore's parts do it. Endpoints and credentials are botocore's always.
 """
 
@@ -21,9 +21,9 @@ from botocore.utils import get_environ_proxies
 
 from penstock.aws.connect import CONNECT_SECONDS, READ_SECONDS
 from penstock.aws.explain import explain_error
-from penstock.aws.flights import Answer, Flights, ThreadedFlights
-from penstock.aws.sign import CONTENT_TYPE, USER_AGENT, Endpoint, Keys, Signer
-from penstock.aws.wire import Address, Connection, WireFlights
+from penstock.aws.table.flights import Answer, Flights, ThreadedFlights
+from penstock.aws.table.sign import CONTENT_TYPE, USER_AGENT, Endpoint, Keys, Signer
+from penstock.aws.table.wire import Address, Connection, WireFlights
 from penstock.errors import ServiceError
 
 if TYPE_CHECKING:

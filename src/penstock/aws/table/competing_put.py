@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from penstock.aws.answers import CONDITION_FAILED, read_answer, read_units
-from penstock.aws.backlog import Parcel
-from penstock.aws.batches import split_batch
-from penstock.aws.flights import Answer
-from penstock.aws.operation import Reading, estimate_units, read_failure
+from penstock.aws.table.answers import CONDITION_FAILED, read_answer, read_units
+from penstock.aws.table.backlog import Parcel
+from penstock.aws.table.batches import split_batch
+from penstock.aws.table.flights import Answer
+from penstock.aws.table.operation import Reading, estimate_units, read_failure
 from penstock.engine.newest import DIGEST, Competing, is_tombstone, read_request
 from penstock.engine.result import WriteBatch
 from penstock.plan.model import Table
@@ -29,7 +29,7 @@ _DONE: Final = b'"ConsumedCapacity"'
 
 
 class CompetingPut:
-    """Writes to a table whose rows compete; see :class:`~penstock.aws.operation.Operation`. Needs dynamodb:PutItem on it."""
+    """Writes to a table whose rows compete; see :class:`~penstock.aws.table.operation.Operation`. Needs dynamodb:PutItem on it."""
 
     name = "PutItem"
     most = 1

@@ -1,7 +1,7 @@
 """Requests under way side by side.
 
 Whoever sends them is one thread that starts requests and waits for answers in whatever order they come.
-:class:`~penstock.aws.wire.WireFlights` does it on bare connections, :class:`ThreadedFlights` with a thread for each request
+:class:`~penstock.aws.table.wire.WireFlights` does it on bare connections, :class:`ThreadedFlights` with a thread for each request
 for whatever can only send one and wait.
 """
 

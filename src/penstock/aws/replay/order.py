@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.aws.connect import Client
-from penstock.aws.corrections import put_changes
 from penstock.aws.events import ReplayOrder, encode_replay
 from penstock.aws.hint import Hints
+from penstock.aws.replay.corrections import put_changes
 from penstock.aws.runs import Run, new_run_id
 from penstock.errors import UsageError
 from penstock.verdicts import NOTHING_LOADED

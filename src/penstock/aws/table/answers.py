@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, Final
 
-from penstock.aws.flights import Answer
+from penstock.aws.table.flights import Answer
 
 INVALID: Final = frozenset({"ValidationException", "SerializationException", "RequestEntityTooLarge"})
 """A request of the batch is at fault, and the others are not."""

@@ -1,0 +1,1 @@
+"""The sweep: what was lost is found and queued again."""
