@@ -99,7 +99,8 @@ def test_a_run_that_is_killed_again_and_again_gives_what_it_would_have_given(
     assert kills
     assert results(cut / "o.csv") == results(whole / "o.csv")
     assert report(cut / "o.csv") == report(whole / "o.csv")
-    assert not (cut / ".run").exists()
+    # One that is killed between the end of its run and its own end leaves its folder, which holds no run any more.
+    assert running.returncode == -signal.SIGKILL or not (cut / ".run").exists()
 
 
 class _Table(BaseHTTPRequestHandler):
