@@ -52,7 +52,7 @@ def parse_expression(text: str) -> exp.Expr:
         raise RefusedError(f"the expression is longer than {MAX_LENGTH:,} characters")
     try:
         _check_tokens(_DIALECT.tokenize(text))
-        (tree,) = _DIALECT.parse_into(exp.Condition, text)
+        trees = _DIALECT.parse_into(exp.Condition, text)
     except ParseError as error:
         raise RefusedError(_explain(error)) from error
     except SqlglotError as error:
@@ -61,7 +61,8 @@ def parse_expression(text: str) -> exp.Expr:
         RecursionError
     ) as error:  # the caller is so deep already that what is within the limits does not fit
         raise RefusedError(_TOO_DEEP) from error
-    if tree is None:  # a sign alone
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None:  # a sign alone, or a word that only ends another expression, such as ELSE
         raise RefusedError("the expression is empty")
     assert isinstance(tree, exp.Expr)
     if _depth(tree) > MAX_DEPTH:
