@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.options import DryRun, Json, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import give_json, say
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,20 +36,13 @@ def command(
     each file is loaded by its feed, and what is loaded already is left alone.
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
-    from penstock.cli.sweeping import Gauge, open_sweepers, say_swept, sweep_prefix  # noqa: PLC0415 -- as above
+    from penstock.cli.sweeping import Gauge, open_sweepers, show_swept, sweep_prefix  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile, changes=not dry_run)
     parts = _share_out(place, prefix)
     with open_sweepers(place, dry_run=dry_run) as sweepers, Gauge() as show:
         swept = [sweep_prefix(sweepers[feed], part, show) for feed, part in parts]
-    if json:
-        give_json([each.plain() for each in swept])
-        return 0
-    for each in swept:
-        say_swept(each, dry_run=dry_run)
-    if not dry_run and any(each.queued for each in swept):
-        say()
-        say("`penstock runs` shows what becomes of it.")
+    show_swept(swept, dry_run=dry_run, json=json)
     return 0
 
 

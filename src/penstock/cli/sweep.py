@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from penstock.cli.options import DryRun, Json, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import give_json, say
 
 EXAMPLE = "penstock sweep --feed orders --dry-run"
 
@@ -33,7 +32,7 @@ def command(
     from penstock.cli.sweeping import (  # noqa: PLC0415 -- as above
         Gauge,
         open_sweepers,
-        say_swept,
+        show_swept,
         sweep_feed,
     )
 
@@ -41,12 +40,5 @@ def command(
     feeds = choose_feeds(place.project, feed)
     with open_sweepers(place, dry_run=dry_run) as sweepers, Gauge() as show:
         swept = [sweep_feed(sweepers[chosen.name], chosen, show) for chosen in feeds]
-    if json:
-        give_json([each.plain() for each in swept])
-        return 0
-    for each in swept:
-        say_swept(each, dry_run=dry_run)
-    if not dry_run and any(each.queued for each in swept):
-        say()
-        say("`penstock runs` shows what becomes of it.")
+    show_swept(swept, dry_run=dry_run, json=json)
     return 0

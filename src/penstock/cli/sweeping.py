@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from penstock.aws.sweep.expect import find_missing, name_expected
 from penstock.aws.sweep.sweep import NAMED, Sweeper, compare, queue_died, tell_tally
 from penstock.aws.sweep.tally import Tally
-from penstock.cli.output import console, count, say, tell, visible
+from penstock.cli.output import console, count, give_json, say, tell, visible
 from penstock.cli.place import Place, open_hints
 from penstock.contract.model import Contract
 from penstock.plan.codec import plan_hash
@@ -118,7 +118,19 @@ def sweep_feed(sweeper: Sweeper, feed: Contract, show: Callable[[str, Tally], No
     return Swept(swept.feed, swept.prefix, swept.tally, (*died.queued, *swept.queued)[:NAMED], missing)
 
 
-def say_swept(swept: Swept, *, dry_run: bool) -> None:
+def show_swept(swept: Sequence[Swept], *, dry_run: bool, json: bool) -> None:
+    """Print what sweeps came to, and the command to look at what becomes of it."""
+    if json:
+        give_json([each.plain() for each in swept])
+        return
+    for each in swept:
+        _say_swept(each, dry_run=dry_run)
+    if not dry_run and any(each.queued for each in swept):
+        say()
+        say("`penstock runs` shows what becomes of it.")
+
+
+def _say_swept(swept: Swept, *, dry_run: bool) -> None:
     """Print what a sweep found, what it queued, and what it cost."""
     tally = swept.tally
     queued = f"{tally.queued:,} {'would be queued' if dry_run else 'queued'}"
