@@ -98,7 +98,19 @@ def explained() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        ending = _find_ending(error)
+        if ending is not None:
+            # Who interrupts the process does not wait for whoever is at work, and a connection at work refuses to be closed.
+            raise ending from None
         # Its message can quote a cell, and a cell's value never leaves the rejects.
         raise EngineError(
             f"the database stopped with {type(error).__name__}: give the function more memory or /tmp, or report it"
         ) from error
+
+
+def _find_ending(error: BaseException) -> BaseException | None:
+    """What ended the process, where ``error`` was met on the way out."""
+    met: BaseException | None = error
+    while met is not None and isinstance(met, Exception):
+        met = met.__context__
+    return met
