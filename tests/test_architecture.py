@@ -12,19 +12,20 @@ SOURCE = Path(__file__).parent.parent / "src" / "penstock"
 MAY_IMPORT = {
     "errors": set(),
     "verdicts": set(),
+    "metrics": set(),
     "plan": {"verdicts", "errors"},
     "contract": {"errors", "verdicts"},
     "compile": {"contract", "engine", "plan", "errors", "verdicts"},
     "engine": {"plan", "errors", "verdicts"},
     "load": {"engine", "plan", "errors", "verdicts"},
-    "aws": {"load", "engine", "plan", "errors", "verdicts"},
-    "stack": {"contract", "compile", "plan", "errors"},
+    "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
+    "stack": {"contract", "compile", "plan", "errors", "metrics"},
     "local": {"stack", "aws", "engine", "contract", "errors"},
 }
 """What each room may import of Penstock besides itself. The rooms not named here (the commands and the public
 interface) may import everything and be imported by nobody."""
 
-LAMBDA_ROOMS = ("errors", "verdicts", "plan", "engine", "load", "aws")
+LAMBDA_ROOMS = ("errors", "verdicts", "metrics", "plan", "engine", "load", "aws")
 NOT_IN_LAMBDA = {"pydantic", "ruamel", "sqlglot", "typer", "rich", "boto3"}
 
 

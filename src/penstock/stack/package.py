@@ -25,7 +25,7 @@ from penstock.stack.wheels import fetch_wheels, read_pins
 
 Progress = Callable[[str], None]
 
-ROOMS: Final = ("errors", "verdicts", "plan", "engine", "load", "aws")
+ROOMS: Final = ("errors", "verdicts", "metrics", "plan", "engine", "load", "aws")
 MAX_ZIPPED: Final = 50 * 1024 * 1024
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
 KEPT_PACKAGES: Final = 8  # in the cache, of each kind: a project's own and its neighbours' last ones
