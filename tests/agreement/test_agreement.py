@@ -223,7 +223,7 @@ def files(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
     return {"fields": [descriptor for descriptor, _ in made]}, write_csv(rows)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files())
 def test_both_reject_the_same_rows_with_the_same_codes(case: tuple[dict[str, Any], str]) -> None:
     schema, text = case

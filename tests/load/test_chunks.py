@@ -50,7 +50,7 @@ ways = {
 }
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(chunk_bytes=st.integers(10, 200), **ways)
 def test_chunks_give_what_one_pass_gives_whoever_does_them_and_when(
     feed: Feed, records: list[list[str]], newline: str, seed: int, batch_bytes: int, chunk_bytes: int
@@ -59,7 +59,7 @@ def test_chunks_give_what_one_pass_gives_whoever_does_them_and_when(
     compare(lambda world: world.map(chunk_bytes), feed, data, seed, batch_bytes)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(**ways)
 def test_workers_that_take_turns_give_what_one_pass_gives(
     feed: Feed, records: list[list[str]], newline: str, seed: int, batch_bytes: int

@@ -95,7 +95,7 @@ versions = st.builds(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(by_place, st.booleans(), st.lists(versions, min_size=2, max_size=5), st.integers(0, 2**32))
 def test_a_table_follows_its_object_whatever_broke_off_before(
     feed: Feed, mirrors: bool, history: list[Version], seed: int
@@ -306,7 +306,7 @@ LABELS = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(
     st.sampled_from(["last", "first"]),
     st.lists(st.tuples(LABELS, versions), min_size=1, max_size=4),

@@ -108,7 +108,7 @@ def last(data: bytes, rejects: list[Reject], newline: bytes) -> bytes:
     return data + newline + taken
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(feed=feeds, records=records, newline=newlines, size=sizes)
 def test_under_a_mended_contract_they_come_to_what_the_whole_file_comes_to_under_it(
     feed: Feed, records: list[list[str]], newline: str, size: int
@@ -124,7 +124,7 @@ def test_under_a_mended_contract_they_come_to_what_the_whole_file_comes_to_under
     assert len(first.rejects) == report.counts.rejected
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(
     feed=feeds,
     records=records,

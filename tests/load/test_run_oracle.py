@@ -15,7 +15,7 @@ def without_digests(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in item.items() if name != "penstock_digest"} for item in items]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     feed=feeds,
     records=st.lists(good_rows | rows | rows | odd, max_size=24),

@@ -191,7 +191,7 @@ def make_file(parts: dict[str, Any], records: list[list[str]], absent: set[str])
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(
     parts=contracts(),
     records=tables(),
@@ -211,7 +211,7 @@ def test_fields_judged_apart_give_what_they_give_together(
         assert same(run(apart, data, folder, batch)) == same(run(together, data, folder))
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(feed=feeds, records=st.lists(st.one_of(rows, rows, odd), max_size=12))
 def test_fields_judged_apart_give_what_they_give_together_in_files_with_bad_records(
     feed: Any, records: list[list[str]]

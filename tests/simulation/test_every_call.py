@@ -56,7 +56,15 @@ def test_a_guard_that_is_gone_is_missed_at_one_of_them() -> None:
         assert list(strike("a file", "kill before"))
 
 
-@pytest.mark.parametrize("fault", ["kill before", "kill after", "lost", "deadline"])
-@pytest.mark.parametrize("name", SCENARIOS)
+# In chunks there are six times as many requests, and a kill after one is nearly one before the next.
+EXPLORED = [
+    (name, fault)
+    for name in SCENARIOS
+    for fault in ("kill before", "kill after", "lost", "deadline")
+    if (name, fault) != ("a file in chunks", "kill after")
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), EXPLORED)
 def test_whatever_goes_wrong_at_any_one_request_the_promises_hold(name: str, fault: str) -> None:
     assert list(strike(name, fault)) == []

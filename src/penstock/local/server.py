@@ -28,6 +28,7 @@ REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
 SECRET_KEY: Final = "penstock-local"  # noqa: S105 - it opens nothing but a server on loopback
 START_SECONDS: Final = 30.0
+ANSWER_SECONDS: Final = 30.0  # one that has stopped refuses at once; a busy one may take its time
 STOP_SECONDS: Final = 60.0  # of which it needs more the more it holds: its state is written when it stops
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What of the surroundings the server sees: what programs need to run at all."""
@@ -170,7 +171,7 @@ def _free_port(wanted: int | None) -> int:
 def is_running(server: Server) -> bool:
     """Tell whether this very server answers; another one at its address, or an ended one, does not count."""
     port = int(server.endpoint.rpartition(":")[2])
-    asked = http.client.HTTPConnection(HOST, port, timeout=5)
+    asked = http.client.HTTPConnection(HOST, port, timeout=ANSWER_SECONDS)
     try:
         asked.request("GET", "/_ministack/health")
         told = json.loads(asked.getresponse().read())
@@ -188,7 +189,7 @@ def is_alive(server: Server) -> bool:
 
 def require_running(server: Server) -> None:
     """Raise :class:`ServiceError`, with the end of the server's log, where it no longer runs."""
-    if not is_running(server):
+    if not is_alive(server):
         raise ServiceError(
             f"The embedded AWS at {server.endpoint} has stopped. The end of its log:\n{log_tail(server)}"
         )
