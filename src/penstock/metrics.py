@@ -1,7 +1,7 @@
 """The metrics of a feed: what the functions publish, and what alarms and dashboard look at. One name, one meaning.
 
 All are in one namespace, by project and feed, and are published in CloudWatch's Embedded Metric Format. A metric costs
-$0.30 a month for each feed, in the hours in which it has data.
+$0.30 a month for each feed, in the hours in which it has data. A count of nothing is not published: no data means none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 NAMESPACE: Final = "Penstock"
 DIMENSIONS: Final = ("Project", "Feed")
+"""How values are told apart; few, for each combination is a metric to pay for."""
 
 Unit = Literal["Bytes", "Count", "Percent", "Seconds"]
 
@@ -22,6 +23,11 @@ class Metric:
     name: str
     unit: Unit
     meaning: str
+
+
+def dimensions_of(project: str, feed: str) -> dict[str, str]:
+    """Give the dimensions of a feed's metrics, by name."""
+    return dict(zip(DIMENSIONS, (project, feed), strict=True))
 
 
 RECORDS_LOADED: Final = Metric("RecordsLoaded", "Count", "records whose items are in the table")
@@ -37,16 +43,22 @@ FILES_REJECTED: Final = Metric("FilesRejected", "Count", "runs of files that wer
 FILES_FAILED: Final = Metric("FilesFailed", "Count", "runs that failed")
 NOT_CONSERVED: Final = Metric("NotConserved", "Count", "runs whose counts do not add up")
 REJECT_SHARE: Final = Metric(
-    "RejectShare", "Percent", "rejected of the records that are not blank, of each run"
+    "RejectShare", "Percent", "rejected of the records that are not blank, of each file"
 )
-BYTES: Final = Metric("Bytes", "Bytes", "bytes of each run's object as they lie in S3")
+BYTES: Final = Metric("Bytes", "Bytes", "bytes of each file that was read to its end, unpacked")
 RUN_DURATION: Final = Metric("RunDuration", "Seconds", "from a run's start to its end")
-FRESHNESS: Final = Metric("Freshness", "Seconds", "from a file's arrival in S3 to its last row in the table")
-TIME_USED: Final = Metric("TimeUsed", "Percent", "of an invocation's time, by a run that ended within it")
+FRESHNESS: Final = Metric(
+    "Freshness",
+    "Seconds",
+    "from a file's arrival in S3 to the end of the run that loaded it: its last row is in the table",
+)
+TIME_USED: Final = Metric(
+    "TimeUsed", "Percent", "of its invocation's time, gone when a run ended that took one invocation"
+)
 WRITE_UNITS: Final = Metric("WriteUnits", "Count", "write units that the table took")
 THROTTLES: Final = Metric("Throttles", "Count", "write requests that the table turned away for their rate")
 ITEMS_RESENT: Final = Metric("ItemsResent", "Count", "items that had to be sent again")
-COLD_STARTS: Final = Metric("ColdStarts", "Count", "invocations that began a new process")
+COLD_STARTS: Final = Metric("ColdStarts", "Count", "invocations of the loader that began a new process")
 SWEEPS: Final = Metric(
     "Sweeps", "Count", "sweeps that ended as they should; there is one at least every five minutes"
 )

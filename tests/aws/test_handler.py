@@ -16,6 +16,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from embedded_aws import LEDGER, World, make_table, make_world, run_server
+from emf_documents import metrics_of
 
 from penstock.aws import handler as handler_module
 from penstock.aws.artifacts import read_rejects
@@ -586,6 +587,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
     (tmp_path / "plans" / "orders.json").write_text(write_plan(plan))
     credentials = function.world.connections
     for name, value in {
+        "PENSTOCK_PROJECT": "shop",
         "PENSTOCK_FEED": "orders",
         "PENSTOCK_LEDGER": LEDGER,
         "PENSTOCK_ARTIFACTS": function.world.artifacts,
@@ -611,6 +613,10 @@ def test_the_entry_point_takes_everything_from_its_environment(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["request_id"] for line in lines} == {"request-2"}
     assert {line["feed"] for line in lines} == {"orders"}
+    began, _, ended = lines
+    assert metrics_of(began) == {"ColdStarts": 1}
+    assert metrics_of(ended)["FilesLoaded"] == 1
+    assert (ended["Project"], ended["Feed"]) == ("shop", "orders")
 
 
 def test_all_that_is_wrong_with_the_environment_is_told_at_once() -> None:

@@ -4,6 +4,7 @@ from penstock.aws.settings import read_settings
 from penstock.errors import UsageError
 
 SET = {
+    "PENSTOCK_PROJECT": "shop",
     "PENSTOCK_FEED": "orders",
     "PENSTOCK_LEDGER": "shop_penstock_ledger",
     "PENSTOCK_ARTIFACTS": "shop-artifacts",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from embedded_aws import LEDGER, World, make_world, run_server
+from emf_documents import add_metrics, metrics_of
 
 from penstock.aws.attributes import from_item
 from penstock.aws.events import EventError, ObjectHint, decode_event
@@ -144,7 +145,7 @@ def test_an_object_whose_event_was_lost_is_queued_and_nothing_else(feed: Feed) -
     swept = feed.sweep()
     assert feed.queued() == ["lost, 50% + \u00fc.csv"]
     assert (swept["looked"], swept["applied"], swept["queued"]) == (2, 1, 1)
-    assert feed.lines()[-1]["event"] == "sweep finished"
+    assert [line["event"] for line in feed.lines()] == ["sweep finished", "swept"]
 
 
 def test_a_newer_version_is_queued_and_the_same_content_is_not(feed: Feed) -> None:
@@ -385,6 +386,7 @@ def test_an_expected_file_that_is_not_there_is_told_once(feed: Feed, monkeypatch
         assert f"s3://{feed.world.landing}/{PREFIX}orders-2026-11-30.csv" in notice["Message"]
         warnings = [line for line in feed.lines() if line["event"] == "expected files are not there"]
         assert len(warnings) == 2
+        assert add_metrics(feed.lines()) == {"Sweeps": 2, "FilesMissing": 2}
         feed.put("orders-2026-11-30.csv")
         assert feed.sweep(**night)["missing"] == []
         feed.sweep(**{**order, "at": "2026-11-30T11:00:00Z"})
@@ -445,6 +447,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
     (tmp_path / "plans").mkdir()
     (tmp_path / "plans" / "orders.json").write_text(write_plan(plan))
     for name, value in {
+        "PENSTOCK_PROJECT": "shop",
         "PENSTOCK_FEED": "orders",
         "PENSTOCK_LEDGER": LEDGER,
         "PENSTOCK_LANDING": feed.world.landing,
@@ -467,8 +470,10 @@ def test_the_entry_point_takes_everything_from_its_environment(
     finally:
         sweep_handler._start.cache_clear()
     assert feed.queued() == ["lost.csv"]
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert (line["feed"], line["request_id"]) == ("orders", "request-1")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(line["feed"], line["request_id"]) for line in lines} == {("orders", "request-1")}
+    assert [metrics_of(line) for line in lines] == [{}, {"Sweeps": 1}]
+    assert (lines[-1]["Project"], lines[-1]["Feed"]) == ("shop", "orders")
 
 
 def test_all_that_is_wrong_with_the_environment_is_told_at_once() -> None:

@@ -257,6 +257,13 @@ def test_the_sweep_knows_the_way_to_the_loader(variant: str, way: dict[str, Any]
     assert {name: variables[name] for name in variables if name.endswith(("QUEUE", "LOADER"))} == way
 
 
+def test_both_functions_know_whose_metrics_they_publish(tmp_path: Path) -> None:
+    resources = _body(templates_of(write_project(tmp_path, [feed("orders")])), "feed")["Resources"]
+    for function in ("Function", "SweepFunction"):
+        variables = resources[function]["Properties"]["Environment"]["Variables"]
+        assert (variables["PENSTOCK_PROJECT"], variables["PENSTOCK_FEED"]) == ("shop", "orders")
+
+
 def test_a_function_knows_its_state_machine_and_what_is_large(tmp_path: Path) -> None:
     large = {"over": 0.001, "chunk": 0.5, "concurrency": 3}
     contract = feed("orders", large_objects={"chunk": 2}, function={"concurrency": 7})

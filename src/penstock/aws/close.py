@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from penstock import verdicts
 from penstock.aws.artifacts import put_parts, put_report
 from penstock.aws.loader import Budget, Loader
-from penstock.aws.log import Log
+from penstock.aws.log import Level, Log
+from penstock.aws.measure import measure_run
 from penstock.aws.notify import notify_people
 from penstock.aws.runs import Run, conclude_run, end_run, format_time, get_run
 from penstock.errors import ServiceError
@@ -43,7 +44,7 @@ def close_run(
         )
         _keep_report(loader, stands, run.id, log)
         return first
-    _tell(ended, report, log)
+    _tell(ended, report, budget, log)
     if loader.topic and ended.status != "done":
         notify_people(loader.connections.sns, loader.topic, ended, log)
     return ended
@@ -63,10 +64,13 @@ def _keep_report(loader: Loader, report: Report, run: str, log: Log) -> str | No
         return None
 
 
-def _tell(run: Run, report: Report, log: Log) -> None:
-    tell = {"done": log.info, "rejected": log.warning}.get(run.status, log.failure)
-    tell(
+def _tell(run: Run, report: Report, budget: Budget, log: Log) -> None:
+    """Tell how a run ended, with its metrics: the one line of it that has them."""
+    levels: dict[str, Level] = {"done": "INFO", "rejected": "WARNING"}
+    log.measure(
         f"run {run.status}",
+        measure_run(run, budget),
+        levels.get(run.status, "ERROR"),
         outcome=run.status,
         code=run.code,
         reason=run.reason,

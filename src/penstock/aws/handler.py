@@ -35,13 +35,17 @@ from penstock.aws.settings import read_settings
 from penstock.aws.table.send import Sender
 from penstock.aws.table.write import LANES
 from penstock.errors import PenstockError
+from penstock.metrics import COLD_STARTS, dimensions_of
 from penstock.plan.codec import read_plan
 
 
 def handle(event: object, context: Any) -> dict[str, Any]:
     """Answer an invocation. ``context`` is Lambda's."""
+    begins = not _start.cache_info().currsize
     loader, log = _start()
     log = log.bind(request_id=context.aws_request_id)
+    if begins:
+        log.measure("process began", {COLD_STARTS: 1}, outcome="done")
     return respond(event, loader, make_budget(context.get_remaining_time_in_millis() / 1000), log)
 
 
@@ -65,7 +69,8 @@ def _start() -> tuple[Loader, Log]:
         chunk_workers=settings.chunk_concurrency,
         loaders=settings.concurrency,
     )
-    return loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed})
+    about = dimensions_of(settings.project, settings.feed)
+    return loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed}, about)
 
 
 def respond(event: object, loader: Loader, budget: Budget, log: Log) -> dict[str, Any]:

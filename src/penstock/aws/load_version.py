@@ -46,6 +46,7 @@ def load_version(loader: Loader, claim: Claim, found: ObjectVersion, budget: Bud
         started_at=format_time(budget.clock()),
         attempt=claim.attempt,
         request_id=str(log.bound.get("request_id", "")) or None,
+        arrived_at=found.last_modified,
         plan=loader.plan_hash,
         ends_by=format_time(budget.claim_end),
     )

@@ -38,6 +38,7 @@ RunStatus = Literal["running", "handed over", "done", "rejected", "failed"]
 class Run:
     """The loading of one version of an object. Times are ISO 8601 in UTC; ``counts`` and ``items`` are a report's.
 
+    ``arrived_at`` is when the object came: S3's LastModified, which has whole seconds.
     ``errors`` holds the ten most frequent codes. ``rejects`` and ``report`` are where those lie (``s3://...``), or None.
     ``ends_by`` is when its worker is gone for certain. Of a run that was handed over, ``offset`` is the byte that the
     loader had reached, and ``saved`` the folder of the artifacts bucket that keeps what was done. ``manifest`` is the name of the
@@ -55,6 +56,7 @@ class Run:
     status: RunStatus = "running"
     attempt: int = 1
     request_id: str | None = None
+    arrived_at: str | None = None
     ended_at: str | None = None
     code: str | None = None
     reason: str | None = None

@@ -28,6 +28,7 @@ class Settings:
     ``chunk_concurrency`` are loaded at once. ``concurrency`` is how many loaders of the feed may run at once.
     """
 
+    project: str
     feed: str
     ledger: str
     artifacts: str
@@ -44,7 +45,13 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the settings. Raises :class:`~penstock.errors.UsageError` that names all that is missing or wrong."""
-    needed = ("PENSTOCK_FEED", "PENSTOCK_LEDGER", "PENSTOCK_ARTIFACTS", "LAMBDA_TASK_ROOT")
+    needed = (
+        "PENSTOCK_PROJECT",
+        "PENSTOCK_FEED",
+        "PENSTOCK_LEDGER",
+        "PENSTOCK_ARTIFACTS",
+        "LAMBDA_TASK_ROOT",
+    )
     problems = [f"{name} is not set" for name in needed if not environment.get(name)]
     level = environment.get("PENSTOCK_LOG_LEVEL") or "INFO"
     known: dict[str, Level] = {found: found for found in LEVELS}
@@ -62,6 +69,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         )
     feed = environment["PENSTOCK_FEED"]
     return Settings(
+        project=environment["PENSTOCK_PROJECT"],
         feed=feed,
         ledger=environment["PENSTOCK_LEDGER"],
         artifacts=environment["PENSTOCK_ARTIFACTS"],

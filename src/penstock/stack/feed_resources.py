@@ -86,6 +86,7 @@ def notification(names: Names, contract: Contract) -> dict[str, Any]:
 def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resource:
     own = names.feed(contract.name)
     variables = {
+        "PENSTOCK_PROJECT": names.project,
         "PENSTOCK_FEED": contract.name,
         "PENSTOCK_LEDGER": names.ledger,
         "PENSTOCK_ARTIFACTS": names.artifacts_bucket,

@@ -73,6 +73,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
     direct = contract.trigger == "direct"
     way = {"PENSTOCK_LOADER": own.function} if direct else {"PENSTOCK_QUEUE": {"Ref": "Queue"}}
     variables = {
+        "PENSTOCK_PROJECT": names.project,
         "PENSTOCK_FEED": contract.name,
         "PENSTOCK_LANDING": names.landing_bucket,
         "PENSTOCK_LEDGER": names.ledger,

@@ -16,8 +16,9 @@ from penstock.aws.artifacts import S3RejectWriter, change_report, put_parts_left
 from penstock.aws.events import ReplayOrder
 from penstock.aws.load import Outcome, load_key
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
-from penstock.aws.log import Log
+from penstock.aws.log import Level, Log
 from penstock.aws.manifests import begin_touch
+from penstock.aws.measure import measure_replay
 from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, find_version
 from penstock.aws.replay.corrections import put_corrections, read_changes, read_corrections
@@ -271,5 +272,13 @@ def _fail(job: _Job, error: PenstockError) -> None:
 
 
 def _tell(job: _Job, own: Run) -> None:
-    tell = {"done": job.log.info, "rejected": job.log.warning}.get(own.status, job.log.failure)
-    tell(f"replay {own.status}", outcome=own.status, reason=own.reason, counts=own.counts, items=own.items)
+    levels: dict[str, Level] = {"done": "INFO", "rejected": "WARNING"}
+    job.log.measure(
+        f"replay {own.status}",
+        measure_replay(own),
+        levels.get(own.status, "ERROR"),
+        outcome=own.status,
+        reason=own.reason,
+        counts=own.counts,
+        items=own.items,
+    )

@@ -22,6 +22,7 @@ from penstock.aws.log import LEVELS, Level, Log
 from penstock.aws.sweep.expect import find_missing, name_expected, tell_missing
 from penstock.aws.sweep.sweep import Sweeper, queue_died, sweep_round, tell_tally
 from penstock.errors import PenstockError, UsageError
+from penstock.metrics import FILES_MISSING, SWEEPS, dimensions_of
 from penstock.plan.codec import plan_hash, read_plan
 
 
@@ -29,6 +30,7 @@ from penstock.plan.codec import plan_hash, read_plan
 class Settings:
     """What the stack tells the function: the way to the loader is its ``queue`` (a URL) or the ``loader`` itself."""
 
+    project: str
     plan: Path
     ledger: str
     landing: str
@@ -62,17 +64,20 @@ def _start() -> tuple[Sweeper, Client, str | None, Log]:
     sweeper = Sweeper(
         plan, plan_hash(plan), settings.landing, connections.s3, ledger, hints, settings.memory_mb
     )
-    return (
-        sweeper,
-        connections.sns,
-        settings.topic,
-        Log(sys.stdout, time.time, settings.log_level, {"feed": plan.name}),
-    )
+    about = dimensions_of(settings.project, plan.name)
+    log = Log(sys.stdout, time.time, settings.log_level, {"feed": plan.name}, about)
+    return sweeper, connections.sns, settings.topic, log
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the settings. Raises :class:`~penstock.errors.UsageError` that names all that is missing or wrong."""
-    needed = ("PENSTOCK_FEED", "PENSTOCK_LEDGER", "PENSTOCK_LANDING", "LAMBDA_TASK_ROOT")
+    needed = (
+        "PENSTOCK_PROJECT",
+        "PENSTOCK_FEED",
+        "PENSTOCK_LEDGER",
+        "PENSTOCK_LANDING",
+        "LAMBDA_TASK_ROOT",
+    )
     problems = [f"{name} is not set" for name in needed if not environment.get(name)]
     queue, loader = environment.get("PENSTOCK_QUEUE"), environment.get("PENSTOCK_LOADER")
     if bool(queue) == bool(loader):
@@ -86,6 +91,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             f"The function's environment is incomplete: {'; '.join(problems)}. Deploy the project again."
         )
     return Settings(
+        project=environment["PENSTOCK_PROJECT"],
         plan=Path(environment["LAMBDA_TASK_ROOT"], "plans", f"{environment['PENSTOCK_FEED']}.json"),
         ledger=environment["PENSTOCK_LEDGER"],
         landing=environment["PENSTOCK_LANDING"],
@@ -123,6 +129,14 @@ def respond(
     except PenstockError as error:
         log.failure("sweep failed", outcome="failed", reason=str(error))
         raise
+    log.measure(
+        "swept",
+        {SWEEPS: 1, FILES_MISSING: len(missing)},
+        outcome="done",
+        kind=order.kind,
+        died=died.tally.died,
+        missing=len(missing),
+    )
     swept = {} if held is None else {"round": held.number, "reached": held.reached, **tell_tally(held.tally)}
     return {**swept, "outcome": "done", "died": died.tally.died, "missing": list(missing)}
 

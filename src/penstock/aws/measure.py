@@ -1,0 +1,79 @@
+"""What a run comes to in metrics. It is published once, by whoever ended it.
+
+What was done with records and files is a run's, and counted when it has ended. What the work took is an invocation's: the steps of
+a large file publish their own, so that a table that throttles is seen while it does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from penstock import metrics
+from penstock.aws.loader import Budget
+from penstock.aws.runs import Run
+from penstock.metrics import Metric
+
+_RECORDS: Final = {
+    "loaded": metrics.RECORDS_LOADED,
+    "rejected": metrics.RECORDS_REJECTED,
+    "filtered": metrics.RECORDS_FILTERED,
+    "superseded": metrics.RECORDS_SUPERSEDED,
+    "withheld": metrics.RECORDS_WITHHELD,
+    "blank": metrics.RECORDS_BLANK,
+}
+_FILES: Final = {
+    "done": metrics.FILES_LOADED,
+    "rejected": metrics.FILES_REJECTED,
+    "failed": metrics.FILES_FAILED,
+}
+
+
+def measure_run(run: Run, budget: Budget) -> dict[Metric, float]:
+    """Give the metrics of a run that has just ended.
+
+    A run that failed says nothing of records: what became of them is told by the run that follows it.
+    """
+    values: dict[Metric, float] = {
+        _FILES[run.status]: 1,
+        metrics.RUN_DURATION: _seconds(run.started_at, run.ended_at),
+    }
+    if run.status != "failed":
+        values |= _measure_records(run)
+    if run.status == "done" and run.arrived_at is not None:
+        # S3's times are whole seconds, and its clock is another.
+        values[metrics.FRESHNESS] = max(0.0, _seconds(run.arrived_at, run.ended_at))
+    if run.saved is None:
+        values |= measure_writes(run.write_units, run.throttled, run.resent)
+        values[metrics.TIME_USED] = 100 * (1 - (budget.end - budget.clock()) / budget.seconds)
+    return values
+
+
+def measure_replay(own: Run) -> dict[Metric, float]:
+    """Give the metrics of a replay: what it took, and where rejects went that are none any more.
+
+    They were counted as rejected when their file was loaded, and so they stay in the metrics of that time.
+    """
+    moved = {metric: own.counts.get(name, 0) for name, metric in _RECORDS.items() if name != "rejected"}
+    values: dict[Metric, float] = {} if own.status == "failed" else {**moved}
+    return values | measure_writes(own.write_units, own.throttled, own.resent)
+
+
+def measure_writes(units: float, throttled: int, resent: int) -> dict[Metric, float]:
+    """Give the metrics of what the table was sent."""
+    return {metrics.WRITE_UNITS: units, metrics.THROTTLES: throttled, metrics.ITEMS_RESENT: resent}
+
+
+def _measure_records(run: Run) -> dict[Metric, float]:
+    values: dict[Metric, float] = {metric: run.counts.get(name, 0) for name, metric in _RECORDS.items()}
+    values[metrics.BYTES] = run.bytes
+    judged = run.counts.get("read", 0) - run.counts.get("blank", 0)
+    if judged:
+        values[metrics.REJECT_SHARE] = 100 * run.counts["rejected"] / judged
+    return values
+
+
+def _seconds(begin: str, end: str | None) -> float:
+    """Give the seconds between two times of the ledger."""
+    assert end is not None, "a run that has ended says when"
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
