@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stack_samples import feed, write_project
+from enforced_world import deploy_enforced, run_enforcing_server
+from stack_samples import feed
 
 from penstock.aws.hint import QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.aws.replay.order import order_replay
 from penstock.aws.runs import Run, get_run, list_runs
-from penstock.local import server as server_module
-from penstock.local.install import cache_folder
-from penstock.local.server import Server, start_server, stop_server
+from penstock.local.server import Server
 from penstock.stack.connect import Connection
-from penstock.stack.deploy import deploy
 from penstock.stack.names import Names
-from penstock.stack.target import emulated_target
 
 pytestmark = pytest.mark.aws
 PATIENCE = 120.0
@@ -29,17 +26,9 @@ FILE = b"order_id,customer_id,quantity,status,expires\no1,c1,2,NEW,5\no2,c1,two,
 
 
 @pytest.fixture
-def enforcing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """An embedded AWS that asks IAM about every call; as people use it, it does not."""
-    usual = server_module.server_environment
-
-    def with_iam(*arguments: Any, **options: Any) -> Mapping[str, str]:
-        return {**usual(*arguments, **options), "AUTH": "true"}
-
-    monkeypatch.setattr(server_module, "server_environment", with_iam)
-    started = start_server()
-    yield started
-    stop_server(started)
+def enforcing() -> Iterator[Server]:
+    with run_enforcing_server() as server:
+        yield server
 
 
 def _items(connection: Connection, table: str) -> list[dict[str, Any]]:
@@ -50,18 +39,6 @@ def _items(connection: Connection, table: str) -> list[dict[str, Any]]:
 def _runs(connection: Connection, names: Names) -> dict[str, str]:
     items = _items(connection, names.ledger)
     return {item["feed"]["S"]: item["status"]["S"] for item in items if item["sk"]["S"] == "RUN"}
-
-
-def _deploy(server: Server, folder: Path, *feeds: dict[str, Any]) -> tuple[Connection, Names]:
-    connection = server.connection()
-    cache = cache_folder() / "package"
-    project = write_project(folder, feeds)
-    deployed = deploy(project, connection, emulated_target(), confirm=lambda _: True, cache=cache)
-    assert deployed is not None
-    for bucket in (deployed.names.landing_bucket, deployed.names.artifacts_bucket):
-        # It asks for TLS, which there is none of on loopback.
-        connection.client("s3").delete_bucket_policy(Bucket=bucket)
-    return connection, deployed.names
 
 
 def _wait_for_runs(connection: Connection, names: Names, wanted: dict[str, str]) -> None:
@@ -95,7 +72,7 @@ def _call_as_scheduled(connection: Connection, schedule: str) -> dict[str, Any]:
 
 
 def test_queue_and_direct_call_work_within_their_roles(enforcing: Server, tmp_path: Path) -> None:
-    connection, names = _deploy(
+    connection, names = deploy_enforced(
         enforcing, tmp_path / "shop", feed("orders"), feed("returns", trigger="direct")
     )
     s3 = connection.client("s3")
@@ -114,7 +91,7 @@ def test_queue_and_direct_call_work_within_their_roles(enforcing: Server, tmp_pa
 
 def test_the_sweep_works_within_its_role_and_may_do_no_more(enforcing: Server, tmp_path: Path) -> None:
     hourly: dict[str, Any] = {"schedule": "rate(1 hour)"}
-    connection, names = _deploy(
+    connection, names = deploy_enforced(
         enforcing, tmp_path / "shop", feed("orders", **hourly), feed("returns", trigger="direct", **hourly)
     )
     s3 = connection.client("s3")
@@ -149,7 +126,7 @@ def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Serv
         feed("prices", load={"newest_by": "quantity"}, **parts),
         feed("stock", load={"mode": "mirror"}, **parts),
     ]
-    connection, names = _deploy(enforcing, tmp_path / "shop", *feeds)
+    connection, names = deploy_enforced(enforcing, tmp_path / "shop", *feeds)
     rows = [b"o%d,c%d,%d,NEW,5\n" % (number % 90, number % 3, number) for number in range(120)]
     # The last row of a key wins, or that of the greatest quantity wherever it stands.
     for name, ordered in {"orders": rows, "prices": [*reversed(rows)], "stock": rows}.items():
@@ -171,7 +148,7 @@ def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Serv
 
 
 def test_a_mirror_keeps_its_manifests_within_the_role(enforcing: Server, tmp_path: Path) -> None:
-    connection, names = _deploy(
+    connection, names = deploy_enforced(
         enforcing, tmp_path / "shop", feed("orders", load={"mode": "mirror", "max_deletes": "100%"})
     )
     s3, key = connection.client("s3"), "incoming/orders/a file.csv"
@@ -198,7 +175,7 @@ def test_a_mirror_keeps_its_manifests_within_the_role(enforcing: Server, tmp_pat
 
 
 def test_rejects_are_replayed_within_the_role(enforcing: Server, tmp_path: Path) -> None:
-    connection, names = _deploy(enforcing, tmp_path / "shop", feed("orders"))
+    connection, names = deploy_enforced(enforcing, tmp_path / "shop", feed("orders"))
     s3 = connection.client("s3")
     s3.put_object(Bucket=names.landing_bucket, Key="incoming/orders/a file.csv", Body=FILE)
     ledger = Ledger(connection.client("dynamodb"), names.ledger)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack_samples import feed, templates_of, write_project
+from stack_samples import ACCOUNT, feed, templates_of, write_project
 
 from penstock.stack.roles import literal
 
@@ -34,11 +34,26 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
 
 def _find(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, Mapping):
+        if value.get("Type") == "AWS::Lambda::Permission":
+            yield _as_statement(value["Properties"])
         for key, inner in value.items():
             yield from inner if key == "Statement" else _find(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _find(inner)
+
+
+def _as_statement(permission: Mapping[str, Any]) -> dict[str, Any]:
+    """The statement that Lambda makes of a permission, in the policy of the function."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": permission["Principal"]},
+        "Action": permission["Action"],
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": permission["SourceAccount"]},
+            "ArnLike": {"aws:SourceArn": permission["SourceArn"]},
+        },
+    }
 
 
 def test_the_statements_are_those_that_were_reviewed(statements: dict[str, list[dict[str, Any]]]) -> None:
@@ -89,14 +104,46 @@ def test_only_the_state_machine_may_do_something_to_all_resources(
                 assert of.endswith("/StateMachineRole")
 
 
-def test_services_are_held_to_this_account(statements: dict[str, list[dict[str, Any]]]) -> None:
+def test_services_are_held_to_this_account_and_to_what_of_it_calls(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    held = 0
     for statement in _allowing(statements):
         service = statement.get("Principal", {}).get("Service")
-        if service not in {
-            None,
-            "lambda.amazonaws.com",
-        }:  # Lambda, taking on a function's role, names no account
-            assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "123456789012"
+        if service in {None, "lambda.amazonaws.com"}:
+            continue  # Lambda, taking on a function's role, names neither
+        conditions = statement["Condition"]
+        assert conditions["StringEquals"]["aws:SourceAccount"] == "123456789012"
+        (source,) = (
+            value["aws:SourceArn"] for value in conditions.values() if set(value) == {"aws:SourceArn"}
+        )
+        assert source.startswith("arn:aws:")
+        assert source != "*"
+        held += 1
+    assert held >= 6
+
+
+def test_buckets_queues_and_the_topic_refuse_what_is_not_encrypted_on_its_way(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    refusing = {
+        resource
+        for many in statements.values()
+        for statement in many
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for resource in _many(statement["Resource"])
+    }
+    landing, artifacts = (
+        f"arn:aws:s3:::shop-{which}-{ACCOUNT}-eu-central-1" for which in ("landing", "artifacts")
+    )
+    queues = ("shop_orders", "shop_orders_dead-letters", "shop_returns_dead-letters")
+    assert refusing == {
+        *(f"{bucket}{of}" for bucket in (landing, artifacts) for of in ("", "/*")),
+        *(f"arn:aws:sqs:eu-central-1:{ACCOUNT}:{queue}" for queue in queues),
+        f"arn:aws:sns:eu-central-1:{ACCOUNT}:shop_penstock_alerts",
+    }
 
 
 def test_a_schedule_is_bound_by_its_group_which_is_all_that_scheduler_tells(

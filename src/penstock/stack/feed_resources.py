@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.roles import loader_role, queue_policy, state_machine_role
+from penstock.stack.roles import dead_letters_policy, loader_role, queue_policy, state_machine_role
 from penstock.stack.state_machine import chunk_concurrency, write_definition
 from penstock.stack.table_resource import KEPT, build_table
 
@@ -44,6 +45,7 @@ def feed_resources(
     direct = contract.trigger == "direct"
     resources = {
         "DeadLetters": _dead_letters(own, direct=direct),
+        "DeadLettersPolicy": _policy("DeadLetters", dead_letters_policy(names, contract.name)),
         "Role": loader_role(
             names,
             contract.name,
@@ -171,6 +173,13 @@ def _queue(name: str, more: dict[str, Any]) -> Resource:
     }
 
 
+def _policy(queue: str, document: Mapping[str, Any]) -> Resource:
+    return {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Properties": {"Queues": [{"Ref": queue}], "PolicyDocument": document},
+    }
+
+
 def _queue_trigger(names: Names, contract: Contract) -> dict[str, Resource]:
     own = names.feed(contract.name)
     redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "maxReceiveCount": 5}
@@ -178,13 +187,7 @@ def _queue_trigger(names: Names, contract: Contract) -> dict[str, Resource]:
     more = {"VisibilityTimeout": 6 * contract.function.timeout, "RedrivePolicy": redrive}
     return {
         "Queue": _queue(own.queue, more),
-        "QueuePolicy": {
-            "Type": "AWS::SQS::QueuePolicy",
-            "Properties": {
-                "Queues": [{"Ref": "Queue"}],
-                "PolicyDocument": queue_policy(names, contract.name),
-            },
-        },
+        "QueuePolicy": _policy("Queue", queue_policy(names, contract.name)),
         "Mapping": {
             "Type": "AWS::Lambda::EventSourceMapping",
             "Properties": {

@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.plan.model import KeyAttribute
 from penstock.stack.names import Names
-from penstock.stack.roles import encrypted_transport_only
+from penstock.stack.roles import encrypted_transport_only, topic_policy
 from penstock.stack.table_resource import KEPT, attribute_definitions, key_schema, table_tags
 
 Resource = dict[str, Any]
@@ -52,6 +52,10 @@ def foundation_resources(names: Names, emails: Sequence[str], retention_days: in
         "Alerts": {
             "Type": "AWS::SNS::Topic",
             "Properties": {"TopicName": names.topic, "DisplayName": f"Penstock {names.project}"},
+        },
+        "AlertsPolicy": {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {"Topics": [{"Ref": "Alerts"}], "PolicyDocument": topic_policy(names)},
         },
         "MachinesLogGroup": {
             "Type": "AWS::Logs::LogGroup",

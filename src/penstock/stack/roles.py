@@ -209,24 +209,50 @@ def queue_policy(names: Names, feed: str) -> Mapping[str, Any]:
         "StringEquals": {"aws:SourceAccount": names.account},
     }
     statement = _allow("TakeEventsOfLandingBucket", ["sqs:SendMessage"], own.queue_arn, condition)
-    return _document([{**statement, "Principal": {"Service": "s3.amazonaws.com"}}])
+    return _document(
+        [
+            {**statement, "Principal": {"Service": "s3.amazonaws.com"}},
+            _refuse_in_the_clear("sqs:*", own.queue_arn),
+        ]
+    )
+
+
+def dead_letters_policy(names: Names, feed: str) -> Mapping[str, Any]:
+    """Let nobody but the account's own roles to a feed's dead letters: SQS moves them there itself, and Lambda as the loader."""
+    return _document([_refuse_in_the_clear("sqs:*", names.feed(feed).dead_letters_arn)])
+
+
+def topic_policy(names: Names) -> Mapping[str, Any]:
+    """Let the alarms of this account and region, and no other service, publish to the topic; roles do by their own policies."""
+    condition = {
+        "ArnLike": {"aws:SourceArn": names.arn("cloudwatch", "alarm:*")},
+        "StringEquals": {"aws:SourceAccount": names.account},
+    }
+    statement = _allow("TellOfAlarms", ["sns:Publish"], names.topic_arn, condition)
+    return _document(
+        [
+            {**statement, "Principal": {"Service": "cloudwatch.amazonaws.com"}},
+            # Of what goes on with a topic's messages a policy of it can name publishing alone.
+            _refuse_in_the_clear("sns:Publish", names.topic_arn),
+        ]
+    )
 
 
 def encrypted_transport_only(names: Names, bucket: str) -> Mapping[str, Any]:
     """Refuse every request to a bucket that is not encrypted on its way."""
     arn = names.bucket_arn(bucket)
-    return _document(
-        [
-            {
-                "Sid": "EncryptedTransportOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, f"{arn}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ]
-    )
+    return _document([_refuse_in_the_clear("s3:*", [arn, f"{arn}/*"])])
+
+
+def _refuse_in_the_clear(action: str, resources: str | list[str]) -> Statement:
+    return {
+        "Sid": "EncryptedTransportOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resources,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def _role(trust: Mapping[str, Any], statements: Sequence[Statement]) -> Resource:

@@ -19,6 +19,7 @@ is executed                                                                     
 what state machines do         writes results of maps to S3 and logs; needs    neither; its own calls ask no role
                                 a role for every call
 lifecycle of buckets            objects under ``runs/`` expire                  dropped: they stay
+policies of resources           asked about every call                          never asked
 following a deploy              every two seconds                               ten times a second
 ==============================  ==============================================  =====================================
 """
