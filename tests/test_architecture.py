@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
     "stack": {"contract", "compile", "plan", "errors", "metrics"},
+    "watch": {"stack", "aws", "contract", "errors", "metrics"},
     "local": {"stack", "aws", "engine", "contract", "errors"},
 }
 """What each room may import of Penstock besides itself. The rooms not named here (the commands and the public

@@ -202,16 +202,18 @@ def get_run(ledger: Ledger, run_id: str) -> Run | None:
     return _run(ledger, answer["Item"]) if "Item" in answer else None
 
 
-def list_runs(ledger: Ledger, feed: str | None = None, limit: int = 20) -> list[Run]:
-    """Give the latest runs of a feed, or of all feeds, the newest first.
+def list_runs(ledger: Ledger, feed: str | None = None, limit: int = 20, *, since: str = "") -> list[Run]:
+    """Give the latest runs of a feed, or of all feeds, the newest first: those that began at ``since`` or later.
 
     Needs dynamodb:Query on the index ``by_feed``; dynamodb:Scan on it for all feeds, which reads every run that is kept.
     """
     if feed is None:
-        return heapq.nlargest(limit, _pages(ledger, "scan", {}), key=lambda run: (run.started_at, run.id))
+        late = (run for run in _pages(ledger, "scan", {}) if run.started_at >= since)
+        return heapq.nlargest(limit, late, key=lambda run: (run.started_at, run.id))
+    begun = {":since": since} if since else {}
     request = {
-        "KeyConditionExpression": "feed = :feed",
-        "ExpressionAttributeValues": to_item({":feed": feed}),
+        "KeyConditionExpression": "feed = :feed" + (" AND started_at >= :since" if begun else ""),
+        "ExpressionAttributeValues": to_item({":feed": feed, **begun}),
         "ScanIndexForward": False,
         "Limit": limit,
     }

@@ -1,0 +1,76 @@
+"""The alarms of a project, as CloudWatch has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from penstock.aws.explain import AwsError, explain_error
+from penstock.aws.runs import format_time
+from penstock.stack.connect import Connection
+from penstock.stack.names import Names
+
+AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+
+_COMMAND = re.compile(r"`(penstock [^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm and its state. ``feed`` is None where it is about the project; ``since`` is ISO 8601 in UTC."""
+
+    name: str
+    feed: str | None
+    state: AlarmState
+    since: str
+    reason: str
+    description: str
+
+    @property
+    def command(self) -> str | None:
+        """The command that its description says to run next, if it says one."""
+        found = _COMMAND.search(self.description)
+        return found[1] if found else None
+
+
+def list_alarms(connection: Connection, names: Names, feeds: Iterable[str]) -> tuple[Alarm, ...]:
+    """Give a project's alarms, by name. Needs cloudwatch:DescribeAlarms.
+
+    Raises :class:`~penstock.errors.ServiceError`.
+    """
+    known = tuple(feeds)
+    cloudwatch = connection.client("cloudwatch")
+    ask = {"AlarmNamePrefix": f"{names.project}_", "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    found: list[Mapping[str, Any]] = []
+    try:
+        for page in cloudwatch.get_paginator("describe_alarms").paginate(**ask):
+            found += [*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())]
+    except AwsError as error:
+        raise explain_error(error, "read the alarms", "cloudwatch:DescribeAlarms") from error
+    return tuple(sorted((_alarm(item, names, known) for item in found), key=lambda alarm: alarm.name))
+
+
+def _alarm(item: Mapping[str, Any], names: Names, feeds: tuple[str, ...]) -> Alarm:
+    return Alarm(
+        name=item["AlarmName"],
+        feed=_find_feed(item, names, feeds),
+        state=item["StateValue"],
+        since=format_time(item["StateUpdatedTimestamp"].timestamp()),
+        reason=item.get("StateReason", ""),
+        description=item.get("AlarmDescription", ""),
+    )
+
+
+def _find_feed(item: Mapping[str, Any], names: Names, feeds: tuple[str, ...]) -> str | None:
+    """Give the feed that an alarm is about: what it measures says so, or its name does."""
+    values = {dimension["Name"]: dimension["Value"] for dimension in item.get("Dimensions", ())}
+    if values.get("Feed") in feeds:
+        return str(values["Feed"])
+    for feed in feeds:
+        own = names.feed(feed)
+        if {own.queue, own.dead_letters, own.function, own.sweep, own.state_machine_arn} & {*values.values()}:
+            return feed
+    named = [feed for feed in feeds if f"{item['AlarmName']}_".startswith(f"{names.project}_{feed}_")]
+    return max(named, key=len, default=None)

@@ -1,0 +1,200 @@
+"""The state of each feed of a deployed project: read from its ledger, its queues and its alarms, changing nothing.
+
+A feed costs one or two queries of the ledger and one of its index ``by_due``, and four requests to SQS; the alarms cost one
+request for all. What may not be read is left out, and said among the findings with the permission that it takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from penstock.aws.ledger import Ledger
+from penstock.aws.runs import Run, format_time, list_runs
+from penstock.contract.model import Contract
+from penstock.errors import ServiceError
+from penstock.stack.connect import Connection
+from penstock.stack.names import Names
+from penstock.watch.alarms import Alarm, list_alarms
+from penstock.watch.judge import Finding, Verdict, judge_alarms, judge_feed, worst
+from penstock.watch.queues import Depth, read_depth
+
+DAY_SECONDS: Final = 86_400
+MOST_RUNS: Final = 1_000
+"""How many runs of a day are looked at; each is about a kilobyte of the ledger."""
+MOST_DUE: Final = 1_000
+_AT_ONCE: Final = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the runs of the last 24 hours came to: how many ended how, and the records that they loaded and rejected.
+
+    ``whole`` is False where there were more runs than are looked at.
+    """
+
+    runs: Mapping[str, int]
+    loaded: int
+    rejected: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """A feed as it is at a moment, ``read_at``.
+
+    ``last_run`` is the newest run, ``last_file`` the newest that is no replay. ``queue`` and ``dead_letters`` say what waits
+    there; ``queue`` is None for a feed that S3 calls directly. ``due`` counts the files whose worker died, and that nobody is
+    at work on. Each of the three is None where it could not be read, which is among the ``findings`` then.
+    """
+
+    feed: str
+    read_at: str
+    last_run: Run | None
+    last_file: Run | None
+    day: Day
+    queue: Depth | None
+    dead_letters: int | None
+    due: int | None
+    alarms: tuple[Alarm, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the feed is well."""
+        return worst(self.findings)
+
+    @property
+    def freshness(self) -> float | None:
+        """Seconds from the start of the last file's run to its end; None where it has not ended."""
+        return None if self.last_file is None else measure_freshness(self.last_file)
+
+    @property
+    def backlog(self) -> int | None:
+        """What waits to be loaded: messages, those that a worker has included, and files whose worker died."""
+        if self.due is None and self.queue is None:
+            return None
+        return (self.due or 0) + (0 if self.queue is None else self.queue.total)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain JSON types."""
+        judged = {"verdict": self.verdict, "freshness": self.freshness, "backlog": self.backlog}
+        return {"feed": self.feed, **judged, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """All feeds of a project, by name, and what is about the project itself."""
+
+    feeds: tuple[FeedState, ...]
+    alarms: tuple[Alarm, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all."""
+        return worst([*self.findings, *(finding for feed in self.feeds for finding in feed.findings)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain JSON types."""
+        return {
+            "verdict": self.verdict,
+            "alarms": [asdict(alarm) for alarm in self.alarms],
+            "findings": [asdict(finding) for finding in self.findings],
+            "feeds": [feed.to_dict() for feed in self.feeds],
+        }
+
+
+def measure_freshness(run: Run) -> float | None:
+    """Give the seconds from a run's start to its end; None where it has not ended."""
+    if run.ended_at is None:
+        return None
+    began, ended = datetime.fromisoformat(run.started_at), datetime.fromisoformat(run.ended_at)
+    return (ended - began).total_seconds()
+
+
+def read_project_state(
+    connection: Connection,
+    names: Names,
+    feeds: Sequence[Contract],
+    clock: Callable[[], float] = time.time,
+) -> ProjectState:
+    """Read the state of a project's ``feeds``. Several requests are under way at once.
+
+    Raises :class:`~penstock.errors.ServiceError` where the ledger can't be read: without it nothing is known.
+    """
+    unread: list[str] = []
+    alarms = _attempt(lambda: list_alarms(connection, names, [feed.name for feed in feeds]), unread) or ()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        states = tuple(pool.map(lambda feed: read_feed_state(connection, names, feed, alarms, clock), feeds))
+    about_project = tuple(alarm for alarm in alarms if alarm.feed is None)
+    findings = (*judge_alarms(about_project), *(Finding("look", problem) for problem in unread))
+    return ProjectState(tuple(sorted(states, key=lambda state: state.feed)), about_project, findings)
+
+
+def read_feed_state(
+    connection: Connection,
+    names: Names,
+    feed: Contract,
+    alarms: Sequence[Alarm],
+    clock: Callable[[], float] = time.time,
+) -> FeedState:
+    """Read the state of a feed. ``alarms`` are the project's.
+
+    Needs dynamodb:Query on the ledger's indexes ``by_feed`` and ``by_due``, sqs:GetQueueUrl and sqs:GetQueueAttributes.
+    Raises :class:`~penstock.errors.ServiceError` where the ledger can't be read.
+    """
+    now = clock()
+    ledger, sqs, own = (
+        Ledger(connection.client("dynamodb"), names.ledger),
+        connection.client("sqs"),
+        names.feed(feed.name),
+    )
+    runs = list_runs(ledger, feed.name, MOST_RUNS, since=format_time(now - DAY_SECONDS))
+    day = _sum_up(runs)
+    if not any(run.replays is None for run in runs):  # the last file came before, or none did
+        runs = list_runs(ledger, feed.name, max(20, len(runs) + 1))
+    unread: list[str] = []
+    queue = _attempt(lambda: read_depth(sqs, own.queue), unread) if feed.trigger == "queue" else None
+    letters = _attempt(lambda: read_depth(sqs, own.dead_letters).total, unread)
+    due = _attempt(lambda: sum(1 for _ in islice(ledger.list_due(feed.name, now), MOST_DUE)), unread)
+    mine = tuple(alarm for alarm in alarms if alarm.feed == feed.name)
+    return FeedState(
+        feed=feed.name,
+        read_at=format_time(now),
+        last_run=runs[0] if runs else None,
+        last_file=next((run for run in runs if run.replays is None), None),
+        day=day,
+        queue=queue,
+        dead_letters=letters,
+        due=due,
+        alarms=mine,
+        findings=judge_feed(feed.name, runs, mine, letters, due, unread),
+    )
+
+
+def _sum_up(runs: Sequence[Run]) -> Day:
+    files = [run for run in runs if run.replays is None]  # what a replay loads counts against its run
+    return Day(
+        runs=dict(Counter(run.status for run in files)),
+        loaded=sum(run.counts.get("loaded", 0) for run in files),
+        rejected=sum(run.counts.get("rejected", 0) for run in files),
+        whole=len(runs) < MOST_RUNS,
+    )
+
+
+def _attempt(read: Callable[[], T], unread: list[str]) -> T | None:
+    """Read something; where that fails, say so in ``unread`` and give None."""
+    try:
+        return read()
+    except ServiceError as error:
+        unread.append(str(error))
+        return None
