@@ -31,6 +31,8 @@ def test_every_name_fits_its_service(project: str, feed: str, region: str) -> No
     assert re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", names.ledger)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", names.topic)
     assert re.fullmatch(r"[A-Za-z0-9_/-]{1,512}", names.machines_log_group)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,255}", names.dashboard)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,255}", names.alarm(feed, "machine-timed-out"))
     for stack in (names.foundation_stack, names.landing_stack, own.stack):
         assert re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", stack)
 
@@ -49,7 +51,12 @@ def test_two_feeds_share_no_name(project: str, feed: str, other_project: str, ot
     assert len({one.function, one.sweep, other.function, other.sweep}) == 4
     assert len({one.tick, one.schedule, other.tick, other.schedule}) == 4
     assert one.state_machine != other.state_machine
+    assert _alarm(project, feed) != _alarm(other_project, other_feed)
     assert not {one.queue, one.dead_letters} & {other.queue, other.dead_letters}
+
+
+def _alarm(project: str, feed: str) -> str:
+    return Names(project, "123456789012", "eu-central-1").alarm(feed, "silent")
 
 
 @given(st.text("ab-", min_size=1, max_size=40), st.integers(min_value=12, max_value=40))

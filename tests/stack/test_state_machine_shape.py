@@ -16,7 +16,12 @@ from penstock import errors
 from penstock.aws.ledger import LostClaimError
 from penstock.contract.project import read_project
 from penstock.stack.names import Names
-from penstock.stack.state_machine import build_definition, chunk_concurrency, write_definition
+from penstock.stack.state_machine import (
+    build_definition,
+    chunk_concurrency,
+    fold_definition,
+    write_definition,
+)
 
 OBJECT = {"run", "bucket", "key", "version"}
 NAMES = Names("shop", ACCOUNT, "eu-central-1")
@@ -25,7 +30,11 @@ NAMES = Names("shop", ACCOUNT, "eu-central-1")
 def define(folder: Path, **more: Any) -> dict[str, Any]:
     (contract,) = read_project(write_project(folder, [feed("orders", **more)])).feeds
     definition = build_definition(NAMES, contract)
-    assert json.loads(write_definition(NAMES, contract)) == definition
+    written = write_definition(NAMES, contract)
+    assert json.loads(written) == definition
+    folded, parts = fold_definition(NAMES, contract)["Fn::Sub"]
+    assert all(folded.count(f"${{{name}}}") > 3 for name in parts)
+    assert re.sub(r"\$\{(\w+)\}", lambda name: parts[name[1]], folded) == written
     return definition
 
 

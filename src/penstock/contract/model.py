@@ -1,7 +1,7 @@
 """The contract as it is written: one frozen model per part of the YAML file.
 
 The parts that follow a standard, ``schema`` and ``dialect``, live in :mod:`penstock.contract.standard` and are
-named here too. Cross-checks that need more than one part live in :mod:`penstock.contract.check`.
+named here too; ``alarms`` in :mod:`penstock.contract.alarms`. Cross-checks that need more than one part live in :mod:`penstock.contract.check`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from penstock.contract.alarms import AlarmsModel
 from penstock.contract.scalars import (
     FeedName,
     Many,
@@ -35,6 +36,7 @@ from penstock.contract.standard import (
 )
 
 __all__ = [
+    "AlarmsModel",
     "AttributeType",
     "Category",
     "ConstraintsModel",
@@ -281,6 +283,9 @@ class Contract(Part):
     """Whether S3's events reach the function through a queue or directly."""
     schedule: ScheduleOrText | None = None
     """When everything in the bucket is compared with what was loaded: `rate(1 hour)`, or `{at, time_zone}`; never unless said."""
+
+    alarms: AlarmsModel = AlarmsModel()
+    """When people are told that the feed is not well."""
 
     @property
     def timetable(self) -> ScheduleModel | None:

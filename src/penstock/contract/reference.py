@@ -29,6 +29,7 @@ _SECTIONS = {
     "Function": "function",
     "LargeObjects": "large_objects",
     "Schedule": "schedule",
+    "Alarms": "alarms",
 }
 """The parts in the order of reading, and where each stands in the file."""
 

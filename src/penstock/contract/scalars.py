@@ -95,7 +95,7 @@ def _reject_limit(value: Any) -> Any:
         if value < 0:
             raise ValueError("can't be negative")
         return int(value)
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?%", value):
+    if not re.fullmatch(_SHARE, value):
         raise ValueError(message)
     if Decimal(value[:-1]) > 100:
         raise ValueError("can't be more than 100%")
@@ -113,6 +113,38 @@ def _megabytes(value: Any) -> Any:
     if not 0.001 <= size <= 50_000_000:
         raise ValueError("must be 0.001 to 50000000 MB")
     return size
+
+
+def _count_or_off(value: Any) -> Any:
+    if isinstance(value, bool) or not (value == "off" or (isinstance(value, int) and value >= 1)):
+        raise ValueError("must be a count such as 1, or off")
+    return value if value == "off" else int(value)
+
+
+def _share_or_off(value: Any) -> Any:
+    written = isinstance(value, str) and re.fullmatch(_SHARE, value)
+    if value != "off" and not (written and 0 < Decimal(value[:-1]) <= 100):
+        raise ValueError('must be a share such as "5%", or off')
+    return value
+
+
+def _duration_or_off(value: Any) -> Any:
+    if value != "off" and not (isinstance(value, str) and re.fullmatch(_DURATION, value)):
+        raise ValueError("must be a number of minutes, hours or days such as 26 hours, or off")
+    if value != "off" and not 600 <= duration_seconds(value) <= 366 * 86_400:
+        raise ValueError("must be 10 minutes to 366 days, or off")
+    return value
+
+
+_SHARE = r"[0-9]{1,3}(\.[0-9]{1,9})?%"
+_DURATION = "[1-9][0-9]{0,5} (minute|hour|day)s?"
+_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
+
+
+def duration_seconds(duration: str) -> int:
+    """Give the seconds of a duration as a contract has it, such as ``26 hours``."""
+    number, unit = duration.split(" ")
+    return int(number) * _UNIT_SECONDS[unit.removesuffix("s")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +230,14 @@ RejectLimit = Annotated[str | int, BeforeValidator(_reject_limit),
 Megabytes = Annotated[float, BeforeValidator(_megabytes),
                       WithJsonSchema({"type": "number", "minimum": 0.001, "maximum": 50_000_000})]  # fmt: skip
 """A size in MB of 2**20 bytes, from about a kilobyte, which trying it needs, to the largest object of S3 (50 TB)."""
+Off = Literal["off"]
+CountOrOff = Annotated[int | Off, BeforeValidator(_count_or_off),
+                       WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "off"}]})]  # fmt: skip
+ShareOrOff = Annotated[str, BeforeValidator(_share_or_off),
+                       WithJsonSchema({"type": "string", "pattern": f"^({_SHARE}|off)$"})]  # fmt: skip
+DurationOrOff = Annotated[str, BeforeValidator(_duration_or_off),
+                          WithJsonSchema({"type": "string", "pattern": f"^({_DURATION}|off)$"})]  # fmt: skip
+"""The threshold of an alarm, or ``off`` where there is to be none."""
 Schedule = Annotated[str, AfterValidator(_schedule)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 FeedName = Annotated[

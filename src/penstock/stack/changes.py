@@ -31,6 +31,8 @@ _NAMES: Final = (
     "TopicName",
     "FunctionName",
     "StateMachineName",
+    "AlarmName",
+    "DashboardName",
     "Name",
     "Endpoint",
 )

@@ -10,7 +10,7 @@ from penstock.contract.model import Contract
 from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.roles import dead_letters_policy, loader_role, queue_policy, state_machine_role
-from penstock.stack.state_machine import chunk_concurrency, write_definition
+from penstock.stack.state_machine import chunk_concurrency, fold_definition
 from penstock.stack.table_resource import KEPT, build_table
 
 Resource = dict[str, Any]
@@ -144,7 +144,7 @@ def _state_machine(names: Names, contract: Contract) -> dict[str, Resource]:
                 "StateMachineType": "STANDARD",
                 "RoleArn": {"Fn::GetAtt": ["StateMachineRole", "Arn"]},
                 # As text, for CloudFormation makes texts of the numbers in an object.
-                "DefinitionString": write_definition(names, contract),
+                "DefinitionString": fold_definition(names, contract),
                 "LoggingConfiguration": {
                     "Level": "ERROR",
                     "IncludeExecutionData": False,

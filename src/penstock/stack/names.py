@@ -104,6 +104,19 @@ class Names:
         return f"{self.project}_penstock_alerts"
 
     @property
+    def dashboard(self) -> str:
+        """The dashboard. Dashboards belong to an account and not to a region, so the region is in its name."""
+        return f"penstock_{self.project}_{self.region}"
+
+    def alarm(self, feed: str, kind: str) -> str:
+        """Give the name of a feed's alarm. All of a project begin with its name and an underscore."""
+        return f"{self.project}_{feed}_{kind}"
+
+    def alarm_arn(self, feed: str, kind: str) -> str:
+        """Give the ARN of a feed's alarm."""
+        return self.arn("cloudwatch", f"alarm:{self.alarm(feed, kind)}")
+
+    @property
     def ledger_arn(self) -> str:
         """The ARN of the ledger."""
         return self.arn("dynamodb", f"table/{self.ledger}")

@@ -86,6 +86,16 @@ def write_definition(names: Names, contract: Contract) -> str:
     return json.dumps(build_definition(names, contract), sort_keys=True, separators=(",", ":"))
 
 
+def fold_definition(names: Names, contract: Contract) -> State:
+    """Give the definition as a template's property, in which what each of its tasks repeats stands once.
+
+    It is the largest part of a template, which may have 51,200 bytes.
+    """
+    retry = json.dumps(_RETRY, sort_keys=True, separators=(",", ":"))
+    folded = write_definition(names, contract).replace(retry, "${Retry}")
+    return {"Fn::Sub": [folded, {"Retry": retry}]}
+
+
 def build_definition(names: Names, contract: Contract) -> State:
     """Give the definition of a feed's state machine."""
 

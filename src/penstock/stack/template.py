@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 from penstock.contract.project import Project
 from penstock.errors import ContractError
 from penstock.plan.model import Plan
+from penstock.stack.alarms import alarm_resources
 from penstock.stack.changes import write_template
 from penstock.stack.feed_resources import Code, Logs, feed_resources, notification, notification_kind
 from penstock.stack.names import Names
@@ -97,6 +98,7 @@ def build_templates(
                     {
                         **feed_resources(names, contract, plans[contract.name], options.code, logs),
                         **sweep_resources(names, contract, options.code, logs),
+                        **alarm_resources(names, contract),
                     },
                     {
                         "Function": names.feed(contract.name).function,
