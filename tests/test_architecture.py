@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "engine": {"plan", "errors", "verdicts"},
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
-    "stack": {"contract", "compile", "plan", "errors", "metrics"},
+    "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
     "watch": {"stack", "aws", "contract", "errors", "metrics"},
     "local": {"stack", "aws", "engine", "contract", "errors"},
 }

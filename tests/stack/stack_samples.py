@@ -63,5 +63,6 @@ def templates_of(folder: Path, target: Target | None = None) -> tuple[StackTempl
     project = read_project(folder)
     plans = {contract.name: compile_contract(contract) for contract in project.feeds}
     names = Names(project.name, ACCOUNT, project.region or "eu-central-1")
-    code = package_code(names, target or aws_target(project.architecture), "0" * 64)
-    return build_templates(project, plans, StackOptions(names, code))
+    target = target or aws_target(project.architecture)
+    code = package_code(names, target, "0" * 64)
+    return build_templates(project, plans, StackOptions(names, code, target.saved_queries))

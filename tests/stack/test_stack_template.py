@@ -39,6 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             ]
         },
     ),
+    "alarms": feed("orders", alarms={"silent_after": "26 hours", "reject_share": "0.5%", "throttles": "off"}),
     "stream-and-ttl": feed("orders", load={"stream": "NEW_AND_OLD_IMAGES", "ttl": "expires"}),
 }
 
@@ -331,6 +332,9 @@ def _differences(here: Any, there: Any, path: str = "") -> Iterator[_Difference]
         yield _Difference(path, here, there)
 
 
+SAVED_QUERIES = {"RunsStory", "FilesEvents", "SlowestRuns", "TopCodes"}
+
+
 def test_the_embedded_aws_gets_the_same_templates_but_for_the_runtime(tmp_path: Path) -> None:
     folder = write_project(
         tmp_path, [feed("orders"), feed("returns", trigger="direct", schedule="rate(1 hour)")]
@@ -338,6 +342,8 @@ def test_the_embedded_aws_gets_the_same_templates_but_for_the_runtime(tmp_path: 
     elsewhere = Target(
         runtime="provided.al2023", python="3.11", architecture="x86_64", interpreter="/usr/bin/python3"
     )
+    own = {"foundation": set(), "feed": {"Runtime", "Architectures"}, "landing": SAVED_QUERIES}
     for here, there in zip(templates_of(folder), templates_of(folder, elsewhere), strict=True):
         changed = {difference.path.rpartition("/")[2] for difference in _differences(here.body, there.body)}
-        assert changed == ({"Runtime", "Architectures"} if here.tier == "feed" else set())
+        assert changed == own[here.tier]
+    assert {here.body["Resources"][name]["Type"] for name in SAVED_QUERIES} == {"AWS::Logs::QueryDefinition"}

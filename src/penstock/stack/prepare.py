@@ -82,7 +82,7 @@ def prepare_deploy(
     names = Names(project.name, connection.account(), connection.region)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
-    templates = build_templates(project, plans, StackOptions(names, code))
+    templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries))
     progress("Comparing the project with what is deployed")
     states = find_stacks(connection, project.name)
     wanted = {template.name for template in templates}

@@ -38,8 +38,9 @@ def synth(
     if region is None:
         raise UsageError("The templates name their region: say which, or write `region` into penstock.yaml.")
     names = Names(project.name, account, region)
-    code = package_code(names, target or aws_target(project.architecture), code_digest)
-    templates = build_templates(project, plans, StackOptions(names, code))
+    target = target or aws_target(project.architecture)
+    code = package_code(names, target, code_digest)
+    templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries))
     return {
         f"{template.name}.template.json": json.dumps(template.body, indent=2, sort_keys=True) + "\n"
         for template in templates

@@ -20,6 +20,8 @@ what state machines do         writes results of maps to S3 and logs; needs    n
                                 a role for every call
 lifecycle of buckets            objects under ``runs/`` expire                  dropped: they stay
 policies of resources           asked about every call                          never asked
+saved queries for the logs      part of the landing bucket's stack              left out: it takes no
+                                                                                ``AWS::Logs::QueryDefinition``
 following a deploy              every two seconds                               ten times a second
 ==============================  ==============================================  =====================================
 """
@@ -62,6 +64,11 @@ class Target:
     def emulated(self) -> bool:
         """Whether this is the embedded AWS."""
         return self.interpreter is not None
+
+    @property
+    def saved_queries(self) -> bool:
+        """Whether queries of logs can be saved."""
+        return not self.emulated
 
 
 def aws_target(architecture: Architecture = "arm64") -> Target:

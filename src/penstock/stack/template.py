@@ -4,9 +4,9 @@ A project is several stacks, for three reasons. The function's package must lie 
 of it. A bucket takes notifications only to queues and functions that are there and let it in. And a stack holds 500
 resources, which a hundred feeds would pass; with a stack each, a feed is also added, changed and rolled back alone.
 
-1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs.
-2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules.
-3. ``penstock-<project>-landing``: the landing bucket with its notifications.
+1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs, the dashboard.
+2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules, alarms.
+3. ``penstock-<project>-landing``: the landing bucket with its notifications, the saved queries.
 
 They refer to one another by names alone, which are literal (:mod:`penstock.stack.names`).
 """
@@ -14,18 +14,21 @@ They refer to one another by names alone, which are literal (:mod:`penstock.stac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from penstock.contract.model import Contract
 from penstock.contract.project import Project
 from penstock.errors import ContractError
 from penstock.plan.model import Plan
 from penstock.stack.alarms import alarm_resources
 from penstock.stack.changes import write_template
+from penstock.stack.dashboard import Subject, dashboard_resource
 from penstock.stack.feed_resources import Code, Logs, feed_resources, notification, notification_kind
 from penstock.stack.names import Names
 from penstock.stack.project_resources import foundation_resources, landing_resources
+from penstock.stack.queries import query_resources
 from penstock.stack.sweep_resources import sweep_resources
 from penstock.stack.table_resource import PROJECT_TAG
 
@@ -50,10 +53,11 @@ class StackTemplate:
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What of the templates does not come from the project: whose account, and the function's code."""
+    """What of the templates does not come from the project: whose account, the function's code, and what the target takes."""
 
     names: Names
     code: Code
+    saved_queries: bool = True
 
 
 def build_templates(
@@ -74,57 +78,69 @@ def build_templates(
         notifications.setdefault(notification_kind(contract), []).append(notification(names, contract))
     stacks = (
         StackTemplate(
-            names.foundation_stack,
-            "foundation",
-            None,
-            _template(
-                f"Penstock {project.name}: what its feeds share",
-                foundation_resources(names, project.alerts.email, logs.retention_days),
-                {
-                    "ArtifactsBucket": names.artifacts_bucket,
-                    "Ledger": names.ledger,
-                    "Alerts": names.topic_arn,
-                },
-            ),
-            tags,
+            names.foundation_stack, "foundation", None, _foundation(project, names, feeds, logs), tags
         ),
         *(
             StackTemplate(
                 names.feed(contract.name).stack,
                 "feed",
                 contract.name,
-                _template(
-                    f"Penstock {project.name}: the feed {contract.name}",
-                    {
-                        **feed_resources(names, contract, plans[contract.name], options.code, logs),
-                        **sweep_resources(names, contract, options.code, logs),
-                        **alarm_resources(names, contract),
-                    },
-                    {
-                        "Function": names.feed(contract.name).function,
-                        "Table": plans[contract.name].table.name,
-                        "DeadLetters": names.feed(contract.name).dead_letters_arn,
-                    },
-                ),
+                _feed(contract, plans[contract.name], options, logs),
                 {**tags, "penstock:feed": contract.name},
             )
             for contract in feeds
         ),
-        StackTemplate(
-            names.landing_stack,
-            "landing",
-            None,
-            _template(
-                f"Penstock {project.name}: where files land",
-                landing_resources(names, notifications),
-                {"LandingBucket": names.landing_bucket},
-            ),
-            tags,
-        ),
+        StackTemplate(names.landing_stack, "landing", None, _landing(feeds, notifications, options), tags),
     )
     for stack in stacks:
         _check_size(stack)
     return stacks
+
+
+def _foundation(project: Project, names: Names, feeds: Sequence[Contract], logs: Logs) -> dict[str, Any]:
+    """Give the template of what feeds share. The dashboard has what room the rest leaves."""
+    template = _template(
+        f"Penstock {project.name}: what its feeds share",
+        foundation_resources(names, project.alerts.email, logs.retention_days),
+        {
+            "ArtifactsBucket": names.artifacts_bucket,
+            "Ledger": names.ledger,
+            "Alerts": names.topic_arn,
+            "Dashboard": names.dashboard,
+        },
+    )
+    room = MAX_TEMPLATE_BYTES - len(write_template(template).encode()) - len('"Dashboard":,')
+    template["Resources"]["Dashboard"] = dashboard_resource(Subject(names, feeds, project.architecture), room)
+    return template
+
+
+def _feed(contract: Contract, plan: Plan, options: StackOptions, logs: Logs) -> dict[str, Any]:
+    names = options.names
+    return _template(
+        f"Penstock {names.project}: the feed {contract.name}",
+        {
+            **feed_resources(names, contract, plan, options.code, logs),
+            **sweep_resources(names, contract, options.code, logs),
+            **alarm_resources(names, contract),
+        },
+        {
+            "Function": names.feed(contract.name).function,
+            "Table": plan.table.name,
+            "DeadLetters": names.feed(contract.name).dead_letters_arn,
+        },
+    )
+
+
+def _landing(
+    feeds: Sequence[Contract], notifications: dict[str, Any], options: StackOptions
+) -> dict[str, Any]:
+    names = options.names
+    queries = query_resources(names, [contract.name for contract in feeds]) if options.saved_queries else {}
+    return _template(
+        f"Penstock {names.project}: where files land",
+        {**landing_resources(names, notifications), **queries},
+        {"LandingBucket": names.landing_bucket},
+    )
 
 
 def _template(description: str, resources: Mapping[str, Any], outputs: Mapping[str, str]) -> dict[str, Any]:

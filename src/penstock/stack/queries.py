@@ -1,0 +1,101 @@
+"""Saved queries for CloudWatch Logs Insights: what people ask the logs, ready to be run in the console.
+
+They name fields that the log's lines have (:mod:`penstock.aws.log`, :mod:`penstock.aws.close`); a test holds them to that. They
+are part of the last stack, for they name log groups, which have to be there by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from penstock import verdicts
+from penstock.stack.names import Names
+
+MOST_GROUPS: Final = 50
+"""How many log groups a query can name (CloudWatch Logs quotas); of more, people choose those of their feed."""
+
+_ROW_CODES: Final = (
+    verdicts.QUOTE_ERROR,
+    verdicts.ENCODING_ERROR,
+    verdicts.RECORD_TOO_LONG,
+    verdicts.MISSING_CELL,
+    verdicts.EXTRA_CELL,
+    verdicts.TYPE_ERROR,
+    verdicts.CONSTRAINT_ERROR,
+    verdicts.EXPRESSION_ERROR,
+    verdicts.ROW_CONSTRAINT,
+    verdicts.KEY_ERROR,
+    verdicts.ITEM_ERROR,
+    verdicts.PRIMARY_KEY,
+)
+_SUMS: Final = ", ".join(f"sum(`errors.{code}`) as {code.replace('-', '_')}" for code in _ROW_CODES)
+_ENDED: Final = 'event in ["run done", "run rejected", "run failed"]'
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A saved query: its logical id, its name, and its commands."""
+
+    logical_id: str
+    name: str
+    commands: tuple[str, ...]
+
+
+QUERIES: Final = (
+    Query(
+        "RunsStory",
+        "one run's story",
+        (
+            "fields @timestamp, level, event, outcome, reason, chunk, partition, seconds",
+            'filter run = "PUT THE RUN HERE"',
+            "sort @timestamp",
+        ),
+    ),
+    Query(
+        "FilesEvents",
+        "every event of a file",
+        (
+            "fields @timestamp, level, event, outcome, reason, run, version",
+            'filter key = "PUT THE KEY HERE"',
+            "sort @timestamp",
+        ),
+    ),
+    Query(
+        "SlowestRuns",
+        "slowest runs",
+        (
+            f"filter {_ENDED}",
+            "fields seconds, feed, run, key, outcome, counts.read, write_units, throttled, chunks",
+            "sort seconds desc",
+            "limit 25",
+        ),
+    ),
+    Query(
+        "TopCodes",
+        "top reject codes",
+        (
+            f"filter {_ENDED} and counts.rejected > 0",
+            f"stats {_SUMS} by feed",
+        ),
+    ),
+)
+
+
+def query_resources(names: Names, feeds: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Give the project's saved queries by logical id, in a folder of its own, over the logs of all its functions."""
+    own = [names.feed(feed) for feed in feeds]
+    groups = [group for each in own for group in (each.log_group, each.sweep_log_group)]
+    limited = {"LogGroupNames": groups} if len(groups) <= MOST_GROUPS else {}
+    return {
+        query.logical_id: {
+            "Type": "AWS::Logs::QueryDefinition",
+            "Properties": {
+                "Name": f"penstock/{names.project}/{query.name}",
+                "QueryString": "\n| ".join(query.commands),
+                **limited,
+            },
+        }
+        for query in QUERIES
+    }
