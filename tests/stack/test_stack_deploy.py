@@ -107,6 +107,12 @@ def test_a_project_is_deployed_and_a_second_deploy_changes_nothing(desk: Desk) -
     }
     assert set(desk.stacks().values()) == {"CREATE_COMPLETE"}
     assert desk.notified() == {"shop_orders"}
+    cloudwatch = desk.connection.client("cloudwatch")
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix="shop_")["MetricAlarms"]
+    assert desk.actions("AWS::CloudWatch::Alarm") == {("add", alarm["AlarmName"]) for alarm in alarms}
+    dashboard = json.loads(cloudwatch.get_dashboard(DashboardName=desk.names.dashboard)["DashboardBody"])
+    shown = [widget["properties"].get("alarms", []) for widget in dashboard["widgets"]]
+    assert {arn for arns in shown for arn in arns} == {alarm["AlarmArn"] for alarm in alarms}
     again = desk.deploy(feed("orders"), returns, alerts={"email": ["data@example.com"]})
     assert again is not None
     assert (again.changes, desk.shown) == ((), [])
