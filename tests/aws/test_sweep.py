@@ -19,7 +19,9 @@ from penstock.aws.events import EventError, ObjectHint, decode_event
 from penstock.aws.hint import Named, QueuedHints
 from penstock.aws.log import Log
 from penstock.aws.object_state import Applied
+from penstock.aws.runs import Run, format_time, new_run_id, put_run
 from penstock.aws.sweep import handler as sweep_handler
+from penstock.aws.sweep import silence
 from penstock.aws.sweep import sweep as sweep_module
 from penstock.aws.sweep.handler import respond
 from penstock.aws.sweep.sweep import STOP_SECONDS, Sweeper, compare
@@ -122,6 +124,20 @@ class Feed:
                     QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"]
                 )
         return sorted(names)
+
+    def overdue(self) -> float | None:
+        """Let the tick come, and give by how long it says that the feed is silent."""
+        assert self.call(TICK)["outcome"] == "done"
+        return metrics_of(self.lines()[-1]).get("Overdue")
+
+    def run(self, ended: str, seconds: float = 0, **more: Any) -> None:
+        """Note a run in the ledger that begins now, or as many seconds later."""
+        moment = self.world.now + seconds
+        about: dict[str, Any] = {"counts": {"read": 1, "loaded": 1}, "status": ended, **more}
+        put_run(
+            self.world.ledger,
+            Run(new_run_id(moment), "orders", "landing", "a.csv", "v1", format_time(moment), **about),
+        )
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
@@ -433,6 +449,68 @@ def test_an_order_of_an_unknown_shape_is_an_error(feed: Feed) -> None:
     assert feed.lines()[0]["level"] == "ERROR"
 
 
+def test_silence_is_measured_where_the_contract_limits_it(feed: Feed) -> None:
+    assert feed.overdue() is None
+    feed.sweeper = replace(feed.sweeper, silent_after=3600)
+    assert feed.overdue() == 0
+
+
+def test_a_feed_that_never_got_a_file_is_silent_since_it_is_watched(feed: Feed) -> None:
+    feed.sweeper = replace(feed.sweeper, silent_after=3600)
+    assert feed.overdue() == 0
+    feed.world.now += 3600
+    assert feed.overdue() == 0
+    feed.world.now += 90
+    assert feed.overdue() == 90
+
+
+def test_a_feed_is_silent_since_it_last_loaded_something(feed: Feed) -> None:
+    feed.sweeper = replace(feed.sweeper, silent_after=3600)
+    feed.run("done")
+    feed.world.now += 4000
+    assert feed.overdue() == 400
+    feed.run("done")
+    assert feed.overdue() == 0
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"ended": "rejected"},
+        {"ended": "failed"},
+        {"ended": "running"},
+        {"ended": "done", "counts": {"read": 1, "loaded": 0, "filtered": 1}},
+        {"ended": "done", "replays": "run-1"},
+    ],
+)
+def test_a_run_that_loads_nothing_of_a_file_is_no_news(feed: Feed, run: dict[str, Any]) -> None:
+    feed.sweeper = replace(feed.sweeper, silent_after=3600)
+    feed.run("done")
+    feed.world.now += 4000
+    feed.run(**run)
+    assert feed.overdue() == 400
+
+
+def test_what_failed_since_the_last_load_does_not_hide_it(feed: Feed) -> None:
+    feed.sweeper = replace(feed.sweeper, silent_after=3600)
+    feed.run("done")
+    for number in range(30):
+        feed.run("failed", 1 + number)
+    feed.world.now += 4000
+    assert feed.overdue() == 400
+
+
+def test_of_a_feed_that_only_fails_no_more_runs_are_looked_at_than_tell(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "_LOOKED_AT", (1, 3))
+    feed.sweeper = replace(feed.sweeper, silent_after=3600)
+    for number in range(5):
+        feed.run("failed", number)
+    feed.world.now += 4000
+    assert feed.overdue() == 398
+
+
 @dataclass
 class Context:
     aws_request_id: str = "request-1"
@@ -453,6 +531,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
         "PENSTOCK_LANDING": feed.world.landing,
         "PENSTOCK_QUEUE": feed.queue,
         "LAMBDA_TASK_ROOT": str(tmp_path),
+        "PENSTOCK_SILENT_AFTER": "93600",
         "AWS_ENDPOINT_URL": server.endpoint,
         "AWS_ACCESS_KEY_ID": str(feed.world.connections.access_key),
         "AWS_SECRET_ACCESS_KEY": "none",
@@ -465,6 +544,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
         assert sweep_handler.handle({"penstock": {"sweep": FULL}}, Context())["queued"] == 1
         sweeper, sns, _, _ = sweep_handler._start()
         assert isinstance(sweeper.hints, QueuedHints)
+        assert sweeper.silent_after == 93_600
         for client in (sweeper.s3, sweeper.ledger.dynamodb, sweeper.hints.sqs, sns):
             client.close()
     finally:
@@ -472,12 +552,17 @@ def test_the_entry_point_takes_everything_from_its_environment(
     assert feed.queued() == ["lost.csv"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(line["feed"], line["request_id"]) for line in lines} == {("orders", "request-1")}
-    assert [metrics_of(line) for line in lines] == [{}, {"Sweeps": 1}]
+    assert [metrics_of(line) for line in lines] == [{}, {"Sweeps": 1, "Overdue": 0}]
     assert (lines[-1]["Project"], lines[-1]["Feed"]) == ("shop", "orders")
 
 
 def test_all_that_is_wrong_with_the_environment_is_told_at_once() -> None:
-    both = {"PENSTOCK_QUEUE": "q", "PENSTOCK_LOADER": "f", "PENSTOCK_LOG_LEVEL": "loud"}
+    both = {
+        "PENSTOCK_QUEUE": "q",
+        "PENSTOCK_LOADER": "f",
+        "PENSTOCK_LOG_LEVEL": "loud",
+        "PENSTOCK_SILENT_AFTER": "1 day",
+    }
     with pytest.raises(UsageError) as caught:
         sweep_handler.read_settings(both)
     for name in (
@@ -486,5 +571,6 @@ def test_all_that_is_wrong_with_the_environment_is_told_at_once() -> None:
         "PENSTOCK_LANDING",
         "PENSTOCK_LOADER",
         "PENSTOCK_LOG_LEVEL",
+        "PENSTOCK_SILENT_AFTER",
     ):
         assert name in str(caught.value)

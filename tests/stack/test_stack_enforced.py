@@ -90,7 +90,7 @@ def test_queue_and_direct_call_work_within_their_roles(enforcing: Server, tmp_pa
 
 
 def test_the_sweep_works_within_its_role_and_may_do_no_more(enforcing: Server, tmp_path: Path) -> None:
-    hourly: dict[str, Any] = {"schedule": "rate(1 hour)"}
+    hourly: dict[str, Any] = {"schedule": "rate(1 hour)", "alarms": {"silent_after": "1 day"}}
     connection, names = deploy_enforced(
         enforcing, tmp_path / "shop", feed("orders", **hourly), feed("returns", trigger="direct", **hourly)
     )

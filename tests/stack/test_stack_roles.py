@@ -22,7 +22,13 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
     folder = tmp_path_factory.mktemp("project")
     feeds = [
         feed("orders"),
-        feed("returns", load={"mode": "mirror"}, trigger="direct", schedule="rate(1 hour)"),
+        feed(
+            "returns",
+            load={"mode": "mirror"},
+            trigger="direct",
+            schedule="rate(1 hour)",
+            alarms={"silent_after": "26 hours"},
+        ),
     ]
     return {
         f"{template.name}/{logical_id}": list(_find(resource))

@@ -265,6 +265,17 @@ def test_both_functions_know_whose_metrics_they_publish(tmp_path: Path) -> None:
         assert (variables["PENSTOCK_PROJECT"], variables["PENSTOCK_FEED"]) == ("shop", "orders")
 
 
+def test_the_sweep_knows_how_long_its_feed_may_be_silent(tmp_path: Path) -> None:
+    contracts = [feed("orders", alarms={"silent_after": "26 hours"}), feed("returns")]
+    told = {
+        template.feed: template.body["Resources"]["SweepFunction"]["Properties"]["Environment"]["Variables"]
+        for template in templates_of(write_project(tmp_path, contracts))
+        if template.tier == "feed"
+    }
+    assert told["orders"]["PENSTOCK_SILENT_AFTER"] == "93600"
+    assert "PENSTOCK_SILENT_AFTER" not in told["returns"]
+
+
 def test_a_function_knows_its_state_machine_and_what_is_large(tmp_path: Path) -> None:
     large = {"over": 0.001, "chunk": 0.5, "concurrency": 3}
     contract = feed("orders", large_objects={"chunk": 2}, function={"concurrency": 7})

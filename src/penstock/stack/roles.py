@@ -94,14 +94,17 @@ def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
     return [_allow("TakeEvents", consume, own.queue_arn)]
 
 
-def sweep_role(names: Names, feed: str, *, prefix: str, direct: bool) -> Resource:
+def sweep_role(names: Names, feed: str, *, prefix: str, direct: bool, watched: bool) -> Resource:
     """Give the role of a feed's sweep."""
-    statements = sweep_statements(names, feed, prefix=prefix, direct=direct)
+    statements = sweep_statements(names, feed, prefix=prefix, direct=direct, watched=watched)
     return _role(_trust("lambda.amazonaws.com"), statements)
 
 
-def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool) -> list[Statement]:
-    """Give what a feed's sweep may do: list its prefix, look into the ledger, keep its own item there, tell of objects."""
+def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watched: bool) -> list[Statement]:
+    """Give what a feed's sweep may do: list its prefix, look into the ledger, keep its own items there, tell of objects.
+
+    ``watched`` tells whether it measures the feed's silence, for which it looks at the feed's runs.
+    """
     own = names.feed(feed)
     landing = names.bucket_arn(names.landing_bucket)
     objects = f"OBJECT#{names.landing_bucket}/{literal(prefix)}*"
@@ -114,6 +117,7 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool) -> l
             f"{names.ledger_arn}/index/by_due",
             _leading("StringEquals", feed),
         ),
+        *([_finding_runs(names, feed)] if watched else []),
         _allow(
             "KeepRounds",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
@@ -130,6 +134,11 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool) -> l
             names.arn("logs", f"log-group:{own.sweep_log_group}:*"),
         ),
     ]
+
+
+def _finding_runs(names: Names, feed: str) -> Statement:
+    index = f"{names.ledger_arn}/index/by_feed"
+    return _allow("FindLastLoad", ["dynamodb:Query"], index, _leading("StringEquals", feed))
 
 
 def _leading(operator: str, key: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from penstock.contract.model import Contract
+from penstock.contract.scalars import duration_seconds
 from penstock.stack.feed_resources import Code, Logs
 from penstock.stack.names import Names
 from penstock.stack.roles import schedule_role, sweep_role
@@ -28,7 +29,11 @@ def sweep_resources(names: Names, contract: Contract, code: Code, logs: Logs) ->
     own = names.feed(contract.name)
     resources: dict[str, Resource] = {
         "SweepRole": sweep_role(
-            names, contract.name, prefix=contract.source.prefix, direct=contract.trigger == "direct"
+            names,
+            contract.name,
+            prefix=contract.source.prefix,
+            direct=contract.trigger == "direct",
+            watched=contract.alarms.silent_after != "off",
         ),
         "SweepLogGroup": {
             "Type": "AWS::Logs::LogGroup",
@@ -80,6 +85,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
         "PENSTOCK_TOPIC": names.topic_arn,
         "PENSTOCK_LOG_LEVEL": logs.level,
         **way,
+        **_silence(contract),
     }
     return {
         "Type": "AWS::Lambda::Function",
@@ -98,6 +104,11 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             "LoggingConfig": {"LogGroup": own.sweep_log_group},
         },
     }
+
+
+def _silence(contract: Contract) -> dict[str, str]:
+    allowed = contract.alarms.silent_after
+    return {} if allowed == "off" else {"PENSTOCK_SILENT_AFTER": str(duration_seconds(allowed))}
 
 
 def _schedule(

@@ -20,15 +20,19 @@ from penstock.aws.hint import DirectHints, Hints, QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.aws.log import LEVELS, Level, Log
 from penstock.aws.sweep.expect import find_missing, name_expected, tell_missing
+from penstock.aws.sweep.silence import measure_silence
 from penstock.aws.sweep.sweep import Sweeper, queue_died, sweep_round, tell_tally
 from penstock.errors import PenstockError, UsageError
-from penstock.metrics import FILES_MISSING, SWEEPS, dimensions_of
+from penstock.metrics import FILES_MISSING, OVERDUE, SWEEPS, Metric, dimensions_of
 from penstock.plan.codec import plan_hash, read_plan
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the stack tells the function: the way to the loader is its ``queue`` (a URL) or the ``loader`` itself."""
+    """What the stack tells the function: the way to the loader is its ``queue`` (a URL) or the ``loader`` itself.
+
+    ``silent_after`` is for how many seconds the feed may be silent, where its contract says so.
+    """
 
     project: str
     plan: Path
@@ -39,6 +43,7 @@ class Settings:
     loader: str | None
     log_level: Level
     memory_mb: int
+    silent_after: float | None
 
 
 def handle(event: object, context: Any) -> dict[str, Any]:
@@ -62,7 +67,14 @@ def _start() -> tuple[Sweeper, Client, str | None, Log]:
         hints = DirectHints(connections.functions, str(settings.loader))
     ledger = Ledger(connections.dynamodb, settings.ledger)
     sweeper = Sweeper(
-        plan, plan_hash(plan), settings.landing, connections.s3, ledger, hints, settings.memory_mb
+        plan,
+        plan_hash(plan),
+        settings.landing,
+        connections.s3,
+        ledger,
+        hints,
+        settings.memory_mb,
+        settings.silent_after,
     )
     about = dimensions_of(settings.project, plan.name)
     log = Log(sys.stdout, time.time, settings.log_level, {"feed": plan.name}, about)
@@ -86,6 +98,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     level = (environment.get("PENSTOCK_LOG_LEVEL") or "INFO").upper()
     if level not in known:
         problems.append(f"PENSTOCK_LOG_LEVEL is none of {', '.join(LEVELS)}")
+    silent_after = environment.get("PENSTOCK_SILENT_AFTER") or None
+    if silent_after is not None and not silent_after.isdecimal():
+        problems.append("PENSTOCK_SILENT_AFTER is no number of seconds")
     if problems:
         raise UsageError(
             f"The function's environment is incomplete: {'; '.join(problems)}. Deploy the project again."
@@ -100,6 +115,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         loader=loader or None,
         log_level=known[level],
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 512),
+        silent_after=None if silent_after is None else float(silent_after),
     )
 
 
@@ -126,12 +142,13 @@ def respond(
             )
         missing = _look_for_expected(order, sweeper, sns, topic, log)
         held = sweep_round(sweeper, worker, end, log, begin=order.kind == "full")
+        silence = _measure_silence(sweeper)
     except PenstockError as error:
         log.failure("sweep failed", outcome="failed", reason=str(error))
         raise
     log.measure(
         "swept",
-        {SWEEPS: 1, FILES_MISSING: len(missing)},
+        {SWEEPS: 1, FILES_MISSING: len(missing), **silence},
         outcome="done",
         kind=order.kind,
         died=died.tally.died,
@@ -139,6 +156,13 @@ def respond(
     )
     swept = {} if held is None else {"round": held.number, "reached": held.reached, **tell_tally(held.tally)}
     return {**swept, "outcome": "done", "died": died.tally.died, "missing": list(missing)}
+
+
+def _measure_silence(sweeper: Sweeper) -> dict[Metric, float]:
+    """Give by how much the feed has been silent for too long, 0 included: an alarm stays as it is without a value."""
+    if sweeper.silent_after is None:
+        return {}
+    return {OVERDUE: measure_silence(sweeper.ledger, sweeper.plan.name, sweeper.silent_after)}
 
 
 def _look_for_expected(

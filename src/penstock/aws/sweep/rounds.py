@@ -6,7 +6,8 @@ A round goes over all objects of a feed once, in as many invocations as that tak
 queue the same objects twice, which does no harm: so this is no lock, only a way to save work. ``wanted`` says that another
 is to follow, ``last_sweep`` is what the last whole round came to.
 
-Beside it, ``sk`` = ``TOLD`` holds the expected files that people were told of as missing.
+Beside it, ``sk`` = ``TOLD`` holds the expected files that people were told of as missing, and ``sk`` = ``WATCHED`` since when
+the feed's silence is measured (:mod:`penstock.aws.sweep.silence`).
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class Slice:
 class Sweeper:
     """What sweeping a feed takes. ``hints`` is None where nothing is to be queued. ``memory_mb`` is the function's, if it is one.
 
+    ``silent_after`` is for how many seconds the feed may be silent; None where nobody said.
     ``each`` is how the slices of a page are worked on: one after the other, or several at once by a pool's ``map``.
     """
 
@@ -77,6 +78,7 @@ class Sweeper:
     ledger: Ledger
     hints: Hints | None
     memory_mb: int = 0
+    silent_after: float | None = None
     each: Callable[[Callable[[Listed], Slice], Iterable[Listed]], Iterable[Slice]] = map
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
