@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
     "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
     "watch": {"stack", "aws", "contract", "errors", "metrics"},
-    "local": {"stack", "aws", "engine", "contract", "errors"},
+    "local": {"watch", "stack", "aws", "engine", "contract", "errors"},
 }
 """What each room may import of Penstock besides itself. The rooms not named here (the commands and the public
 interface) may import everything and be imported by nobody."""

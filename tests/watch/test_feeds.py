@@ -85,7 +85,7 @@ def deployed(server: Server, project: Project) -> Iterator[Deployed]:
 def make_alarm(deployed: Deployed, name: str, **dimensions: str) -> None:
     deployed.connection.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
-        AlarmDescription="Too many. See `penstock runs`.",
+        AlarmDescription="Too many. Next: penstock runs",
         Namespace="Penstock",
         MetricName="RejectShare",
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],

@@ -16,7 +16,9 @@ def run(
     )
 
 
-def alarm(state: AlarmState, description: str = "Look with `penstock dlq --feed orders` first.") -> Alarm:
+def alarm(
+    state: AlarmState, description: str = "Feed orders: Events failed. Next: penstock dlq --feed orders"
+) -> Alarm:
     return Alarm("shop_orders_x", "orders", state, "2026-11-23T05:30:00.000Z", "1 > 0", description)
 
 
@@ -76,7 +78,12 @@ def test_files_that_lost_their_worker_want_a_look() -> None:
 def test_an_alarm_that_is_on_is_wrong_and_its_description_says_the_command() -> None:
     [finding] = judge(alarms=(alarm("ALARM"),))
     assert finding.command == "penstock dlq --feed orders"
-    assert finding.why.startswith("alarm shop_orders_x: Look with")
+    assert finding.why == "alarm shop_orders_x: Events failed."
+
+
+def test_an_alarm_without_a_description_says_its_reason() -> None:
+    [finding] = judge(alarms=(alarm("ALARM", ""),))
+    assert (finding.why, finding.command) == ("alarm shop_orders_x: 1 > 0", None)
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])

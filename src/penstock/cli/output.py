@@ -79,3 +79,18 @@ def size(length: float) -> str:
         if length < 999.95:
             return f"{length:.1f} {unit}"
     return f"{length / 1000:.1f} TB"
+
+
+def span(seconds: float) -> str:
+    """Write a time that something took for people: ``0.4 s``, ``12 min``, ``3 h``, ``2 d``."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    for unit, length in (("min", 60), ("h", 3600)):
+        if seconds < 99.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def clip(text: str, width: int) -> str:
+    """Give text in at most so many characters; what is cut off is shown to be."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -5,14 +5,23 @@ What is deployed is what goes to AWS, by the same code; :mod:`penstock.stack.tar
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.aws.ledger import Ledger
 from penstock.contract.project import Project, read_project
 from penstock.errors import ServiceError, UsageError
+from penstock.local.bridge.process import ensure_bridge, stop_bridge
 from penstock.local.install import Progress, be_quiet, cache_folder
-from penstock.local.record import last_port, note_server, noted_server, one_command_at_a_time, state_folder
+from penstock.local.record import (
+    last_port,
+    local_folder,
+    note_server,
+    noted_server,
+    one_command_at_a_time,
+    state_folder,
+)
 from penstock.local.server import Server, is_alive, is_running, start_server, stop_server
 from penstock.stack.changes import ChangeLine
 from penstock.stack.connect import Connection
@@ -75,16 +84,18 @@ class Status:
 
 
 def up(folder: Path, progress: Progress = be_quiet, on_event: OnEvent = lambda _event: None) -> Running:
-    """Start the project's embedded AWS, unless it runs, and deploy the project there as it is now.
+    """Start the project's embedded AWS, unless it runs, with its bridge, and deploy the project there as it is now.
 
-    The server outlives the command, and what it holds outlives the server. Nothing is asked: there is nothing here
+    Both outlive the command, and what the server holds outlives the server. Nothing is asked: there is nothing here
     that costs or that can't be made again. Raises :class:`~penstock.errors.ContractError` where the project is wrong,
     before anything is started, and :class:`ServiceError` where the server or the deploy fails.
     """
     project = read_project(folder)
     compile_feeds(project)  # for its problems: the deploy would tell them only after the start
     with one_command_at_a_time(folder):
+        begun = time.time()
         server = _ensure_server(folder, progress)
+        ensure_bridge(local_folder(folder), server, project.name, begun)
         return deploy_project(folder, project, server, progress, on_event)
 
 
@@ -153,6 +164,7 @@ def down(folder: Path, progress: Progress = be_quiet) -> bool:
         if server is None or not is_alive(server):
             return False
         progress(f"Stopping the embedded AWS at {server.endpoint}")
+        stop_bridge(local_folder(folder))
         if not stop_server(server):
             raise ServiceError(
                 "The embedded AWS did not stop by itself and was ended. Files in its buckets are kept; its tables and "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from penstock.aws.explain import AwsError, explain_error
 from penstock.aws.runs import format_time
@@ -14,7 +14,8 @@ from penstock.stack.names import Names
 
 AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-_COMMAND = re.compile(r"`(penstock [^`]+)`")
+_NEXT: Final = re.compile(r"^(?:Feed \S+: )?(.*?)(?: Next: (penstock .+))?$", re.DOTALL)
+"""A description of the stack's: what it means, and what to run next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,20 @@ class Alarm:
     description: str
 
     @property
+    def meaning(self) -> str:
+        """What its description says that it means; its reason where it has none."""
+        return self._parts[0] or self.reason
+
+    @property
     def command(self) -> str | None:
         """The command that its description says to run next, if it says one."""
-        found = _COMMAND.search(self.description)
-        return found[1] if found else None
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[str, str | None]:
+        found = _NEXT.match(self.description)
+        assert found is not None, "the pattern fits any text"
+        return found[1], found[2]
 
 
 def list_alarms(connection: Connection, names: Names, feeds: Iterable[str]) -> tuple[Alarm, ...]:

@@ -65,7 +65,7 @@ def judge_feed(
 def judge_alarms(alarms: Iterable[Alarm]) -> tuple[Finding, ...]:
     """Give what the alarms say that are on."""
     return tuple(
-        Finding("wrong", f"alarm {alarm.name}: {alarm.description or alarm.reason}", alarm.command)
+        Finding("wrong", f"alarm {alarm.name}: {alarm.meaning}", alarm.command)
         for alarm in alarms
         if alarm.state == "ALARM"
     )

@@ -1,0 +1,89 @@
+"""``penstock status``: all feeds at a glance, and whether they are well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from penstock.cli.exits import DONE, NOT_WELL
+from penstock.cli.options import FeedName, Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.output import clip, give_json, say, say_table, span, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from penstock.watch.feeds import FeedState, ProjectState
+    from penstock.watch.judge import Finding
+
+EXAMPLE = "penstock status"
+
+_HEADINGS: Final = ("feed", "state", "last file", "came", "fresh", "backlog", "rejects", "dead", "alarms")
+_STYLES: Final = {"look": "yellow", "wrong": "red"}
+_UNKNOWN: Final = "?"
+
+
+def command(
+    feed: FeedName = None,
+    local: Local = None,
+    region: Region = None,
+    profile: Profile = None,
+    project: ProjectFolder = None,
+    json: Json = False,
+) -> int:
+    """Show all feeds at a glance: whether they are well, and if not, what to do.
+
+    `came` is how long ago the last file's run began, `fresh` how long the file took.
+    `backlog` counts messages in the queue and files whose worker died; `rejects` are
+    those of the last 24 hours; `dead` are dead letters, `alarms` those that are on.
+
+    A feed is `wrong` if an alarm is on, a file failed or there are dead letters;
+    it wants a `look` if a file was refused or something could not be read.
+    Ends with 0 if all is well, with 1 if not.
+    """
+    from penstock.cli.place import choose_feeds, find_place  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.watch.feeds import read_project_state  # noqa: PLC0415 -- as above
+
+    place = find_place(project, local, region, profile)
+    state = read_project_state(place.connection, place.names, choose_feeds(place.project, feed))
+    if json:
+        give_json(state.to_dict())
+    else:
+        _say_state(state)
+    return DONE if state.verdict == "well" else NOT_WELL
+
+
+def _say_state(state: ProjectState) -> None:
+    say_table(_HEADINGS, [_row(feed) for feed in state.feeds], indent=0)
+    _say_findings("the project", state.findings)
+    for feed in state.feeds:
+        _say_findings(feed.feed, feed.findings)
+
+
+def _row(state: FeedState) -> list[str]:
+    last, read = state.last_file, datetime.fromisoformat(state.read_at)
+    came = "" if last is None else span((read - datetime.fromisoformat(last.started_at)).total_seconds())
+    fresh = "" if last is None else (last.status if state.freshness is None else span(state.freshness))
+    return [
+        clip(state.feed, 18),
+        state.verdict,
+        "-" if last is None else clip(visible(last.key.rpartition("/")[2]), 22),
+        came and f"{came} ago",
+        fresh,
+        _number(state.backlog),
+        f"{state.day.rejected:,}{'' if state.day.whole else '+'}",
+        _number(state.dead_letters),
+        f"{sum(alarm.state == 'ALARM' for alarm in state.alarms)}",
+    ]
+
+
+def _number(number: int | None) -> str:
+    return _UNKNOWN if number is None else f"{number:,}"
+
+
+def _say_findings(what: str, findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        say()
+        say(f"{what}: {finding.verdict}", style=_STYLES[finding.verdict])
+        say(f"  {visible(finding.why)}")
+        if finding.command:
+            say(f"  `{finding.command}` shows more.")

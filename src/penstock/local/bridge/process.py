@@ -1,0 +1,87 @@
+"""The bridge as a process beside the embedded AWS: ``python -m penstock.local.bridge.process``, which ``penstock up`` starts.
+
+It ends by itself when its server has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from penstock.errors import ServiceError
+from penstock.local.bridge.carry import Bridge
+from penstock.local.processes import end, has_ended, spawn, started_at
+from penstock.local.server import PASSED_ON, Server, is_alive
+from penstock.stack.names import Names
+
+STEP_SECONDS: Final = 2.0
+_END_SECONDS: Final = 5.0
+_NOTE: Final = "bridge.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeProcess:
+    """A bridge that was started: its process, and the token of the server that it is for."""
+
+    pid: int
+    started: str
+    token: str
+
+    def is_alive(self) -> bool:
+        """Tell whether it runs, and not another process that has its id by now."""
+        return not has_ended(self.pid) and started_at(self.pid) == self.started
+
+
+def ensure_bridge(folder: Path, server: Server, project: str, since: float) -> None:
+    """Start the bridge of a project's server, unless it runs. It is noted in ``folder``, and logs there."""
+    noted = _noted(folder)
+    if noted is not None and noted.token == server.token and noted.is_alive():
+        return
+    about = json.dumps({"server": server.to_dict(), "project": project, "since": since})
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    command = [sys.executable, "-m", "penstock.local.bridge.process", about]
+    pid = spawn(command, environment, folder / "bridge.log")
+    note = {"pid": pid, "started": started_at(pid) or "", "token": server.token}
+    (folder / _NOTE).write_text(json.dumps(note) + "\n")
+
+
+def stop_bridge(folder: Path) -> None:
+    """Stop the bridge that is noted in ``folder``, if it runs."""
+    noted = _noted(folder)
+    if noted is not None and noted.is_alive():
+        end(noted.pid, _END_SECONDS)
+
+
+def _noted(folder: Path) -> BridgeProcess | None:
+    try:
+        found = json.loads((folder / _NOTE).read_text())
+        return BridgeProcess(**{field.name: found[field.name] for field in fields(BridgeProcess)})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def run_bridge(server: Server, project: str, since: float) -> None:
+    """Carry on until the server has ended. What goes wrong meanwhile is logged, and tried again."""
+    connection = server.connection()
+    bridge = Bridge(connection, Names(project, str(connection.access_key), connection.region), since)
+    while is_alive(server):
+        try:
+            bridge.step()
+        except (BotoCoreError, ClientError, ServiceError):
+            if is_alive(server):
+                traceback.print_exc()
+        time.sleep(STEP_SECONDS)
+
+
+if __name__ == "__main__":
+    os.setsid()  # Ctrl-C in the terminal is for the command that started it
+    told = json.loads(sys.argv[1])
+    run_bridge(Server(**told["server"]), told["project"], told["since"])

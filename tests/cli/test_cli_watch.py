@@ -1,0 +1,206 @@
+"""How the feeds are, and what their functions wrote: the commands on a project that is up."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import CLEAN, CONTRACT, DIRTY, invoke, write
+
+from penstock.cli.logs import read_since
+from penstock.errors import UsageError
+from penstock.local.project import Running, down, find_running
+
+NOON = 1_795_413_600.0  # 2026-11-23T06:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("90s", NOON - 90),
+        ("30m", NOON - 1800),
+        ("2h", NOON - 7200),
+        ("7d", NOON - 7 * 86_400),
+        ("2026-11-23T05:59:00Z", NOON - 60),
+        ("2026-11-23 05:59", NOON - 60),
+        ("2026-11-23T06:59:00+01:00", NOON - 60),
+    ],
+)
+def test_how_far_back_is_a_span_or_a_time_and_a_time_without_a_zone_is_utc(text: str, moment: float) -> None:
+    assert read_since(text, NOON) == moment
+
+
+@pytest.mark.parametrize("text", ["yesterday", "1", "-1h", "1w", ""])
+def test_any_other_way_to_say_how_far_back_is_a_wrong_call(text: str) -> None:
+    with pytest.raises(UsageError, match="30m"):
+        read_since(text, NOON)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project of two feeds, one of which refuses files with any rejects."""
+    folder = tmp_path_factory.mktemp("shop")
+    write(folder / "penstock.yaml", "penstock: 1\nname: shop\n")
+    write(folder / "contracts" / "orders.yaml", CONTRACT)
+    strict = CONTRACT.replace("orders", "returns") + "quality: {max_rejects: 0}\n"
+    write(folder / "contracts" / "returns.yaml", strict)
+    done = invoke("up", "--project", folder)
+    assert done.exit_code == 0, done.output
+    put(folder, "orders", DIRTY)
+    yield folder
+    down(folder)
+
+
+@pytest.fixture
+def running(project: Path) -> Running:
+    return find_running(project)
+
+
+def put(project: Path, feed: str, text: str, name: str = "orders.csv") -> dict[str, Any]:
+    """Load a file, and give its run."""
+    done = invoke("put", write(project / name, text), "--feed", feed, "--project", project, "--json")
+    run: dict[str, Any] = json.loads(done.stdout)
+    return run
+
+
+@pytest.mark.aws
+def test_a_feed_whose_rejects_are_within_the_limit_is_well(project: Path) -> None:
+    done = invoke("status", "--feed", "orders", "--project", project)
+    assert done.exit_code == 0, done.output
+    [headings, line] = done.stdout.splitlines()
+    assert headings.split() == [
+        "feed",
+        "state",
+        "last",
+        "file",
+        "came",
+        "fresh",
+        "backlog",
+        "rejects",
+        "dead",
+        "alarms",
+    ]
+    assert re.fullmatch(r"orders  well   \w+\.csv +\S+ (s|min) ago +\S+ s +0 +3 +0 +0", line)
+
+
+@pytest.mark.aws
+def test_a_refused_file_makes_status_end_in_1_and_say_what_to_do(project: Path) -> None:
+    run = put(project, "returns", DIRTY, "returns.csv")
+    done = invoke("status", "--project", project)
+    assert done.exit_code == 1
+    assert (
+        "returns: look\n  incoming/returns/returns.csv was refused: 3 of 8 records were rejected"
+        in done.stdout
+    )
+    assert f"`penstock rejects {run['id']}` shows more." in done.stdout
+    assert max(len(line) for line in done.stdout.split("\n\n")[0].splitlines()) <= 100
+
+    told = json.loads(invoke("status", "--json", "--project", project).stdout)
+    assert told["verdict"] == "look"
+    [orders, returns] = told["feeds"]
+    assert (orders["verdict"], returns["verdict"]) == ("well", "look")
+    assert returns["last_file"]["id"] == run["id"]
+    assert orders["day"]["rejected"] == 3
+
+    put(project, "returns", CLEAN, "returns.csv")
+    assert invoke("status", "--project", project).exit_code == 0
+
+
+@pytest.mark.aws
+def test_status_in_aws_is_the_same(project: Path, running: Running) -> None:
+    surroundings = {
+        "AWS_ENDPOINT_URL": running.server.endpoint,
+        "AWS_ACCESS_KEY_ID": running.names.account,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": running.names.region,
+        "AWS_CONFIG_FILE": os.devnull,
+    }
+    done = invoke("status", "--aws", "--feed", "orders", "--project", project, **surroundings)
+    assert done.exit_code == 0, done.output
+    assert "orders  well" in done.stdout
+
+
+@pytest.mark.aws
+def test_the_logs_say_what_happened_a_line_each_without_metrics_and_without_lambdas_own(
+    project: Path,
+) -> None:
+    done = invoke("logs", "--feed", "orders", "--project", project)
+    assert done.exit_code == 0, done.output
+    found = [line for line in done.stdout.splitlines() if "run done" in line]
+    assert re.match(
+        r"2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO    run done outcome=done run=\S+ key=incoming/",
+        found[0],
+    )
+    assert "counts=read:9,loaded:3,rejected:3,filtered:1,superseded:1,blank:1" in found[0]
+    assert "RequestId" not in done.stdout
+    assert "_aws" not in done.stdout
+    whole = invoke("logs", "--feed", "orders", "--level", "DEBUG", "--project", project).stdout
+    assert "REPORT RequestId" in whole
+
+
+@pytest.mark.aws
+def test_one_runs_story_holds_its_lines_and_no_others(project: Path) -> None:
+    run = put(project, "orders", CLEAN, "story.csv")
+    done = invoke("logs", "--run", run["id"], "--json", "--project", project)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["run started", "run done"]
+    assert {line["run"] for line in lines} == {run["id"]}
+    assert lines[1]["version"] == run["version"]
+    assert "orders.csv" in invoke("logs", "--feed", "orders", "--project", project).stdout
+    assert "orders.csv" not in done.stdout
+
+
+@pytest.mark.aws
+def test_only_lines_of_a_level_and_above_are_shown(project: Path) -> None:
+    put(project, "returns", DIRTY, "loud.csv")
+    put(project, "returns", CLEAN, "loud.csv")
+    warnings = invoke("logs", "--level", "warning", "--json", "--project", project).stdout
+    assert {json.loads(line)["level"] for line in warnings.splitlines()} == {"WARNING"}
+    assert invoke("logs", "--level", "LOUD", "--project", project).exit_code == 2
+
+
+@pytest.mark.aws
+def test_no_lines_are_said(project: Path) -> None:
+    done = invoke("logs", "--since", "2100-01-01", "--project", project)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "--since looks further back" in done.stderr
+
+
+@pytest.mark.aws
+def test_lines_are_followed_until_ctrl_c_and_none_comes_twice(project: Path, running: Running) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "penstock",
+        "logs",
+        "--follow",
+        "--sweep",
+        "--json",
+        "--project",
+        str(project),
+    ]
+    logs, group = running.connection.client("logs"), running.names.feed("orders").sweep_log_group
+    logs.create_log_stream(logGroupName=group, logStreamName="followed")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as followed:
+        assert followed.stdout is not None
+        for number in (1, 2, 3):
+            event = {
+                "timestamp": int(time.time() * 1000),
+                "message": json.dumps({"event": "told", "number": number}),
+            }
+            logs.put_log_events(logGroupName=group, logStreamName="followed", logEvents=[event])
+            while json.loads(followed.stdout.readline()).get("number") != number:
+                pass  # a sweep that ticked
+        followed.send_signal(signal.SIGINT)
+        rest = followed.stdout.read()
+        assert followed.wait(20) == 130
+    assert '"told"' not in rest
