@@ -16,6 +16,7 @@ from command_line import CLEAN, CONTRACT, DIRTY, invoke, write
 
 from penstock.cli.logs import read_since
 from penstock.errors import UsageError
+from penstock.local.processes import wait_until
 from penstock.local.project import Running, down, find_running
 
 NOON = 1_795_413_600.0  # 2026-11-23T06:00:00Z
@@ -45,12 +46,12 @@ def test_any_other_way_to_say_how_far_back_is_a_wrong_call(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project of two feeds, one of which refuses files with any rejects."""
+    """A project of three feeds, two of which refuse files with any rejects, and one of which has an alarm for them."""
     folder = tmp_path_factory.mktemp("shop")
     write(folder / "penstock.yaml", "penstock: 1\nname: shop\n")
-    write(folder / "contracts" / "orders.yaml", CONTRACT)
-    strict = CONTRACT.replace("orders", "returns") + "quality: {max_rejects: 0}\n"
-    write(folder / "contracts" / "returns.yaml", strict)
+    calm, strict = "alarms: {reject_share: off}\n", "quality: {max_rejects: 0}\n"
+    for name, more in (("orders", calm), ("returns", calm + strict), ("watched", strict)):
+        write(folder / "contracts" / f"{name}.yaml", CONTRACT.replace("orders", name) + more)
     done = invoke("up", "--project", folder)
     assert done.exit_code == 0, done.output
     put(folder, "orders", DIRTY)
@@ -87,7 +88,8 @@ def test_a_feed_whose_rejects_are_within_the_limit_is_well(project: Path) -> Non
         "dead",
         "alarms",
     ]
-    assert re.fullmatch(r"orders  well   \w+\.csv +\S+ (s|min) ago +\S+ s +0 +3 +0 +0", line)
+    # A message is deleted a moment after its run has ended.
+    assert re.fullmatch(r"orders  well   \w+\.csv +\S+ (s|min) ago +\S+ s +[01] +3 +0 +0", line)
 
 
 @pytest.mark.aws
@@ -99,18 +101,17 @@ def test_a_refused_file_makes_status_end_in_1_and_say_what_to_do(project: Path) 
         "returns: look\n  incoming/returns/returns.csv was refused: 3 of 8 records were rejected"
         in done.stdout
     )
-    assert f"`penstock rejects {run['id']}` shows more." in done.stdout
+    assert f"  Next: penstock rejects {run['id']}\n" in done.stdout
     assert max(len(line) for line in done.stdout.split("\n\n")[0].splitlines()) <= 100
 
     told = json.loads(invoke("status", "--json", "--project", project).stdout)
-    assert told["verdict"] == "look"
-    [orders, returns] = told["feeds"]
+    [orders, returns, _] = told["feeds"]
     assert (orders["verdict"], returns["verdict"]) == ("well", "look")
     assert returns["last_file"]["id"] == run["id"]
     assert orders["day"]["rejected"] == 3
 
     put(project, "returns", CLEAN, "returns.csv")
-    assert invoke("status", "--project", project).exit_code == 0
+    assert invoke("status", "--feed", "returns", "--project", project).exit_code == 0
 
 
 @pytest.mark.aws
@@ -125,6 +126,40 @@ def test_status_in_aws_is_the_same(project: Path, running: Running) -> None:
     done = invoke("status", "--aws", "--feed", "orders", "--project", project, **surroundings)
     assert done.exit_code == 0, done.output
     assert "orders  well" in done.stdout
+
+
+@pytest.mark.aws
+def test_a_file_with_too_many_rejects_sets_off_an_alarm_that_whoever_is_subscribed_hears(
+    project: Path, running: Running
+) -> None:
+    sqs, sns = running.connection.client("sqs"), running.connection.client("sns")
+    ear = sqs.create_queue(QueueName="ear")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=ear, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=running.names.topic_arn, Protocol="sqs", Endpoint=arn)
+    put(project, "watched", DIRTY)
+    alarm = running.names.alarm("watched", "reject-share")
+    heard: list[dict[str, Any]] = []
+
+    def hears() -> bool:
+        for message in sqs.receive_message(QueueUrl=ear, MaxNumberOfMessages=10).get("Messages", ()):
+            sqs.delete_message(QueueUrl=ear, ReceiptHandle=message["ReceiptHandle"])
+            text = json.loads(message["Body"])["Message"]  # the loader's own notices are no JSON
+            heard.append(json.loads(text) if text.startswith("{") else {})
+        return any(told.get("AlarmName") == alarm for told in heard)
+
+    assert wait_until(hears, 90, 0.2), heard
+    [told] = [told for told in heard if told.get("AlarmName") == alarm]
+    assert (told["OldStateValue"], told["NewStateValue"]) == ("OK", "ALARM")
+    assert "37.5 was greater than the threshold (5)" in told["NewStateReason"]
+    others = [told.get("AlarmName", "") for told in heard if told.get("NewStateValue") == "ALARM"]
+    assert others == [alarm]  # and not the same alarm of another feed
+
+    done = invoke("status", "--feed", "watched", "--project", project)
+    assert done.exit_code == 1
+    assert (
+        f"watched: wrong\n  alarm {alarm}: More than 5% of a file's records were rejected.\n" in done.stdout
+    )
+    assert "  Next: penstock runs --feed watched, then penstock rejects RUN\n" in done.stdout
 
 
 @pytest.mark.aws

@@ -4,12 +4,15 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock.local.bridge.carry import Bridge
 from penstock.local.bridge.measure import read_document
+from penstock.local.bridge.process import ensure_bridge, noted_bridge, stop_bridge
+from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
@@ -177,3 +180,24 @@ def test_alarms_speak_again_after_a_bridge_that_died_while_it_kept_them_silent(w
     world.bridge.step()
     world.bridge.step()
     assert world.heard() == [("shop_orders_reject-share", "ALARM")]
+
+
+@pytest.mark.aws
+def test_one_bridge_runs_beside_its_server_until_it_is_stopped_or_the_server_ends(tmp_path: Path) -> None:
+    server = start_server()
+    try:
+        ensure_bridge(tmp_path, server, "shop", time.time())
+        first = noted_bridge(tmp_path)
+        ensure_bridge(tmp_path, server, "shop", time.time())
+        assert first is not None
+        assert first.is_alive()
+        assert noted_bridge(tmp_path) == first
+        stop_bridge(tmp_path)
+        assert not first.is_alive()
+        ensure_bridge(tmp_path, server, "shop", time.time())
+        second = noted_bridge(tmp_path)
+        assert second is not None
+        assert second.is_alive()
+    finally:
+        stop_server(server)
+    assert wait_until(lambda: not second.is_alive(), 30)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from embedded_aws import World, make_world, run_server
 from stack_samples import feed, write_project
 
@@ -82,6 +83,13 @@ def deployed(server: Server, project: Project) -> Iterator[Deployed]:
         yield Deployed(world, connection, names, project)
 
 
+@dataclass
+class Denied:
+    """A paginator of what may not be read."""
+
+    paginate: Any
+
+
 def make_alarm(deployed: Deployed, name: str, **dimensions: str) -> None:
     deployed.connection.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
@@ -115,6 +123,11 @@ def test_the_last_file_is_the_newest_run_that_is_no_replay(deployed: Deployed) -
     assert state.last_file is not None
     assert (state.last_run.id, state.last_file.id) == ("run-3", "run-2")
     assert state.freshness == 2.5
+
+
+def test_freshness_is_from_the_files_arrival_to_the_end_of_its_run(deployed: Deployed) -> None:
+    deployed.run(1, ago=HOUR, arrived_at=format_time(deployed.world.now - HOUR - 60))
+    assert deployed.read()["orders"].freshness == 62.5
 
 
 def test_a_day_counts_its_runs_and_records_and_not_what_came_before(deployed: Deployed) -> None:
@@ -168,6 +181,9 @@ def test_an_alarm_belongs_to_the_feed_that_it_measures_or_is_named_after(deploye
     assert [alarm.name for alarm in found.alarms] == ["example_rejects-4"]
     [finding] = found.findings
     assert (found.verdict, finding.command) == ("wrong", "penstock runs")
+    one = read_project_state(deployed.connection, deployed.names, deployed.project.feeds, only="letters")
+    assert [state.feed for state in one.feeds] == ["letters"]
+    assert one.alarms == found.alarms
 
 
 def test_a_feed_that_is_not_deployed_yet_wants_a_look_and_does_not_hide_the_others(
@@ -183,6 +199,26 @@ def test_a_feed_that_is_not_deployed_yet_wants_a_look_and_does_not_hide_the_othe
         "well",
     )
     assert "Deploy the project" in found["orders"].findings[0].why
+
+
+def test_what_may_not_be_read_is_named_with_the_permission_and_the_rest_is_shown(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.run(1, ago=HOUR)
+
+    def deny(*asked: object, **more: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "denied")
+
+    monkeypatch.setattr(deployed.connection.client("sqs"), "get_queue_attributes", deny)
+    monkeypatch.setattr(deployed.connection.client("cloudwatch"), "get_paginator", lambda name: Denied(deny))
+    found = read_project_state(
+        deployed.connection, deployed.names, deployed.project.feeds, lambda: deployed.world.now
+    )
+    orders = next(state for state in found.feeds if state.feed == "orders")
+    assert (orders.queue, orders.dead_letters, orders.due, orders.day.runs) == (None, None, 0, {"done": 1})
+    assert all("sqs:GetQueueAttributes" in finding.why for finding in orders.findings)
+    assert ["cloudwatch:DescribeAlarms" in finding.why for finding in found.findings] == [True]
+    assert found.verdict == "look"
 
 
 def test_without_a_ledger_nothing_is_known_and_that_is_said(deployed: Deployed) -> None:

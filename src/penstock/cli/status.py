@@ -32,7 +32,8 @@ def command(
 ) -> int:
     """Show all feeds at a glance: whether they are well, and if not, what to do.
 
-    `came` is how long ago the last file's run began, `fresh` how long the file took.
+    `came` is how long ago the last file's run began, `fresh` the time from the file's
+    arrival to the run's end.
     `backlog` counts messages in the queue and files whose worker died; `rejects` are
     those of the last 24 hours; `dead` are dead letters, `alarms` those that are on.
 
@@ -44,7 +45,8 @@ def command(
     from penstock.watch.feeds import read_project_state  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile)
-    state = read_project_state(place.connection, place.names, choose_feeds(place.project, feed))
+    choose_feeds(place.project, feed)
+    state = read_project_state(place.connection, place.names, place.project.feeds, only=feed)
     if json:
         give_json(state.to_dict())
     else:
@@ -86,4 +88,4 @@ def _say_findings(what: str, findings: Iterable[Finding]) -> None:
         say(f"{what}: {finding.verdict}", style=_STYLES[finding.verdict])
         say(f"  {visible(finding.why)}")
         if finding.command:
-            say(f"  `{finding.command}` shows more.")
+            say(f"  Next: {finding.command}")

@@ -74,7 +74,7 @@ class FeedState:
 
     @property
     def freshness(self) -> float | None:
-        """Seconds from the start of the last file's run to its end; None where it has not ended."""
+        """Seconds from the last file's arrival to the end of its run; None where it has not ended."""
         return None if self.last_file is None else measure_freshness(self.last_file)
 
     @property
@@ -114,11 +114,17 @@ class ProjectState:
 
 
 def measure_freshness(run: Run) -> float | None:
-    """Give the seconds from a run's start to its end; None where it has not ended."""
+    """Give the seconds from a file's arrival in S3 to the end of its run; None where that has not ended.
+
+    Of a run that does not say when its file came, they are those of the run.
+    """
     if run.ended_at is None:
         return None
-    began, ended = datetime.fromisoformat(run.started_at), datetime.fromisoformat(run.ended_at)
-    return (ended - began).total_seconds()
+    came, ended = (
+        datetime.fromisoformat(run.arrived_at or run.started_at),
+        datetime.fromisoformat(run.ended_at),
+    )
+    return max(0.0, (ended - came).total_seconds())  # S3 has whole seconds, and a clock of its own
 
 
 def read_project_state(
@@ -126,18 +132,24 @@ def read_project_state(
     names: Names,
     feeds: Sequence[Contract],
     clock: Callable[[], float] = time.time,
+    *,
+    only: str | None = None,
 ) -> ProjectState:
-    """Read the state of a project's ``feeds``. Several requests are under way at once.
+    """Read the state of a project, whose ``feeds`` are all of these; with ``only``, of one feed and of the project itself.
+
+    Several requests are under way at once.
 
     Raises :class:`~penstock.errors.ServiceError` where the ledger can't be read: without it nothing is known.
     """
     unread: list[str] = []
     alarms = _attempt(lambda: list_alarms(connection, names, [feed.name for feed in feeds]), unread) or ()
+    wanted = [feed for feed in feeds if only in {None, feed.name}]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        states = tuple(pool.map(lambda feed: read_feed_state(connection, names, feed, alarms, clock), feeds))
+        states = pool.map(lambda feed: read_feed_state(connection, names, feed, alarms, clock), wanted)
+        found = sorted(states, key=lambda state: state.feed)
     about_project = tuple(alarm for alarm in alarms if alarm.feed is None)
     findings = (*judge_alarms(about_project), *(Finding("look", problem) for problem in unread))
-    return ProjectState(tuple(sorted(states, key=lambda state: state.feed)), about_project, findings)
+    return ProjectState(tuple(found), about_project, findings)
 
 
 def read_feed_state(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, fields
@@ -23,6 +24,7 @@ from penstock.local.server import PASSED_ON, Server, is_alive
 from penstock.stack.names import Names
 
 STEP_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 0.5
 _END_SECONDS: Final = 5.0
 _NOTE: Final = "bridge.json"
 
@@ -42,7 +44,7 @@ class BridgeProcess:
 
 def ensure_bridge(folder: Path, server: Server, project: str, since: float) -> None:
     """Start the bridge of a project's server, unless it runs. It is noted in ``folder``, and logs there."""
-    noted = _noted(folder)
+    noted = noted_bridge(folder)
     if noted is not None and noted.token == server.token and noted.is_alive():
         return
     about = json.dumps({"server": server.to_dict(), "project": project, "since": since})
@@ -55,12 +57,13 @@ def ensure_bridge(folder: Path, server: Server, project: str, since: float) -> N
 
 def stop_bridge(folder: Path) -> None:
     """Stop the bridge that is noted in ``folder``, if it runs."""
-    noted = _noted(folder)
+    noted = noted_bridge(folder)
     if noted is not None and noted.is_alive():
         end(noted.pid, _END_SECONDS)
 
 
-def _noted(folder: Path) -> BridgeProcess | None:
+def noted_bridge(folder: Path) -> BridgeProcess | None:
+    """Give the bridge that was last noted in ``folder``, running or not; None where there is none."""
     try:
         found = json.loads((folder / _NOTE).read_text())
         return BridgeProcess(**{field.name: found[field.name] for field in fields(BridgeProcess)})
@@ -69,15 +72,21 @@ def _noted(folder: Path) -> BridgeProcess | None:
 
 
 def run_bridge(server: Server, project: str, since: float) -> None:
-    """Carry on until the server has ended. What goes wrong meanwhile is logged, and tried again."""
+    """Carry on until the server has ended, at once then: what is under way would be tried again for a minute."""
+    threading.Thread(target=_carry, args=(server, project, since), daemon=True).start()
+    while is_alive(server):
+        time.sleep(_LOOK_SECONDS)
+
+
+def _carry(server: Server, project: str, since: float) -> None:
+    """Do a step again and again. What goes wrong is logged."""
     connection = server.connection()
     bridge = Bridge(connection, Names(project, str(connection.access_key), connection.region), since)
-    while is_alive(server):
+    while True:
         try:
             bridge.step()
         except (BotoCoreError, ClientError, ServiceError):
-            if is_alive(server):
-                traceback.print_exc()
+            traceback.print_exc()
         time.sleep(STEP_SECONDS)
 
 
