@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
     "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
     "watch": {"stack", "aws", "contract", "errors", "metrics"},
+    "console": {"watch", "stack", "aws", "load", "engine", "contract", "errors", "verdicts"},
     "local": {"watch", "stack", "aws", "engine", "contract", "errors"},
 }
 """What each room may import of Penstock besides itself. The rooms not named here (the commands and the public

@@ -452,6 +452,11 @@ def test_runs_are_listed_the_newest_first_by_feed_and_over_all(world: World) -> 
     assert [run.id for run in list_runs(world.ledger, "orders", limit=2)] == ["r4", "r2"]
     assert [run.id for run in list_runs(world.ledger, limit=4)] == ["r5", "r4", "r3", "r2"]
     assert list_runs(world.ledger, "none") == []
+    since, until = "2026-11-23T05:32:00.000Z", "2026-11-23T05:33:00.000Z"
+    assert [run.id for run in list_runs(world.ledger, "orders", since=since)] == ["r4", "r2"]
+    assert [run.id for run in list_runs(world.ledger, "orders", until=until)] == ["r2", "r0"]
+    assert [run.id for run in list_runs(world.ledger, "orders", since=since, until=until)] == ["r2"]
+    assert [run.id for run in list_runs(world.ledger, since=since, until=until)] == ["r3", "r2"]
 
 
 def test_a_run_whose_worker_died_is_marked_and_one_that_ended_is_not(ledger: Ledger) -> None:

@@ -126,7 +126,7 @@ def read_rejects(s3: Client, bucket: str, feed: str, run: str, parts: str | None
     ``parts`` is the key of the list of parts that the run's item names, if it names one.
     """
     try:
-        for key in _find_parts(s3, bucket, feed, run, parts):
+        for key in find_parts(s3, bucket, feed, run, parts):
             with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
                 for line in body.iter_lines(chunk_size=_READ_BYTES):
                     yield reject_from_json(line)
@@ -136,7 +136,8 @@ def read_rejects(s3: Client, bucket: str, feed: str, run: str, parts: str | None
         ) from error
 
 
-def _find_parts(s3: Client, bucket: str, feed: str, run: str, parts: str | None) -> Iterator[str]:
+def find_parts(s3: Client, bucket: str, feed: str, run: str, parts: str | None) -> Iterator[str]:
+    """Give the keys of the parts that hold a run's rejects, in order. Raises what botocore raises."""
     try:
         with closing(s3.get_object(Bucket=bucket, Key=parts or _parts_key(feed, run))["Body"]) as body:
             yield from json.loads(body.read())

@@ -202,18 +202,25 @@ def get_run(ledger: Ledger, run_id: str) -> Run | None:
     return _run(ledger, answer["Item"]) if "Item" in answer else None
 
 
-def list_runs(ledger: Ledger, feed: str | None = None, limit: int = 20, *, since: str = "") -> list[Run]:
-    """Give the latest runs of a feed, or of all feeds, the newest first: those that began at ``since`` or later.
+def list_runs(
+    ledger: Ledger, feed: str | None = None, limit: int = 20, *, since: str = "", until: str = ""
+) -> list[Run]:
+    """Give the latest runs of a feed, or of all feeds, the newest first: those that began from ``since`` to ``until``.
 
     Needs dynamodb:Query on the index ``by_feed``; dynamodb:Scan on it for all feeds, which reads every run that is kept.
     """
     if feed is None:
-        late = (run for run in _pages(ledger, "scan", {}) if run.started_at >= since)
-        return heapq.nlargest(limit, late, key=lambda run: (run.started_at, run.id))
-    begun = {":since": since} if since else {}
+        begun = (run for run in _pages(ledger, "scan", {}) if since <= run.started_at <= (until or "~"))
+        return heapq.nlargest(limit, begun, key=lambda run: (run.started_at, run.id))
+    limits = {":since": since or None, ":until": until or None}
+    within = {
+        (True, False): " AND started_at >= :since",
+        (False, True): " AND started_at <= :until",
+        (True, True): " AND started_at BETWEEN :since AND :until",
+    }
     request = {
-        "KeyConditionExpression": "feed = :feed" + (" AND started_at >= :since" if begun else ""),
-        "ExpressionAttributeValues": to_item({":feed": feed, **begun}),
+        "KeyConditionExpression": "feed = :feed" + within.get((bool(since), bool(until)), ""),
+        "ExpressionAttributeValues": to_item({":feed": feed, **limits}),
         "ScanIndexForward": False,
         "Limit": limit,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penstock.contract.document import Node, merge, read_document
 from penstock.contract.problem import Place, Placed
-from penstock.contract.read import read_defaults
+from penstock.contract.read import read_defaults, with_schema_file
 from penstock.errors import ContractError
 
 
@@ -33,6 +33,14 @@ def _read(path: Path) -> Node:
         return Node(Place(str(path), 1), None)
     defaults, _ = read_defaults(path)
     return root if defaults is None else merge(defaults, root)
+
+
+def read_tree(path: Path) -> Node:
+    """Give a contract's tree as :func:`~penstock.contract.read.read_contract` sees it, with the line of everything in it.
+
+    What is wrong with it is passed over. Raises :class:`~penstock.errors.UsageError` where the file can't be read.
+    """
+    return with_schema_file(_read(path), [])
 
 
 def _place_of(node: Node, problem: str) -> Place:

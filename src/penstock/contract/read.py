@@ -59,7 +59,7 @@ def examine(
     if document.root is None:
         return None, found
     root = document.root if defaults is None else merge(defaults, document.root)
-    root = _with_schema_file(root, found)
+    root = with_schema_file(root, found)
     contract, shape, mended = build(Contract, root)
     found += [problem for problem in shape if problem.path != ("schema",) or not found]
     if contract is not None:
@@ -164,7 +164,7 @@ def _gives_names(path: KeyPath) -> bool:
     )
 
 
-def _with_schema_file(root: Node, problems: list[Placed]) -> Node:
+def with_schema_file(root: Node, problems: list[Placed]) -> Node:
     """The contract with the schema's file in the place of its path."""
     schema = root.child("schema")
     if schema is None or not isinstance(schema.value, str):

@@ -1,0 +1,66 @@
+"""The command to run next, whole, so that it can be copied as it stands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from penstock.aws.runs import Run
+from penstock.verdicts import DELETE_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands about the project that the console shows. ``options`` are those which lead to it, such as ``--aws``."""
+
+    options: tuple[str, ...] = ()
+
+    def line(self, *words: str) -> str:
+        """Give ``penstock`` with these words as a line for a shell."""
+        return shlex.join(("penstock", *words, *self.options))
+
+    def complete(self, written: str) -> str:
+        """Give a command that is written out already with the options that lead to this project."""
+        return f"{written} {shlex.join(self.options)}".rstrip()
+
+    def after(self, run: Run) -> Iterator[tuple[str, str]]:
+        """Give what can be done about a run: why, and the command. Nothing where nothing wants doing.
+
+        As docs/operating.md says under "When something happens".
+        """
+        if not run.ended:
+            return
+        if run.replays is not None:
+            if run.status == "failed":
+                yield (
+                    "It changed no count. Order it again once the cause is mended:",
+                    self.line("replay", run.replays),
+                )
+            return
+        rejected = run.counts.get("rejected", 0)
+        if run.code == DELETE_LIMIT:
+            yield (
+                "The file lacks more items than load.max_deletes allows, and nothing was changed. If it is right, let it delete them:",
+                self.line("approve", run.id),
+            )
+        elif run.status == "rejected":
+            yield (
+                "Mend the file and send it again. Or mend the contract, deploy it, and have the file judged anew:",
+                self.line("sweep", "--feed", run.feed),
+            )
+        elif run.status == "failed":
+            yield (
+                "The queue brings the file again, up to its limit. When the cause is mended, find what is still due:",
+                self.line("sweep", "--feed", run.feed),
+            )
+        elif rejected:
+            yield (
+                "Where the contract was wrong: mend it, deploy it, and load the rejects again:",
+                self.line("replay", run.id),
+            )
+            yield (
+                "Where the records were wrong: correct what stands in the column raw,",
+                self.line("rejects", run.id, "--csv", "rejects.csv"),
+            )
+            yield "and put them back:", self.line("replay", "--from", "rejects.csv")

@@ -1,0 +1,1 @@
+"""The pages: each a function of what it shows, which asks for nothing itself."""

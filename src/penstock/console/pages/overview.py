@@ -1,0 +1,95 @@
+"""The feeds, each with whether it is well, its latest runs, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from penstock.aws.runs import Run
+from penstock.console.commands import Commands
+from penstock.console.figures import count, span
+from penstock.console.frame import Frame, address, command, facts, page, trouble, when
+from penstock.console.html import Element, Node, h, marked
+from penstock.console.marks import legend, pill
+from penstock.console.timeline import strip
+from penstock.watch.feeds import FeedState, ProjectState
+from penstock.watch.judge import Finding
+
+_VERDICTS: Final = {"well": "done", "look": "rejected", "wrong": "failed"}
+"""The shape that stands for each verdict."""
+
+
+def overview_page(
+    frame: Frame, state: ProjectState, latest: Mapping[str, Sequence[Run]], commands: Commands
+) -> Element:
+    """Give the page."""
+    return page(
+        frame,
+        "Feeds",
+        h("h1", "Feeds ", pill(_VERDICTS[state.verdict], _sum_up(state))),
+        [_finding(finding, commands) for finding in state.findings],
+        h(
+            "ul",
+            [_feed(frame, feed, latest.get(feed.feed, ()), commands) for feed in state.feeds],
+            class_="cards",
+        ),
+        legend(),
+        section="/",
+    )
+
+
+def _sum_up(state: ProjectState) -> str:
+    unwell = sum(feed.verdict != "well" for feed in state.feeds)
+    if unwell:
+        return f"{unwell} of {len(state.feeds)} want a look"
+    return "all is well" if state.verdict == "well" else state.verdict
+
+
+def _finding(finding: Finding, commands: Commands) -> Element:
+    line = None if finding.command is None else command(commands.complete(finding.command))
+    return h("div", trouble(finding.why), line, class_=f"finding {finding.verdict}")
+
+
+def _feed(frame: Frame, state: FeedState, latest: Sequence[Run], commands: Commands) -> Element:
+    return h(
+        "li",
+        h(
+            "h2",
+            h("a", marked(state.feed), href=address("runs", feed=state.feed)),
+            " ",
+            pill(_VERDICTS[state.verdict], state.verdict),
+        ),
+        h("p", list(strip(latest)), class_="strip") if latest else h("p", "No runs yet.", class_="soft"),
+        _facts(frame, state),
+        [_finding(finding, commands) for finding in state.findings],
+        class_=f"card {state.verdict}",
+    )
+
+
+def _facts(frame: Frame, state: FeedState) -> Element:
+    file = state.last_file
+    last: Node = None
+    if file is not None:
+        name = file.key.rpartition("/")[2] or file.key
+        last = [h("a", marked(name), href=address("runs", file.id)), " ", when(file.started_at, frame.now)]
+    ended = ", ".join(f"{number:,} {status}" for status, number in state.day.runs.items())
+    more = "" if state.day.whole else " and more"
+    on = [alarm for alarm in state.alarms if alarm.state == "ALARM"]
+    return facts(
+        ("last file", last),
+        ("loaded within", None if state.freshness is None else span(state.freshness)),
+        ("runs of 24 h", f"{ended}{more}" if ended else "none"),
+        ("records", f"{state.day.loaded:,} loaded, {state.day.rejected:,} rejected{more}" if ended else None),
+        ("waiting", None if state.backlog is None else f"{state.backlog:,}"),
+        ("dead letters", None if state.dead_letters is None else f"{state.dead_letters:,}"),
+        (
+            "alarms",
+            h(
+                "a",
+                f"{len(on)} on" if on else f"none of {count(len(state.alarms), 'alarm')} on",
+                href="/alarms",
+            )
+            if state.alarms
+            else None,
+        ),
+    )

@@ -1,0 +1,120 @@
+"""One run: what became of its file's records, why, and what to do next."""
+
+from __future__ import annotations
+
+from penstock.aws.runs import Run
+from penstock.console.commands import Commands
+from penstock.console.counts import codes_chart, counts_bar
+from penstock.console.figures import clock, count, moment, size, span
+from penstock.console.frame import Frame, address, command, facts, page, when
+from penstock.console.html import Element, Node, h, marked
+from penstock.console.marks import pill
+from penstock.console.timeline import ended_at
+
+
+def run_page(frame: Frame, run: Run, commands: Commands) -> Element:
+    """Give the page of a run."""
+    name = run.key.rpartition("/")[2] or run.key
+    return page(
+        frame,
+        f"Run of {name}",
+        h(
+            "div",
+            h(
+                "p",
+                h("a", "Runs", href="/runs"),
+                " / ",
+                h("a", marked(run.feed), href=address("runs", feed=run.feed)),
+                class_="trail",
+            ),
+            h("h1", marked(name), " ", pill(run.status)),
+            h("p", marked(f"s3://{run.bucket}/{run.key}"), class_="key"),
+            class_="title",
+        ),
+        None
+        if run.reason is None
+        else h("p", marked(run.reason), class_=f"reason is-{run.status.replace(' ', '-')}"),
+        _records(run),
+        _next(run, commands),
+        _codes(run),
+        _facts(frame, run),
+        section="/runs",
+    )
+
+
+def _next(run: Run, commands: Commands) -> Node:
+    found = list(commands.after(run))
+    if not found:
+        return None
+    return h("section", h("h2", "What to do"), [command(line, why) for why, line in found], class_="todo")
+
+
+def _records(run: Run) -> Node:
+    if not run.ended:
+        return h("section", h("h2", "Records"), h("p", "They are counted when the run ends.", class_="soft"))
+    told = "the rejects that it loaded again" if run.replays else "every record ends in exactly one count"
+    return h("section", h("h2", "Records ", h("small", told)), counts_bar(run.counts))
+
+
+def _codes(run: Run) -> Node:
+    if not run.errors:
+        return None
+    whole = None
+    if run.counts.get("rejected") and run.replays is None:
+        whole = h(
+            "p",
+            h(
+                "a",
+                f"Show {count(run.counts['rejected'], 'rejected record')}",
+                href=address("runs", run.id, "rejects"),
+            ),
+        )
+    elif run.replays is not None:
+        whole = h(
+            "p",
+            "What it left rejected is ",
+            h("a", "among the rejects of its run", href=address("runs", run.replays, "rejects")),
+        )
+    return h(
+        "section",
+        h("h2", "Why records were rejected ", h("small", "errors by code; a record can have several")),
+        codes_chart(run),
+        whole,
+    )
+
+
+def _facts(frame: Frame, run: Run) -> Element:
+    took = ended_at(run, frame.now) - moment(run.started_at)
+    read = run.counts.get("read", 0)
+    items = ", ".join(f"{number:,} {name}" for name, number in run.items.items() if number)
+    return h(
+        "section",
+        h("h2", "Facts"),
+        facts(
+            ("began", [when(run.started_at, frame.now), h("small", f" {clock(moment(run.started_at))} UTC")]),
+            ("took" if run.ended else "has gone on for", span(took)),
+            ("read", f"{size(run.bytes)}" if run.bytes else None),
+            ("speed", f"{read / took:,.0f} records a second" if run.ended and read and took > 0 else None),
+            ("items", items or None),
+            ("write units", f"{run.write_units:,}" if run.write_units else None),
+            ("throttled", count(run.throttled, "time") if run.throttled else None),
+            ("sent again", count(run.resent, "item") if run.resent else None),
+            ("code", None if run.code is None else h("code", run.code)),
+            ("attempt", f"{run.attempt}" if run.attempt > 1 else None),
+            (
+                "replay of",
+                None
+                if run.replays is None
+                else h("a", marked(run.replays), href=address("runs", run.replays)),
+            ),
+            ("replayed", count(run.revision, "time") if run.revision else None),
+        ),
+        facts(
+            ("run", h("code", marked(run.id))),
+            ("version", h("code", marked(run.version))),
+            ("request", None if run.request_id is None else h("code", marked(run.request_id))),
+            ("rejects", None if run.rejects is None else h("code", marked(run.rejects))),
+            ("report", None if run.report is None else h("code", marked(run.report))),
+        ),
+        class_="about",
+    )
