@@ -4,10 +4,14 @@ import csv
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
+from urllib.parse import urlsplit
 
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, lines, write
@@ -55,7 +59,8 @@ def surroundings(project: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "synth", "deploy", "destroy", "runs", "put", "rejects", "sweep", "backfill"]
+    "command",
+    ["up", "down", "synth", "deploy", "destroy", "runs", "put", "rejects", "sweep", "backfill", "console"],
 )
 def test_outside_a_project_a_command_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
@@ -347,3 +352,62 @@ def test_a_file_goes_to_aws_only_where_that_is_said(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "penstock up" in done.stderr
     assert "--aws" in done.stderr
+
+
+@pytest.mark.aws
+def test_a_console_shows_what_is_up_until_ctrl_c(project: Path) -> None:
+    put = invoke("put", write(project / "shown.csv", DIRTY), "--project", project, "--json")
+    run = json.loads(put.stdout)["id"]
+    command = [sys.executable, "-m", "penstock", "console", "--no-open", "--project", str(project)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = urlsplit(process.stdout.readline().strip())
+        connection = HTTPConnection(url.netloc, timeout=60)
+        pages: dict[str, str] = {}
+        cookie = ""
+        for path in (
+            f"/?{url.query}",
+            "/",
+            "/runs",
+            f"/runs/{run}",
+            f"/runs/{run}/rejects",
+            "/trends",
+            "/alarms",
+        ):
+            connection.request("GET", path, headers={"Cookie": cookie})
+            answer = connection.getresponse()
+            pages[path] = answer.read().decode()
+            assert answer.status == 200, pages[path]
+            cookie = cookie or str(answer.getheader("Set-Cookie")).partition(";")[0]
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "orders" in pages["/"]
+    assert "shown.csv" in pages["/runs"]
+    assert "<strong>9</strong> read" in pages[f"/runs/{run}"]
+    assert "BAD,,0,x,LOST" in pages[f"/runs/{run}/rejects"]
+    assert "contracts/orders.yaml" in pages[f"/runs/{run}/rejects"]
+
+
+@pytest.mark.aws
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
+@pytest.mark.parametrize(
+    ("options", "display", "opens"), [([], ":0", True), (["--no-open"], ":0", False), ([], "", False)]
+)
+def test_a_console_opens_a_browser_where_there_is_a_display_unless_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], display: str, opens: bool
+) -> None:
+    opened: list[str] = []
+    ready = Event()
+
+    def note(url: str) -> None:
+        opened.append(url)
+        ready.set()
+
+    monkeypatch.setattr("webbrowser.open", note)
+    monkeypatch.setattr("penstock.console.server.Server.serve_forever", lambda _: not opens or ready.wait(60))
+    done = invoke("console", *options, "--project", project, DISPLAY=display, WAYLAND_DISPLAY="")
+    assert done.exit_code == 0, done.output
+    assert opened == ([done.stdout.strip()] if opens else [])

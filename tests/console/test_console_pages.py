@@ -60,15 +60,15 @@ def test_the_overview_shows_each_feed_with_its_verdict_and_its_last_file() -> No
 def test_what_is_wrong_stands_there_with_the_command_that_leads_to_this_project() -> None:
     failed = make_run(1, status="failed", reason="The table was throttled.")
     seen = see(Memory(found=[failed]), "/", "--aws", "--profile", "night shift")
-    assert "1 of 1 want a look" in seen.text
+    assert "1 of 1 not well" in seen.text
     assert "The table was throttled." in seen.text
     assert "penstock runs run-1 --aws --profile 'night shift'" in seen.text
 
 
 def test_the_alarms_that_are_on_come_first_with_what_to_run() -> None:
-    quiet = make_alarm("OK", name="a_quiet", description="Run `penstock runs`.")
+    quiet = make_alarm("OK", name="shop_orders_quiet", description="Run `penstock runs`.")
     seen = see(Memory(alarmed=(quiet, make_alarm())), "/alarms")
-    assert seen.text.index("dead-letters") < seen.text.index("a_quiet")
+    assert seen.text.index("dead-letters") < seen.text.index("quiet")
     assert "penstock dlq --feed orders" in seen.text
     assert len(seen.all("div", class_="command")) == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,7 +53,9 @@ def command(
         sys.stdout.flush()
         tell("Ctrl-C ends it. Whoever has this address, at this computer, may look.")
         if not no_open and _has_display():
-            webbrowser.open(server.guard.url)
+            Thread(
+                target=webbrowser.open, args=(server.guard.url,), daemon=True
+            ).start()  # some wait for the browser's end
         server.serve_forever()
     return 0
 

@@ -16,6 +16,13 @@ _STEPS: Final = (
     *(_DAY * n for n in (1, 2, 7, 14, 28, 56, 112, 364)),
 )
 
+_TOPS: Final = (
+    *(2, 4, 10, 20),
+    *(_MINUTE * n for n in (1, 2, 4, 10, 20)),
+    *(_HOUR * n for n in (1, 2, 4, 12)),
+    *(_DAY * n for n in (1, 2, 4, 14, 28, 56, 112, 400)),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
@@ -46,6 +53,11 @@ def time_axis(moments: list[float], left: float, right: float) -> TimeAxis:
     first, last = min(moments), max(moments)
     air = max((last - first) * 0.02, 0.5)
     return TimeAxis(first - air, last + air, left, right)
+
+
+def round_up_time(seconds: float) -> float:
+    """Give the next duration whose half reads well too, for the top of a scale."""
+    return next((top for top in _TOPS if seconds <= top), round_up(seconds))
 
 
 def _label(moment: float, step: float) -> str:

@@ -20,9 +20,9 @@ class Commands:
         """Give ``penstock`` with these words as a line for a shell."""
         return shlex.join(("penstock", *words, *self.options))
 
-    def complete(self, written: str) -> str:
-        """Give a command that is written out already with the options that lead to this project."""
-        return f"{written} {shlex.join(self.options)}".rstrip()
+    def complete(self, written: str) -> list[str]:
+        """Give what is written out already, one command or some with ``, then`` between, with the options to this project."""
+        return [f"{one} {shlex.join(self.options)}".rstrip() for one in written.split(", then ")]
 
     def after(self, run: Run) -> Iterator[tuple[str, str]]:
         """Give what can be done about a run: why, and the command. Nothing where nothing wants doing.
@@ -41,7 +41,7 @@ class Commands:
         rejected = run.counts.get("rejected", 0)
         if run.code == DELETE_LIMIT:
             yield (
-                "The file lacks more items than load.max_deletes allows, and nothing was changed. If it is right, let it delete them:",
+                "The file lacks more items than `load.max_deletes` allows, and nothing was changed. If it is right, let it delete them:",
                 self.line("approve", run.id),
             )
         elif run.status == "rejected":
@@ -60,7 +60,7 @@ class Commands:
                 self.line("replay", run.id),
             )
             yield (
-                "Where the records were wrong: correct what stands in the column raw,",
+                "Where the records were wrong: correct what stands in the column `raw`,",
                 self.line("rejects", run.id, "--csv", "rejects.csv"),
             )
             yield "and put them back:", self.line("replay", "--from", "rejects.csv")

@@ -82,7 +82,7 @@ def _bar(parts: Mapping[str, int], read: int) -> Element:
 
 
 def codes_chart(run: Run) -> Node:
-    """Give the run's most frequent codes as bars, each with what it means and the way to its rejects."""
+    """Give the run's most frequent codes as bars, each with what it means and the way to its rejects, if it has any."""
     most = max(run.errors.values(), default=0)
     return h(
         "ul",
@@ -98,7 +98,9 @@ def _code(run: Run, code: str, number: int, most: int) -> Element:
     width = round(max(_WHOLE * number / most, _LEAST), 1)
     return h(
         "li",
-        h("a", marked(code), href=address("runs", run.id, "rejects", code=code)),
+        h("a", marked(code), href=address("runs", run.id, "rejects", code=code))
+        if run.counts.get("rejected") and run.replays is None
+        else h("span", marked(code)),
         h("b", f"{number:,}"),
         h(
             "svg",

@@ -11,7 +11,8 @@ from penstock.console.figures import ago, clock, moment
 from penstock.console.html import Element, Node, h, marked
 
 _SECTIONS: Final = (("/", "Feeds"), ("/runs", "Runs"), ("/trends", "Trends"), ("/alarms", "Alarms"))
-_ACTION: Final = re.compile(r"(\b[a-z][a-z0-9-]*:[A-Z][A-Za-z]+\b)")
+_CODE: Final = re.compile(r"`([^`]+)`|(\b[a-z][a-z0-9-]*:[A-Z][A-Za-z]+\b)")
+"""What Penstock's own texts set in code: commands and keys in backticks, and the names of permissions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,19 @@ def command(line: str, why: Node = None) -> Element:
     )
 
 
+def prose(text: str) -> Node:
+    """Give a text of Penstock's, with the commands and permissions that it names set off."""
+    parts = _CODE.split(text)  # text, in backticks, permission, text, ...
+    return [
+        h("code", marked(part)) if index % 3 else marked(part)
+        for index, part in enumerate(parts)
+        if part is not None
+    ]
+
+
 def trouble(message: str) -> Element:
-    """Give what could not be done, with the permissions that it names set off."""
-    parts = _ACTION.split(message)
-    said = [h("code", part) if index % 2 else marked(part) for index, part in enumerate(parts)]
-    return h("div", h("p", said), class_="trouble", role="alert")
+    """Give what could not be done, or is not well."""
+    return h("div", h("p", prose(message)), class_="trouble", role="alert")
 
 
 def facts(*pairs: tuple[str, Node]) -> Element:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.aws.runs import Run
-from penstock.console.axis import TimeAxis, round_up, time_axis
+from penstock.console.axis import TimeAxis, round_up, round_up_time, time_axis
 from penstock.console.figures import count, moment, span
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h
@@ -38,7 +38,7 @@ def age_plot(runs: Sequence[Run], now: float) -> Node:
     if not done:
         return None
     ages = [after - before for before, after in zip(done, [*done[1:], now], strict=True)]
-    plot = Plot(time_axis([done[0], max(now, done[0])], _LEFT, _WIDTH - 8), round_up(max(ages)))
+    plot = Plot(time_axis([done[0], max(now, done[0])], _LEFT, _WIDTH - 8), round_up_time(max(ages)))
     path = f"M{plot.axis.at(done[0])} {_HEIGHT}"
     for before, age in zip(done, ages, strict=True):
         path += f"L{plot.axis.at(before + age)} {plot.y(age)}L{plot.axis.at(before + age)} {_HEIGHT}"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from penstock.console.commands import Commands
-from penstock.console.frame import Frame, command, page, when
-from penstock.console.html import Element, Node, h, marked
+from penstock.console.frame import Frame, command, page, prose, when
+from penstock.console.html import Element, h, marked
 from penstock.console.marks import pill
 from penstock.watch.alarms import Alarm
 
@@ -16,44 +16,67 @@ _STATES: Final = {
     "INSUFFICIENT_DATA": ("running", "no data"),
     "OK": ("done", "ok"),
 }
-"""The shape and the word for each state; the gravest first."""
+"""The shape and the word for each state."""
 
 
 def alarms_page(frame: Frame, alarms: Sequence[Alarm], commands: Commands) -> Element:
     """Give the page."""
-    order = list(_STATES)
-    ranked = sorted(alarms, key=lambda alarm: (order.index(alarm.state), alarm.name))
+    on = [alarm for alarm in alarms if alarm.state == "ALARM"]
+    quiet = [alarm for alarm in alarms if alarm.state != "ALARM"]
+    feeds = sorted({alarm.feed for alarm in quiet}, key=lambda feed: feed or "")
     return page(
         frame,
         "Alarms",
-        h("h1", "Alarms"),
-        h("ul", [_alarm(frame, alarm, commands) for alarm in ranked], class_="cards alarms")
-        if ranked
-        else _none(),
+        h(
+            "h1",
+            "Alarms ",
+            pill("failed", f"{len(on)} on") if on else pill("done", "none is on") if alarms else None,
+        ),
+        [_loud(frame, alarm, commands) for alarm in on],
+        [_quiet(frame, feed, [alarm for alarm in quiet if alarm.feed == feed]) for feed in feeds],
+        None
+        if alarms
+        else h(
+            "p",
+            "The project has no alarms here. ",
+            h("code", "penstock deploy"),
+            " makes them.",
+            class_="empty",
+        ),
         section="/alarms",
     )
 
 
-def alarm_pill(alarm: Alarm) -> Element:
-    """Give an alarm's state as shape and word."""
-    return pill(*_STATES[alarm.state])
-
-
-def _none() -> Element:
+def _loud(frame: Frame, alarm: Alarm, commands: Commands) -> Element:
+    todo = [] if alarm.command is None else commands.complete(alarm.command)
     return h(
-        "p", "The project has no alarms here. ", h("code", "penstock deploy"), " makes them.", class_="empty"
+        "article",
+        h("h2", marked(alarm.name), " ", pill(*_STATES[alarm.state])),
+        h("p", prose(alarm.description)),
+        h("p", marked(alarm.reason), " · since ", when(alarm.since, frame.now), class_="soft"),
+        map(command, todo),
+        class_="loud",
     )
 
 
-def _alarm(frame: Frame, alarm: Alarm, commands: Commands) -> Element:
-    todo: Node = None
-    if alarm.command is not None and alarm.state == "ALARM":
-        todo = command(commands.complete(alarm.command), "Run next:")
+def _quiet(frame: Frame, feed: str | None, alarms: Sequence[Alarm]) -> Element:
+    return h(
+        "section",
+        h("h2", "Of the project" if feed is None else ["Of ", marked(feed)]),
+        h("ul", [_line(frame, alarm) for alarm in alarms], class_="quiet"),
+    )
+
+
+def _line(frame: Frame, alarm: Alarm) -> Element:
     return h(
         "li",
-        h("h2", marked(alarm.name), " ", alarm_pill(alarm)),
-        h("p", marked(alarm.description)) if alarm.description else None,
-        h("p", marked(alarm.reason), " · since ", when(alarm.since, frame.now), class_="soft"),
-        todo,
-        class_=f"card at-{alarm.state.lower().replace('_', '-')}",
+        h("span", marked(alarm.name.rpartition("_")[2]), class_="kind"),
+        pill(*_STATES[alarm.state]),
+        h(
+            "span",
+            prose(alarm.description),
+            " ",
+            h("span", "since ", when(alarm.since, frame.now), class_="since"),
+            class_="soft",
+        ),
     )

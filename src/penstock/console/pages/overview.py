@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from penstock.aws.runs import Run
 from penstock.console.commands import Commands
 from penstock.console.figures import count, span
-from penstock.console.frame import Frame, address, command, facts, page, trouble, when
+from penstock.console.frame import Frame, address, command, facts, page, prose, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import legend, pill
 from penstock.console.timeline import strip
 from penstock.watch.feeds import FeedState, ProjectState
 from penstock.watch.judge import Finding
 
-_VERDICTS: Final = {"well": "done", "look": "rejected", "wrong": "failed"}
-"""The shape that stands for each verdict."""
+_VERDICTS: Final = {
+    "well": ("done", "well"),
+    "look": ("rejected", "wants a look"),
+    "wrong": ("failed", "wrong"),
+}
+"""The shape and the words for each verdict."""
+_RUN: Final = re.compile(r"\S+Z-[0-9a-f]{8}")
+"""The id of a run in a command."""
 
 
 def overview_page(
@@ -26,7 +33,7 @@ def overview_page(
     return page(
         frame,
         "Feeds",
-        h("h1", "Feeds ", pill(_VERDICTS[state.verdict], _sum_up(state))),
+        h("h1", "Feeds ", pill(_VERDICTS[state.verdict][0], _sum_up(state))),
         [_finding(finding, commands) for finding in state.findings],
         h(
             "ul",
@@ -41,13 +48,17 @@ def overview_page(
 def _sum_up(state: ProjectState) -> str:
     unwell = sum(feed.verdict != "well" for feed in state.feeds)
     if unwell:
-        return f"{unwell} of {len(state.feeds)} want a look"
-    return "all is well" if state.verdict == "well" else state.verdict
+        return f"{unwell} of {len(state.feeds)} not well"
+    return "all is well" if state.verdict == "well" else _VERDICTS[state.verdict][1]
 
 
 def _finding(finding: Finding, commands: Commands) -> Element:
-    line = None if finding.command is None else command(commands.complete(finding.command))
-    return h("div", trouble(finding.why), line, class_=f"finding {finding.verdict}")
+    lines = [] if finding.command is None else commands.complete(finding.command)
+    run = _RUN.search(finding.command or "")
+    link: Node = None if run is None else [" ", h("a", "Look at the run", href=address("runs", run[0])), "."]
+    return h(
+        "div", h("p", prose(finding.why), link), map(command, lines), class_=f"finding {finding.verdict}"
+    )
 
 
 def _feed(frame: Frame, state: FeedState, latest: Sequence[Run], commands: Commands) -> Element:
@@ -57,7 +68,7 @@ def _feed(frame: Frame, state: FeedState, latest: Sequence[Run], commands: Comma
             "h2",
             h("a", marked(state.feed), href=address("runs", feed=state.feed)),
             " ",
-            pill(_VERDICTS[state.verdict], state.verdict),
+            pill(*_VERDICTS[state.verdict]),
         ),
         h("p", list(strip(latest)), class_="strip") if latest else h("p", "No runs yet.", class_="soft"),
         _facts(frame, state),

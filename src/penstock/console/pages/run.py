@@ -6,7 +6,7 @@ from penstock.aws.runs import Run
 from penstock.console.commands import Commands
 from penstock.console.counts import codes_chart, counts_bar
 from penstock.console.figures import clock, count, moment, size, span
-from penstock.console.frame import Frame, address, command, facts, page, when
+from penstock.console.frame import Frame, address, command, facts, page, prose, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import pill
 from penstock.console.timeline import ended_at
@@ -33,7 +33,7 @@ def run_page(frame: Frame, run: Run, commands: Commands) -> Element:
         ),
         None
         if run.reason is None
-        else h("p", marked(run.reason), class_=f"reason is-{run.status.replace(' ', '-')}"),
+        else h("p", prose(run.reason), class_=f"reason is-{run.status.replace(' ', '-')}"),
         _records(run),
         _next(run, commands),
         _codes(run),
@@ -46,12 +46,20 @@ def _next(run: Run, commands: Commands) -> Node:
     found = list(commands.after(run))
     if not found:
         return None
-    return h("section", h("h2", "What to do"), [command(line, why) for why, line in found], class_="todo")
+    return h(
+        "section", h("h2", "What to do"), [command(line, prose(why)) for why, line in found], class_="todo"
+    )
 
 
 def _records(run: Run) -> Node:
     if not run.ended:
         return h("section", h("h2", "Records"), h("p", "They are counted when the run ends.", class_="soft"))
+    if run.status == "rejected" and not run.counts.get("read"):
+        return h(
+            "section",
+            h("h2", "Records"),
+            h("p", "The file was refused before any of its records was read.", class_="soft"),
+        )
     told = "the rejects that it loaded again" if run.replays else "every record ends in exactly one count"
     return h("section", h("h2", "Records ", h("small", told)), counts_bar(run.counts))
 
@@ -59,28 +67,23 @@ def _records(run: Run) -> Node:
 def _codes(run: Run) -> Node:
     if not run.errors:
         return None
-    whole = None
-    if run.counts.get("rejected") and run.replays is None:
-        whole = h(
-            "p",
-            h(
-                "a",
-                f"Show {count(run.counts['rejected'], 'rejected record')}",
-                href=address("runs", run.id, "rejects"),
-            ),
-        )
-    elif run.replays is not None:
-        whole = h(
-            "p",
-            "What it left rejected is ",
-            h("a", "among the rejects of its run", href=address("runs", run.replays, "rejects")),
-        )
-    return h(
-        "section",
-        h("h2", "Why records were rejected ", h("small", "errors by code; a record can have several")),
-        codes_chart(run),
-        whole,
+    if not run.counts.get("rejected") and run.replays is None:
+        return h("section", h("h2", "Why the file was refused"), codes_chart(run))
+    whole = h(
+        "a",
+        f"Show {count(run.counts.get('rejected', 0), 'rejected record')}",
+        href=address("runs", run.id, "rejects"),
     )
+    if run.replays is not None:
+        link = h("a", "among the rejects of its run", href=address("runs", run.replays, "rejects"))
+        return h(
+            "section",
+            h("h2", "Why records were rejected"),
+            codes_chart(run),
+            h("p", "What it left rejected is ", link, "."),
+        )
+    told = h("small", "errors by code; a record can have several")
+    return h("section", h("h2", "Why records were rejected ", told), codes_chart(run), h("p", whole))
 
 
 def _facts(frame: Frame, run: Run) -> Element:
