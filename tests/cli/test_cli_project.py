@@ -126,6 +126,19 @@ def test_templates_are_written_and_their_paths_printed(tmp_path: Path) -> None:
     assert "--account" in done.stderr
 
 
+def test_the_template_of_a_key_is_written_alone_when_it_is_asked_for(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "shop")
+    done = invoke(
+        "synth", "--key", "--project", folder, "--account", "210987654321", "--region", "eu-central-1"
+    )
+    assert done.exit_code == 0, done.output
+    (path,) = (Path(line) for line in done.stdout.splitlines())
+    assert path.name.endswith("-key.template.json")
+    resources = json.loads(path.read_text())["Resources"]
+    assert {resource["Type"] for resource in resources.values()} == {"AWS::KMS::Key", "AWS::KMS::Alias"}
+    assert "210987654321" in json.dumps(resources)
+
+
 def test_a_project_tells_the_problems_of_all_its_contracts_with_their_files(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     wrong = CONTRACT.replace("quantity * price", "read_text(customer)")

@@ -71,6 +71,8 @@ def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         ("name: shop\nregion: europe", "3: region: must be a region's name, like eu-central-1"),
         ("name: shop\nalerts: {email: [ops]}", "3: alerts.email[0]: must be an e-mail address"),
         ("name: shop\nlogs: {retention_days: 31}", "3: logs.retention_days: CloudWatch Logs does not keep logs for 31 days; the nearest that it takes is 30"),
+        ("name: shop\nencryption: {key: alias/aws/sns}", "3: encryption.key: must be the ARN of a KMS key, like arn:aws:kms:eu-central-1:123456789012:key/..."),
+        ("name: shop\nregion: eu-west-1\nencryption: {key: 'arn:aws:kms:eu-central-1:123456789012:key/1a'}", "4: encryption.key: is a key of eu-central-1, and the project is in eu-west-1: name one of its own region"),
         ("name: shop\narchitecture: arm", '3: architecture: "arm" is not known; did you mean "arm64"?'),
         ("name: shop\ntags: {aws:x: a}", '3: tags: the tag "aws:x" begins with aws:, which is reserved'),
         ("name: shop\ndefaults: {qualty: {}}", '3: defaults.qualty: unknown key; did you mean "quality"?'),

@@ -9,12 +9,13 @@ from typing import Any
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.project import read_project
-from penstock.stack.names import Names
+from penstock.stack.names import name_project
 from penstock.stack.prepare import package_code
 from penstock.stack.target import Target, aws_target
 from penstock.stack.template import StackOptions, StackTemplate, build_templates
 
 ACCOUNT = "123456789012"
+KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/0a1b2c3d-0000-4000-8000-000000000000"
 FIELDS = [
     {"name": "order_id", "type": "string"},
     {"name": "customer_id", "type": "string"},
@@ -62,7 +63,7 @@ def templates_of(folder: Path, target: Target | None = None) -> tuple[StackTempl
     """Build the templates of a project's folder."""
     project = read_project(folder)
     plans = {contract.name: compile_contract(contract) for contract in project.feeds}
-    names = Names(project.name, ACCOUNT, project.region or "eu-central-1")
+    names = name_project(project, ACCOUNT, project.region or "eu-central-1")
     target = target or aws_target(project.architecture)
     code = package_code(names, target, "0" * 64)
     return build_templates(project, plans, StackOptions(names, code, target.saved_queries))

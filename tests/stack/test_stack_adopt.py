@@ -14,6 +14,7 @@ from penstock.errors import UsageError
 from penstock.plan.model import Index, KeyAttribute, Table
 from penstock.stack.adopt import describe_kept, index_steps
 from penstock.stack.connect import Connection
+from penstock.stack.names import Names
 from penstock.stack.table_resource import build_table
 
 PARTITION = KeyAttribute("pk", "S")
@@ -45,7 +46,7 @@ def _body(
     )
     return {
         "Resources": {
-            "Table": build_table(table, "shop"),
+            "Table": build_table(table, Names("shop", "123456789012", "eu-central-1")),
             "Role": {"Type": "AWS::IAM::Role", "Properties": {}},
         }
     }
@@ -118,7 +119,8 @@ def test_a_table_under_another_name_is_another_table() -> None:
 
 
 def test_what_a_kept_bucket_may_lack_is_set_after_it_was_adopted() -> None:
-    wanted = {"BucketName": "b", "LifecycleConfiguration": {"Rules": []}, "NotificationConfiguration": {}}
+    wanted: dict[str, Any] = {"BucketName": "b", "LifecycleConfiguration": {"Rules": []}}
+    wanted |= {"BucketEncryption": {}, "NotificationConfiguration": {}}
     body = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": wanted}}}
     kept = describe_kept(Connection("eu-central-1"), body, ["Bucket"])
     assert kept["Resources"]["Bucket"]["Properties"] == {"BucketName": "b"}

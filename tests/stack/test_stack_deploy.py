@@ -17,6 +17,7 @@ from penstock.errors import ServiceError, UsageError
 from penstock.local.install import cache_folder
 from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
+from penstock.stack.adopt import describe_kept
 from penstock.stack.changes import ChangeLine
 from penstock.stack.connect import Connection
 from penstock.stack.deploy import Deployed, deploy
@@ -116,6 +117,40 @@ def test_a_project_is_deployed_and_a_second_deploy_changes_nothing(desk: Desk) -
     again = desk.deploy(feed("orders"), returns, alerts={"email": ["data@example.com"]})
     assert again is not None
     assert (again.changes, desk.shown) == ((), [])
+
+
+def test_what_was_kept_comes_under_the_key_that_the_project_says_now(desk: Desk) -> None:
+    desk.deploy(feed("orders"))
+    desk.destroy()
+    key = f"arn:aws:kms:{desk.connection.region}:{desk.names.account}:key/0a1b2c3d"
+    desk.deploy(feed("orders"), encryption={"key": key}, region=desk.connection.region)
+    assert ("adopt", "/aws/lambda/shop_orders") in desk.actions("AWS::Logs::LogGroup")
+    logs, sqs = (desk.connection.client(service) for service in ("logs", "sqs"))
+    groups = logs.describe_log_groups()["logGroups"]
+    assert {(group["logGroupName"], group.get("kmsKeyId")) for group in groups} == {
+        ("/aws/lambda/shop_orders", key),
+        ("/aws/lambda/shop_orders_sweep", key),
+        ("/aws/vendedlogs/states/shop_penstock", key),
+    }
+    for queue in sqs.list_queues()["QueueUrls"]:
+        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["KmsMasterKeyId"])
+        assert found["Attributes"]["KmsMasterKeyId"] == key
+
+
+def test_the_key_of_a_kept_table_is_told_to_its_stack_before_it_is_changed(desk: Desk) -> None:
+    """Or CloudFormation would see no change: it believes that what it adopts is as the template says."""
+    table = {"TableName": "items", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}
+    table["AttributeDefinitions"] = [{"AttributeName": "pk", "AttributeType": "S"}]
+    old = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": "arn:aws:kms:us-east-1:1:key/old"}
+    desk.connection.client("dynamodb").create_table(
+        **table,
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": old["KMSMasterKeyId"]},
+    )
+    for wanted in ({"SSESpecification": {**old, "KMSMasterKeyId": "arn:aws:kms:us-east-1:1:key/new"}}, {}):
+        body = {"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": {**table, **wanted}}}}
+        kept = describe_kept(desk.connection, body, ["Table"])
+        assert kept["Resources"]["Table"]["Properties"]["SSESpecification"] == old
 
 
 def test_what_the_embedded_aws_drops_is_done_after_the_deploy(desk: Desk) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stack_samples import ACCOUNT, feed, templates_of, write_project
+from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
+from penstock.stack.key import key_template
+from penstock.stack.names import Names
 from penstock.stack.roles import literal
+from penstock.stack.template import StackTemplate
 
 PINNED = Path(__file__).with_name("statements.json")
 
@@ -30,9 +33,21 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
             alarms={"silent_after": "26 hours"},
         ),
     ]
+    without = _by_resource(templates_of(write_project(folder, feeds)))
+    with_key = _by_resource(templates_of(write_project(folder, feeds, encryption={"key": KEY})))
+    added = {
+        f"{name} where there is a key": [one for one in many if one not in without[name]]
+        for name, many in with_key.items()
+        if many != without[name]
+    }
+    key = key_template(Names("shop", ACCOUNT, "eu-central-1"))["Resources"]["Key"]
+    return {**without, **added, "penstock-shop-key/Key": list(_find(key))}
+
+
+def _by_resource(templates: Sequence[StackTemplate]) -> dict[str, list[dict[str, Any]]]:
     return {
         f"{template.name}/{logical_id}": list(_find(resource))
-        for template in templates_of(write_project(folder, feeds))
+        for template in templates
         for logical_id, resource in template.body["Resources"].items()
         if any(_find(resource))
     }
@@ -81,6 +96,9 @@ def test_a_loader_of_rows_that_compete_may_put_items_and_write_no_batches(tmp_pa
 
 def test_no_allowed_action_is_a_wildcard(statements: dict[str, list[dict[str, Any]]]) -> None:
     for statement in _allowing(statements):
+        if statement.get("Sid") == "LeaveItToTheAccount":  # a key that its account may not change is lost
+            assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+            continue
         assert not [action for action in _many(statement["Action"]) if "*" in action], statement
 
 
@@ -91,8 +109,9 @@ def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
         for resource in _many(statement.get("Resource", [])):
             beginning, _, rest = resource.partition("*")
             assert rest == "", resource
-            if resource == "*":  # deliveries of logs have no ARNs
-                assert all(action.startswith("logs:") for action in statement["Action"])
+            if resource == "*":  # deliveries of logs have no ARNs; in a key's policy it is the key
+                services = {action.partition(":")[0] for action in _many(statement["Action"])}
+                assert services == ({"kms"} if "Principal" in statement else {"logs"})
             elif ":execution:" in resource:  # of one state machine, and of its maps
                 assert re.fullmatch(r"arn:aws:states:[^:]+:[0-9]{12}:execution:[a-z_-]+[:/]", beginning)
             elif beginning != resource:  # objects under a folder, and the streams of a log group
@@ -105,7 +124,7 @@ def test_only_the_state_machine_may_do_something_to_all_resources(
     statements: dict[str, list[dict[str, Any]]],
 ) -> None:
     for of, many in statements.items():
-        for statement in many:
+        for statement in many if of != "penstock-shop-key/Key" else []:
             if statement["Effect"] == "Allow" and "*" in _many(statement.get("Resource", [])):
                 assert of.endswith("/StateMachineRole")
 
@@ -119,6 +138,10 @@ def test_services_are_held_to_this_account_and_to_what_of_it_calls(
         if service in {None, "lambda.amazonaws.com"}:
             continue  # Lambda, taking on a function's role, names neither
         conditions = statement["Condition"]
+        if set(conditions) == {"ArnLike"} and (context := _encryption_context(conditions["ArnLike"])):
+            # What is encrypted: EventBridge and Logs don't tell the key's policy who calls them.
+            assert all((f":{ACCOUNT}:" in arn and ":shop_" in arn) or "/shop_" in arn for arn in context)
+            continue
         assert conditions["StringEquals"]["aws:SourceAccount"] == "123456789012"
         (source,) = (
             value["aws:SourceArn"] for value in conditions.values() if set(value) == {"aws:SourceArn"}
@@ -127,6 +150,55 @@ def test_services_are_held_to_this_account_and_to_what_of_it_calls(
         assert source != "*"
         held += 1
     assert held >= 6
+
+
+def _encryption_context(condition: Mapping[str, Any]) -> list[str]:
+    return [
+        arn
+        for key, value in condition.items()
+        if key.startswith("kms:EncryptionContext:aws:")
+        for arn in _many(value)
+    ]
+
+
+def test_roles_may_use_the_key_through_single_services_alone(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    """And each role through those alone whose data it works with."""
+    through = {
+        of.removesuffix(" where there is a key"): {
+            service.split(".")[0]
+            for statement in many
+            for service in _many(statement["Condition"]["StringEquals"]["kms:ViaService"])
+        }
+        for of, many in statements.items()
+        if of.endswith(" where there is a key")
+    }
+    loader = {"dynamodb", "lambda", "s3", "sns", "sqs"}
+    assert through == {
+        "penstock-shop-feed-orders/Role": loader,
+        "penstock-shop-feed-orders/SweepRole": loader - {"s3"},
+        "penstock-shop-feed-orders/StateMachineRole": {"s3"},
+        "penstock-shop-feed-returns/Role": loader,
+        "penstock-shop-feed-returns/SweepRole": loader - {"s3", "sqs"},
+        "penstock-shop-feed-returns/StateMachineRole": {"s3"},
+    }
+    for of, many in statements.items():
+        if of.endswith(" where there is a key"):
+            assert {statement["Resource"] for statement in many} == {KEY}
+
+
+def test_four_services_may_use_the_key_for_themselves_and_nobody_else_but_the_account(
+    statements: dict[str, list[dict[str, Any]]],
+) -> None:
+    principals = [statement["Principal"] for statement in statements["penstock-shop-key/Key"]]
+    assert principals == [
+        {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        {"Service": "s3.amazonaws.com"},
+        {"Service": "events.amazonaws.com"},
+        {"Service": "cloudwatch.amazonaws.com"},
+        {"Service": "logs.eu-central-1.amazonaws.com"},
+    ]
 
 
 def test_buckets_queues_and_the_topic_refuse_what_is_not_encrypted_on_its_way(

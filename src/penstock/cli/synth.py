@@ -30,6 +30,12 @@ def command(
         str | None,
         typer.Option(metavar="NAME", help="The AWS region; the project's unless said.", show_default=False),
     ] = None,
+    key: Annotated[
+        bool,
+        typer.Option(
+            "--key", help="Write the template of a KMS key for the project instead, with its policy."
+        ),
+    ] = False,
     project: ProjectFolder = None,
     json: Json = False,
 ) -> int:
@@ -40,12 +46,13 @@ def command(
     documentation uses for an example.
     """
     from penstock.cli.place import project_folder  # noqa: PLC0415 -- `--help` does not need it
-    from penstock.stack.synth import ACCOUNT, synth  # noqa: PLC0415 -- as above
+    from penstock.stack.synth import ACCOUNT, synth, synth_key  # noqa: PLC0415 -- as above
 
     if account is not None and not re.fullmatch("[0-9]{12}", account):
         raise UsageError("--account: the number of an AWS account has twelve digits.")
     folder = project_folder(project)
-    templates = synth(folder, account=account or ACCOUNT, region=region)
+    write = synth_key if key else synth
+    templates = write(folder, account=account or ACCOUNT, region=region)
     place = output or folder / ".penstock" / "templates"
     try:
         place.mkdir(parents=True, exist_ok=True)

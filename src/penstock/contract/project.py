@@ -14,7 +14,7 @@ from penstock.contract.document import Node, read_document
 from penstock.contract.model import Contract, LargeObjectsModel
 from penstock.contract.problem import Place, Placed, suggest
 from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, defaults_of, examine, in_order
-from penstock.contract.scalars import EmailAddress, Many, ProjectName, RegionName, RetentionDays
+from penstock.contract.scalars import EmailAddress, KeyArn, Many, ProjectName, RegionName, RetentionDays
 from penstock.contract.standard import Part
 from penstock.contract.wording import keys_of
 from penstock.errors import ContractError, UsageError
@@ -50,6 +50,13 @@ class LogsModel(Part):
     """The least important level that is written."""
 
 
+class EncryptionModel(Part):
+    """What everything that is kept is encrypted with."""
+
+    key: KeyArn | None = None
+    """The ARN of a KMS key of the project's region; unless said, each service uses a key of its own."""
+
+
 class ProjectModel(Part):
     """The project's file, `penstock.yaml`."""
 
@@ -63,6 +70,8 @@ class ProjectModel(Part):
     """Who is told when something needs a person."""
     logs: LogsModel = LogsModel()
     """What the functions write and how long it is kept."""
+    encryption: EncryptionModel = EncryptionModel()
+    """What everything that is kept is encrypted with."""
     architecture: Literal["arm64", "x86_64"] = "arm64"
     """The processor that the functions run on."""
     large_objects: LargeObjectsModel = LargeObjectsModel()
@@ -82,6 +91,7 @@ class Project:
     region: str | None
     alerts: AlertsModel
     logs: LogsModel
+    encryption: EncryptionModel
     architecture: Literal["arm64", "x86_64"]
     tags: Mapping[str, str]
     feeds: tuple[Contract, ...]
@@ -122,6 +132,7 @@ def read_project(folder: Path) -> Project:
         settings, shape, _ = build(ProjectModel, document.root)
         found += shape
         found += _check_defaults(document.root.child("defaults"))
+        found += _check_key(document.root, settings)
         defaults = defaults_of(document.root)
     feeds = list(_read_feeds(folder, defaults, found))
     found += _check_feeds(feeds)
@@ -133,11 +144,21 @@ def read_project(folder: Path) -> Project:
         region=settings.region,
         alerts=settings.alerts,
         logs=settings.logs,
+        encryption=settings.encryption,
         architecture=settings.architecture,
         tags=settings.tags,
         feeds=tuple(feed.contract for feed in feeds),
         paths=tuple(feed.path for feed in feeds),
     )
+
+
+def _check_key(root: Node, settings: ProjectModel | None) -> Iterator[Placed]:
+    """A key serves its own region alone."""
+    key = settings and settings.encryption.key
+    if settings and key and settings.region not in {None, key.split(":")[3]}:
+        path = ("encryption", "key")
+        message = f"is a key of {key.split(':')[3]}, and the project is in {settings.region}: name one of its own region"
+        yield Placed(root.place_of(path), path, message)
 
 
 def _check_defaults(defaults: Node | None) -> Iterator[Placed]:

@@ -260,6 +260,13 @@ ProjectName = Annotated[
 RegionName = Annotated[
     str, _Matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")
 ]
+KeyArn = Annotated[
+    str,
+    _Matching(
+        "arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
+        "must be the ARN of a KMS key, like arn:aws:kms:eu-central-1:123456789012:key/...",
+    ),
+]
 EmailAddress = Annotated[str, _Matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")]
 
 

@@ -26,6 +26,7 @@ _FROM_STATE: Final = (
     "GlobalSecondaryIndexes",
     "PointInTimeRecoverySpecification",
     "ProvisionedThroughput",
+    "SSESpecification",
     "StreamSpecification",
     "TimeToLiveSpecification",
 )
@@ -43,18 +44,21 @@ def describe_kept(connection: Connection, body: Body, adopted: Iterable[str]) ->
         if resource["Type"] == _TABLE:
             resource["Properties"] = _describe_table(connection, properties)
         elif resource["Type"] == "AWS::Logs::LogGroup":
-            properties["RetentionInDays"] = _read_retention(connection, properties["LogGroupName"])
-            resource["Properties"] = {key: value for key, value in properties.items() if value is not None}
+            resource["Properties"] = _describe_log_group(connection, properties)
         else:
             properties.pop("NotificationConfiguration", None)
             properties.pop("LifecycleConfiguration", None)
+            properties.pop("BucketEncryption", None)
     return kept
 
 
-def _read_retention(connection: Connection, name: str) -> int | None:
+def _describe_log_group(connection: Connection, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    name = wanted["LogGroupName"]
     with explained(f"look at the log group {name}"):
         groups = connection.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return next((group.get("retentionInDays") for group in groups if group["logGroupName"] == name), None)
+    found: Mapping[str, Any] = next((group for group in groups if group["logGroupName"] == name), {})
+    state = {"RetentionInDays": found.get("retentionInDays"), "KmsKeyId": found.get("kmsKeyId")}
+    return {key: value for key, value in {**wanted, **state}.items() if value is not None}
 
 
 def _describe_table(connection: Connection, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +104,9 @@ def _state(table: Mapping[str, Any], ttl: Mapping[str, Any], backups: Mapping[st
         state["GlobalSecondaryIndexes"] = indexes
     if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
         state["StreamSpecification"] = {"StreamViewType": table["StreamSpecification"]["StreamViewType"]}
+    if table.get("SSEDescription", {}).get("Status") in {"ENABLED", "UPDATING"}:
+        key = table["SSEDescription"]["KMSMasterKeyArn"]
+        state["SSESpecification"] = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
     if ttl.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
         state["TimeToLiveSpecification"] = {"AttributeName": ttl["AttributeName"], "Enabled": True}
     return state

@@ -6,7 +6,8 @@ It takes these properties of a template without a word and does nothing with the
 - a table's ``PointInTimeRecoverySpecification``
 - a function's ``ReservedConcurrentExecutions``
 
-A bucket's ``LifecycleConfiguration`` is dropped too, and stays so: nothing here is kept for as many days.
+A bucket's ``LifecycleConfiguration`` is dropped too, and stays so: nothing here is kept for as many days. So are a bucket's
+``BucketEncryption`` and a table's ``SSESpecification``: nothing here is encrypted.
 """
 
 from __future__ import annotations

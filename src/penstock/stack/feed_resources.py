@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan
+from penstock.stack.encryption import encrypt_function, encrypt_log_group, encrypt_queue
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.roles import dead_letters_policy, loader_role, queue_policy, state_machine_role
 from penstock.stack.state_machine import chunk_concurrency, fold_definition
@@ -44,7 +45,7 @@ def feed_resources(
     own = names.feed(contract.name)
     direct = contract.trigger == "direct"
     resources = {
-        "DeadLetters": _dead_letters(own, direct=direct),
+        "DeadLetters": _dead_letters(names, own, direct=direct),
         "DeadLettersPolicy": _policy("DeadLetters", dead_letters_policy(names, contract.name)),
         "Role": loader_role(
             names,
@@ -57,14 +58,18 @@ def feed_resources(
         "LogGroup": {
             "Type": "AWS::Logs::LogGroup",
             **KEPT,
-            "Properties": {"LogGroupName": own.log_group, "RetentionInDays": logs.retention_days},
+            "Properties": {
+                "LogGroupName": own.log_group,
+                "RetentionInDays": logs.retention_days,
+                **encrypt_log_group(names),
+            },
         },
         "Function": _function(names, contract, code, logs),
         **_state_machine(names, contract),
         **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
     }
     if not plan.table.exists:
-        resources["Table"] = build_table(plan.table, names.project)
+        resources["Table"] = build_table(plan.table, names)
     return resources
 
 
@@ -123,6 +128,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             "EphemeralStorage": {"Size": contract.function.storage},
             "Environment": {"Variables": variables},
             "LoggingConfig": {"LogGroup": own.log_group},
+            **encrypt_function(names),
             **limit,
         },
     }
@@ -157,13 +163,13 @@ def _state_machine(names: Names, contract: Contract) -> dict[str, Resource]:
     }
 
 
-def _dead_letters(own: FeedNames, *, direct: bool) -> Resource:
+def _dead_letters(names: Names, own: FeedNames, *, direct: bool) -> Resource:
     allowed = {} if direct else {"redrivePermission": "byQueue", "sourceQueueArns": [own.queue_arn]}
-    return _queue(own.dead_letters, {"RedriveAllowPolicy": allowed} if allowed else {})
+    return _queue(names, own.dead_letters, {"RedriveAllowPolicy": allowed} if allowed else {})
 
 
-def _queue(name: str, more: dict[str, Any]) -> Resource:
-    kept = {"MessageRetentionPeriod": 14 * DAYS, "SqsManagedSseEnabled": True}
+def _queue(names: Names, name: str, more: dict[str, Any]) -> Resource:
+    kept = {"MessageRetentionPeriod": 14 * DAYS, **encrypt_queue(names)}
     # Events are hints: the sweep finds again what a queue that is gone held, so a queue ends with its stack.
     return {
         "Type": "AWS::SQS::Queue",
@@ -186,7 +192,7 @@ def _queue_trigger(names: Names, contract: Contract) -> dict[str, Resource]:
     # Lambda asks for six times the function's timeout, so that no message comes back while it is worked on.
     more = {"VisibilityTimeout": 6 * contract.function.timeout, "RedrivePolicy": redrive}
     return {
-        "Queue": _queue(own.queue, more),
+        "Queue": _queue(names, own.queue, more),
         "QueuePolicy": _policy("Queue", queue_policy(names, contract.name)),
         "Mapping": {
             "Type": "AWS::Lambda::EventSourceMapping",

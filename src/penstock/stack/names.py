@@ -12,6 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from penstock.contract.project import Project
+
 _PARTITIONS: Final = {
     "cn-": "aws-cn",
     "eu-isoe-": "aws-iso-e",
@@ -54,11 +56,15 @@ class FeedNames:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of a project in one account and region. ``account`` is twelve digits."""
+    """The names of a project in one account and region. ``account`` is twelve digits.
+
+    ``key`` is the ARN of the KMS key that all it keeps is encrypted with, where that is not a key of each service's own.
+    """
 
     project: str
     account: str
     region: str
+    key: str | None = None
 
     @property
     def partition(self) -> str:
@@ -72,6 +78,21 @@ class Names:
     def bucket_arn(self, bucket: str) -> str:
         """Give the ARN of a bucket; it has no region or account."""
         return f"arn:{self.partition}:s3:::{bucket}"
+
+    def endpoint(self, service: str) -> str:
+        """Give the name by which KMS knows a service in this region (KMS guide, "kms:ViaService")."""
+        domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{service}.{self.region}.{domain}"
+
+    @property
+    def key_stack(self) -> str:
+        """The stack of a key made for the project, which is none of the project's own stacks."""
+        return shorten(f"penstock-{self.project}-key", 128)
+
+    @property
+    def key_alias(self) -> str:
+        """The alias of a key made for the project."""
+        return f"alias/penstock-{self.project}"
 
     @property
     def foundation_stack(self) -> str:
@@ -173,3 +194,8 @@ class Names:
     def _bucket(self, purpose: str) -> str:
         ending = f"-{purpose}-{self.account}-{self.region}"
         return f"{shorten(self.project, 63 - len(ending))}{ending}"
+
+
+def name_project(project: Project, account: str, region: str) -> Names:
+    """Give the names of a project in an account and region."""
+    return Names(project.name, account, region, key=project.encryption.key)

@@ -22,7 +22,7 @@ from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.feed_resources import Code
 from penstock.stack.follow import OnEvent
-from penstock.stack.names import Names
+from penstock.stack.names import Names, name_project
 from penstock.stack.package import Package, Progress, build_package
 from penstock.stack.state import StackState, find_stacks, require_ours, settle
 from penstock.stack.target import Target
@@ -79,7 +79,7 @@ def prepare_deploy(
     Raises :class:`~penstock.errors.ContractError`, :class:`UsageError` and :class:`ServiceError` for what stands in the
     way; nothing is left behind then.
     """
-    names = Names(project.name, connection.account(), connection.region)
+    names = name_project(project, connection.account(), connection.region)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
     templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries))

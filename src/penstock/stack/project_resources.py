@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.plan.model import KeyAttribute
+from penstock.stack.encryption import encrypt_bucket, encrypt_log_group, encrypt_table, encrypt_topic
 from penstock.stack.names import Names
 from penstock.stack.roles import encrypted_transport_only, topic_policy
 from penstock.stack.table_resource import KEPT, attribute_definitions, key_schema, table_tags
@@ -46,12 +47,16 @@ _FORGET_MANIFESTS = {
 def foundation_resources(names: Names, emails: Sequence[str], retention_days: int) -> dict[str, Resource]:
     """Give the resources of the foundation: all that must be there before any feed."""
     return {
-        "ArtifactsBucket": _bucket(names.artifacts_bucket, {}, _FORGET_RUNS, _FORGET_MANIFESTS),
+        "ArtifactsBucket": _bucket(names, names.artifacts_bucket, {}, _FORGET_RUNS, _FORGET_MANIFESTS),
         "ArtifactsBucketPolicy": _bucket_policy(names, names.artifacts_bucket, "ArtifactsBucket"),
         "Ledger": _ledger(names),
         "Alerts": {
             "Type": "AWS::SNS::Topic",
-            "Properties": {"TopicName": names.topic, "DisplayName": f"Penstock {names.project}"},
+            "Properties": {
+                "TopicName": names.topic,
+                "DisplayName": f"Penstock {names.project}",
+                **encrypt_topic(names),
+            },
         },
         "AlertsPolicy": {
             "Type": "AWS::SNS::TopicPolicy",
@@ -63,6 +68,7 @@ def foundation_resources(names: Names, emails: Sequence[str], retention_days: in
             "Properties": {
                 "LogGroupName": names.machines_log_group,
                 "RetentionInDays": retention_days,
+                **encrypt_log_group(names),
             },
         },
         **{_email_id(email): _subscription(email) for email in emails},
@@ -73,14 +79,13 @@ def landing_resources(names: Names, notifications: dict[str, Any]) -> dict[str, 
     """Give the landing bucket, which tells the feeds of their objects."""
     properties = {"NotificationConfiguration": notifications} if notifications else {}
     return {
-        "LandingBucket": _bucket(names.landing_bucket, properties),
+        "LandingBucket": _bucket(names, names.landing_bucket, properties),
         "LandingBucketPolicy": _bucket_policy(names, names.landing_bucket, "LandingBucket"),
     }
 
 
-def _bucket(name: str, more: dict[str, Any], *rules: dict[str, Any]) -> Resource:
+def _bucket(names: Names, name: str, more: dict[str, Any], *rules: dict[str, Any]) -> Resource:
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     unfinished = {
         "Id": "abandon-unfinished-uploads",
         "Status": "Enabled",
@@ -91,7 +96,7 @@ def _bucket(name: str, more: dict[str, Any], *rules: dict[str, Any]) -> Resource
         **KEPT,
         "Properties": {
             "BucketName": name,
-            "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+            **encrypt_bucket(names),
             "LifecycleConfiguration": {"Rules": [unfinished, *rules]},
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
             "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
@@ -135,6 +140,7 @@ def _ledger(names: Names) -> Resource:
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
             "DeletionProtectionEnabled": True,
             "Tags": table_tags(names.project),
+            **encrypt_table(names),
         },
     }
 

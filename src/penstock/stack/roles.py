@@ -1,6 +1,7 @@
 """Who may do what: the roles and the policies of resources, each statement with the exact ARNs it is about.
 
-Least privilege is judged by reading, so all statements are in this file and pinned in a data file of the tests.
+Least privilege is judged by reading, so all statements are in this file, but for those of a key's policy
+(:mod:`penstock.stack.key`), and pinned in a data file of the tests.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def loader_statements(
         _allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         _allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_events(own, direct=direct),
+        *_use_key(names, "lambda", "s3", "sns", "sqs"),
+        *_use_key_of_tables(names),
         _allow(
             "WriteLogs",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -128,6 +131,8 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watc
         if direct
         else _allow("TellLoader", ["sqs:SendMessage"], own.queue_arn),
         _allow("TellPeople", ["sns:Publish"], names.topic_arn),
+        *_use_key(names, "lambda", "sns", *([] if direct else ["sqs"])),
+        *_use_key_of_tables(names),
         _allow(
             "WriteLogs",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -192,8 +197,27 @@ def state_machine_statements(names: Names, feed: str) -> list[Statement]:
             ["states:DescribeExecution", "states:StopExecution"],
             [f"{executions}:*", f"{executions}/*"],
         ),
+        *_use_key(names, "s3"),
         _allow("DeliverLogs", _LOG_DELIVERY, "*"),
     ]
+
+
+def _use_key(names: Names, *services: str) -> list[Statement]:
+    """Let services use the project's key for the role: to read, and to write, which SQS and SNS take both for."""
+    if names.key is None:
+        return []
+    through = {"StringEquals": {"kms:ViaService": [names.endpoint(service) for service in services]}}
+    return [_allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], names.key, through)]
+
+
+def _use_key_of_tables(names: Names) -> list[Statement]:
+    """Let DynamoDB use the project's key for the role (DynamoDB guide, "Authorizing use of your customer managed key")."""
+    if names.key is None:
+        return []
+    through = {"StringEquals": {"kms:ViaService": names.endpoint("dynamodb")}}
+    actions = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
+    wanted = [f"kms:{action}" for action in (*actions, "ReEncryptFrom", "ReEncryptTo")]
+    return [_allow("UseKeyOfTables", wanted, names.key, through)]
 
 
 _LOG_DELIVERY = [

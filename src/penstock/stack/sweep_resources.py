@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from penstock.contract.model import Contract
 from penstock.contract.scalars import duration_seconds
+from penstock.stack.encryption import encrypt_function, encrypt_log_group
 from penstock.stack.feed_resources import Code, Logs
 from penstock.stack.names import Names
 from penstock.stack.roles import schedule_role, sweep_role
@@ -38,7 +39,11 @@ def sweep_resources(names: Names, contract: Contract, code: Code, logs: Logs) ->
         "SweepLogGroup": {
             "Type": "AWS::Logs::LogGroup",
             **KEPT,
-            "Properties": {"LogGroupName": own.sweep_log_group, "RetentionInDays": logs.retention_days},
+            "Properties": {
+                "LogGroupName": own.sweep_log_group,
+                "RetentionInDays": logs.retention_days,
+                **encrypt_log_group(names),
+            },
         },
         "SweepFunction": _function(names, contract, code, logs),
         "ScheduleRole": schedule_role(names, contract.name),
@@ -102,6 +107,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             "Timeout": TIMEOUT_SECONDS,
             "Environment": {"Variables": variables},
             "LoggingConfig": {"LogGroup": own.sweep_log_group},
+            **encrypt_function(names),
         },
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from penstock.contract.project import read_project
+from penstock.contract.project import Project, read_project
 from penstock.errors import UsageError
-from penstock.stack.names import Names
+from penstock.stack.key import key_template
+from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
 from penstock.stack.prepare import package_code
 from penstock.stack.target import Target, aws_target
@@ -34,14 +36,29 @@ def synth(
     """
     project = read_project(folder)
     plans = compile_feeds(project)
-    region = region or project.region
-    if region is None:
-        raise UsageError("The templates name their region: say which, or write `region` into penstock.yaml.")
-    names = Names(project.name, account, region)
+    names = _name(project, account, region)
     target = target or aws_target(project.architecture)
     code = package_code(names, target, code_digest)
     templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries))
-    return {
-        f"{template.name}.template.json": json.dumps(template.body, indent=2, sort_keys=True) + "\n"
-        for template in templates
-    }
+    return {f"{template.name}.template.json": _write(template.body) for template in templates}
+
+
+def synth_key(folder: Path, *, account: str = ACCOUNT, region: str | None = None) -> dict[str, str]:
+    """Give the template of a key for the project, as its file's name and indented JSON.
+
+    It is deployed by whoever answers for keys; the policy in it is what a key of theirs needs. Raises as :func:`synth`
+    does.
+    """
+    names = _name(read_project(folder), account, region)
+    return {f"{names.key_stack}.template.json": _write(key_template(names))}
+
+
+def _name(project: Project, account: str, region: str | None) -> Names:
+    region = region or project.region
+    if region is None:
+        raise UsageError("The templates name their region: say which, or write `region` into penstock.yaml.")
+    return name_project(project, account, region)
+
+
+def _write(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, indent=2, sort_keys=True) + "\n"

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from penstock.plan.model import Index, KeyAttribute, Table
+from penstock.stack.encryption import encrypt_table
+from penstock.stack.names import Names
 
 Resource = dict[str, Any]
 
@@ -16,7 +18,7 @@ KEPT: Final = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 """What holds data outlives its stack; a later deploy adopts it by its name."""
 
 
-def build_table(table: Table, project: str) -> Resource:
+def build_table(table: Table, names: Names) -> Resource:
     """Give the resource of a feed's table."""
     properties: dict[str, Any] = {
         "TableName": table.name,
@@ -30,7 +32,8 @@ def build_table(table: Table, project: str) -> Resource:
         ),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
-        "Tags": table_tags(project),
+        "Tags": table_tags(names.project),
+        **encrypt_table(names),
         **_billing(table),
     }
     if table.indexes:

@@ -22,6 +22,8 @@ lifecycle of buckets            objects under ``runs/`` expire                  
 policies of resources           asked about every call                          never asked
 saved queries for the logs      part of the landing bucket's stack              left out: it takes no
                                                                                 ``AWS::Logs::QueryDefinition``
+encryption                      everything, with the project's key if it has    nothing
+                                one
 following a deploy              every two seconds                               ten times a second
 ==============================  ==============================================  =====================================
 """
