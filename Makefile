@@ -19,7 +19,7 @@ lint: .venv/ready
 types: .venv/ready
 	$(BIN)/mypy
 
-tests: .venv/ready
+tests: .venv/ready .venv-checkov/ready
 	$(BIN)/pytest -n 3 --dist worksteal
 
 # The tests that need no server and no network.
@@ -45,10 +45,16 @@ bench: .venv-bench/ready
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
+# What reviews the templates pins libraries that the tests have newer ones of.
+.venv-checkov/ready: .venv/ready tests/stack/checkov.txt
+	$(PYTHON) -m venv --clear --without-pip .venv-checkov
+	$(BIN)/python -m pip --python .venv-checkov/bin/python install --quiet --disable-pip-version-check --no-deps --no-compile --requirement tests/stack/checkov.txt
+	@touch $@
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-bench .bench .penstock build dist
+	rm -rf .venv .venv-bench .venv-checkov .bench .penstock build dist

@@ -9,6 +9,7 @@ from typing import Any
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan
 from penstock.stack.encryption import encrypt_function, encrypt_log_group, encrypt_queue
+from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.roles import dead_letters_policy, loader_role, queue_policy, state_machine_role
 from penstock.stack.state_machine import chunk_concurrency, fold_definition
@@ -58,6 +59,7 @@ def feed_resources(
         "LogGroup": {
             "Type": "AWS::Logs::LogGroup",
             **KEPT,
+            **accept_findings(CKV_AWS_158=service_key(names)),
             "Properties": {
                 "LogGroupName": own.log_group,
                 "RetentionInDays": logs.retention_days,
@@ -115,6 +117,12 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
     return {
         "Type": "AWS::Lambda::Function",
         "DependsOn": ["LogGroup"],  # or Lambda makes one itself, which keeps logs for ever
+        **accept_findings(
+            CKV_AWS_115=None if limit else "Its queue's mapping caps how many run at once",
+            CKV_AWS_116="What fails ends among the feed's dead letters: by its queue, or as a failure's destination",
+            CKV_AWS_117="It calls AWS's own services alone, by TLS",
+            CKV_AWS_173=service_key(names),
+        ),
         "Properties": {
             "FunctionName": own.function,
             "Description": f"Penstock: loads the feed {contract.name} of {names.project}",
@@ -173,6 +181,7 @@ def _queue(names: Names, name: str, more: dict[str, Any]) -> Resource:
     # Events are hints: the sweep finds again what a queue that is gone held, so a queue ends with its stack.
     return {
         "Type": "AWS::SQS::Queue",
+        **accept_findings(CKV_AWS_27=service_key(names)),  # it knows keys of KMS alone
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {"QueueName": name, **kept, **more},

@@ -12,6 +12,7 @@ from typing import Any
 
 from penstock.plan.model import KeyAttribute
 from penstock.stack.encryption import encrypt_bucket, encrypt_log_group, encrypt_table, encrypt_topic
+from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import Names
 from penstock.stack.roles import encrypted_transport_only, topic_policy
 from penstock.stack.table_resource import KEPT, attribute_definitions, key_schema, table_tags
@@ -52,6 +53,8 @@ def foundation_resources(names: Names, emails: Sequence[str], retention_days: in
         "Ledger": _ledger(names),
         "Alerts": {
             "Type": "AWS::SNS::Topic",
+            # Under the key that SNS has in an account alarms could not be published.
+            **accept_findings(CKV_AWS_26=service_key(names)),
             "Properties": {
                 "TopicName": names.topic,
                 "DisplayName": f"Penstock {names.project}",
@@ -65,6 +68,7 @@ def foundation_resources(names: Names, emails: Sequence[str], retention_days: in
         "MachinesLogGroup": {
             "Type": "AWS::Logs::LogGroup",
             **KEPT,
+            **accept_findings(CKV_AWS_158=service_key(names)),
             "Properties": {
                 "LogGroupName": names.machines_log_group,
                 "RetentionInDays": retention_days,
@@ -94,6 +98,9 @@ def _bucket(names: Names, name: str, more: dict[str, Any], *rules: dict[str, Any
     return {
         "Type": "AWS::S3::Bucket",
         **KEPT,
+        **accept_findings(
+            CKV_AWS_18="Who reads it CloudTrail's data events tell, where an account wants to know"
+        ),
         "Properties": {
             "BucketName": name,
             **encrypt_bucket(names),
@@ -130,6 +137,7 @@ def _ledger(names: Names) -> Resource:
     return {
         "Type": "AWS::DynamoDB::Table",
         **KEPT,
+        **accept_findings(CKV_AWS_119=service_key(names)),
         "Properties": {
             "TableName": names.ledger,
             "KeySchema": key_schema(*_KEY),

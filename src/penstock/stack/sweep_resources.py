@@ -10,6 +10,7 @@ from penstock.contract.model import Contract
 from penstock.contract.scalars import duration_seconds
 from penstock.stack.encryption import encrypt_function, encrypt_log_group
 from penstock.stack.feed_resources import Code, Logs
+from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import Names
 from penstock.stack.roles import schedule_role, sweep_role
 from penstock.stack.table_resource import KEPT
@@ -39,6 +40,7 @@ def sweep_resources(names: Names, contract: Contract, code: Code, logs: Logs) ->
         "SweepLogGroup": {
             "Type": "AWS::Logs::LogGroup",
             **KEPT,
+            **accept_findings(CKV_AWS_158=service_key(names)),
             "Properties": {
                 "LogGroupName": own.sweep_log_group,
                 "RetentionInDays": logs.retention_days,
@@ -95,6 +97,12 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
     return {
         "Type": "AWS::Lambda::Function",
         "DependsOn": ["SweepLogGroup"],  # or Lambda makes one itself, which keeps logs for ever
+        **accept_findings(
+            CKV_AWS_115="Its schedules alone call it, and two at once do no harm",
+            CKV_AWS_116="What one call of it does not do the next one does",
+            CKV_AWS_117="It calls AWS's own services alone, by TLS",
+            CKV_AWS_173=service_key(names),
+        ),
         "Properties": {
             "FunctionName": own.sweep,
             "Description": f"Penstock: sweeps the feed {contract.name} of {names.project}",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from penstock.plan.model import Index, KeyAttribute, Table
 from penstock.stack.encryption import encrypt_table
+from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import Names
 
 Resource = dict[str, Any]
@@ -42,7 +43,8 @@ def build_table(table: Table, names: Names) -> Resource:
         properties["TimeToLiveSpecification"] = {"AttributeName": table.ttl, "Enabled": True}
     if table.stream is not None:
         properties["StreamSpecification"] = {"StreamViewType": table.stream}
-    return {"Type": "AWS::DynamoDB::Table", **KEPT, "Properties": properties}
+    accepted = accept_findings(CKV_AWS_119=service_key(names))
+    return {"Type": "AWS::DynamoDB::Table", **KEPT, **accepted, "Properties": properties}
 
 
 def table_tags(project: str) -> list[dict[str, str]]:
