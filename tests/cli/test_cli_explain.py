@@ -84,6 +84,7 @@ def test_what_is_made_of_a_sensitive_field_is_sensitive_and_not_shown(tmp_path: 
     text = CONTRACT.replace("{name: customer,", "{name: customer, sensitive: true,")
     described = contract(tmp_path, text=text)
     assert find_sensitive(load_contract(described)) == {"customer", "pk"}
+    assert "without the cells of sensitive fields" in invoke("explain", described).stdout
     file = write(tmp_path / "o.csv", CLEAN)
     for options in ((), ("--json",)):
         shown = invoke("check", described, file, *options).stdout

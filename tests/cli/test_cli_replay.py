@@ -17,6 +17,7 @@ DIRECT = (
     CONTRACT.replace("name: orders", "name: returns\ntrigger: direct", 1)
     .replace("incoming/orders/", "incoming/returns/")
     .replace("table: orders", "table: returns")
+    .replace("{name: customer,", "{name: customer, sensitive: true,")
 )
 
 
@@ -85,6 +86,27 @@ def test_corrected_rejects_are_put_back_until_none_is_left(project: Path, feed: 
     done = invoke("replay", "--from", file, "--project", project)
     assert done.exit_code == 2
     assert "no rejects, or none that are left" in done.stderr
+
+
+def test_what_is_sensitive_is_withheld_and_put_back_as_it_lies_in_the_file(project: Path) -> None:
+    lines = 'ORD-051,"secret, ann",x,1,NEW\nORD-052,secret bob,1\nORD-053,secret eve,y,1,NEW\n'
+    run = put(project, "returns-2.csv", HEADER + lines, "returns")
+    kept = find_running(project).connection.client("s3")
+    bucket = show(project, run)["rejects"].split("/")[2]
+    for found in kept.list_objects_v2(Bucket=bucket, Prefix=f"rejects/returns/{run}/")["Contents"]:
+        assert b"secret" not in kept.get_object(Bucket=bucket, Key=found["Key"])["Body"].read()
+    seen = invoke("rejects", run, "--project", project).stdout
+    assert "ORD-051,(sensitive),x,1,NEW\n" in seen
+    assert "missing-cell" in seen
+
+    file = correct(project, run, lambda row: row["raw"].replace(",x,", ",1,"))  # two are left as they were
+    done = invoke("replay", "--from", file, "--project", project)
+    assert "3 records read: 1 loaded, 2 rejected" in done.stdout, done.output
+    item = {"pk": {"S": "CUSTOMER#secret, ann"}, "order_id": {"S": "ORD-051"}}
+    table = find_running(project).connection.client("dynamodb")
+    assert table.get_item(TableName="returns", Key=item)["Item"]["customer"] == {"S": "secret, ann"}
+    for found in kept.list_objects_v2(Bucket=bucket, Prefix=f"rejects/returns/{run}/")["Contents"]:
+        assert b"secret" not in kept.get_object(Bucket=bucket, Key=found["Key"])["Body"].read()
 
 
 def test_under_a_mended_contract_all_rejects_of_a_run_are_loaded_again(project: Path) -> None:

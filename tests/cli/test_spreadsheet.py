@@ -18,6 +18,7 @@ from penstock.cli.spreadsheet import (
     write_spreadsheet,
 )
 from penstock.engine.result import Reason, Reject
+from penstock.engine.withhold import withhold_record
 from penstock.errors import ServiceError, UsageError
 
 RUN = "2026-11-23T05-30-00Z-1f0c9a3e"
@@ -84,6 +85,17 @@ def test_what_nobody_changed_stands_for_the_bytes_that_were_there(
     path = tmp_path_factory.mktemp("sheet") / "rejects.csv"
     write_spreadsheet(path, RUN, rejects, "utf-8")
     assert find_changes(read_spreadsheet(path), rejects, "utf-8") == dict.fromkeys(range(len(raws)))
+
+
+def test_a_record_that_was_withheld_and_is_left_so_stands_for_the_bytes_that_were_there(
+    tmp_path: Path,
+) -> None:
+    rejects = [withhold_record(reject(b"secret")), replace(withhold_record(reject(b"x")), offset=150)]
+    path = tmp_path / "rejects.csv"
+    write_spreadsheet(path, RUN, rejects, "utf-8")
+    before, _, after = path.read_text("utf-8-sig").rpartition("(sensitive)")
+    path.write_text(f"{before}a,b{after}")
+    assert find_changes(read_spreadsheet(path), rejects, "utf-8") == {120: None, 150: b"a,b"}
 
 
 @pytest.mark.parametrize(("encoding", "due"), [("utf-8", b"caf\xc3\xa9,1"), ("cp1252", b"caf\xe9,1")])

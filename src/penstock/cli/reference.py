@@ -26,7 +26,7 @@ Results go to standard output, messages and questions to standard error. On a te
 anything that takes longer than a second; in a pipe there are plain lines and no escape codes. Colours are left out
 where `NO_COLOR` is set. With `--json` a command prints JSON, and nothing else, on standard output. No message holds the
 value of a cell; `check` shows one item, and `rejects` what was rejected, both without sensitive fields. `rejects --csv`
-and `rejects --json` leave nothing out.
+and `rejects --json` have all that is kept.
 
 ## Exit codes
 """

@@ -35,14 +35,16 @@ def command(
 ) -> int:
     """Print what a run rejected, with the reasons.
 
-    Each record is shown with its line and its errors, and with what it holds
-    unless its feed has sensitive fields; --csv and --json always have that.
+    Each record is shown with its line, its errors and what it holds. What is sensitive
+    is (sensitive) there; where the contract has it kept (`rejects: {sensitive: keep}`),
+    the records are not shown at all, and --csv and --json have them.
 
     With --csv they go to a file with the columns run, line, offset, codes, reasons
     and raw. It is safe to open in a spreadsheet: a cell that begins with = + - @ or a
     tab or newline, which could be taken for a formula, or with an apostrophe, gets an
     apostrophe in front. Corrected under `raw`, the file is put back by
-    `penstock replay --from FILE`, which takes the apostrophe off again.
+    `penstock replay --from FILE`, which takes the apostrophe off again; a cell that is
+    left (sensitive) stands for what lies in the file.
     """
     from penstock.aws.artifacts import read_rejects  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
@@ -72,13 +74,16 @@ def _has_sensitive(place: Place, name: str) -> bool:
 
 
 def _print(rejects: Iterable[Reject], *, sensitive: bool) -> None:
-    number = 0
+    number = whole = 0
     for number, reject in enumerate(rejects, 1):  # noqa: B007 -- it is the sum
         say_reasons(reject.line, [(reason.code, reason.field, reason.message) for reason in reject.errors])
-        if not sensitive:
+        whole += reject.withheld == "nothing"
+        if not sensitive or reject.withheld != "nothing":
             say(f"    {visible(reject.raw.decode('utf-8', 'backslashreplace'))}", "dim")
-    if sensitive:
+    if sensitive and whole:
         tell("The feed has sensitive fields: what the records hold is not shown. --csv and --json have it.")
+    elif sensitive and number:
+        tell("(sensitive) is withheld: it lies in the file, at each reject's offset (--json).")
     tell(count(number, "reject"))
 
 

@@ -80,6 +80,9 @@ def explain_source(contract: Contract, plan: Plan) -> list[str]:
         lines.append(f"past {contract.quality.max_rejects}{unit} rejected, nothing of the file is loaded")
     if quality.refuse_quote_errors:
         lines.append("a quote that is never closed refuses the file")
+    if any(field.sensitive for field in plan.fields):
+        kept = "with" if plan.keep_sensitive else "without"
+        lines.append(f"rejected records are kept {kept} the cells of sensitive fields")
     return lines
 
 

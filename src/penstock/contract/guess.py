@@ -235,7 +235,7 @@ def _remark(name: str, guess: Guess, counts: Mapping[str, int]) -> Guess:
         if _all(_EMAIL, tuple(counts)):
             guess = _more(guess, "e-mail addresses? then format: email checks them")
     if _PERSONAL_NAME.search(name):
-        guess = _more(guess, "personal? then sensitive: true keeps it out of logs and displays")
+        guess = _more(guess, "personal? then sensitive: true keeps it out of logs, displays and rejects")
     return guess
 
 

@@ -57,6 +57,7 @@ __all__ = [
     "NamedValue",
     "Part",
     "QualityModel",
+    "RejectsModel",
     "RuleModel",
     "ScheduleModel",
     "SchemaModel",
@@ -214,6 +215,14 @@ class QualityModel(Part):
     """Whether reading goes on at the next line after a quote that is never closed, or the file is refused."""
 
 
+class RejectsModel(Part):
+    """What is kept of rejected records."""
+
+    sensitive: Literal["withhold", "keep"] = "withhold"
+    """Whether rejects have the cells of sensitive fields. `withhold` puts `(sensitive)` in the place of each, and of the whole
+    record where its cells can't be told apart for certain; the record itself stays in the file, and is replayed from there."""
+
+
 class FunctionModel(Part):
     """The size of the feed's loader function (AWS Lambda's limits)."""
 
@@ -275,6 +284,8 @@ class Contract(Part):
     """The table, its keys, and what becomes of a row there."""
     quality: QualityModel = QualityModel()
     """When a file is refused as a whole."""
+    rejects: RejectsModel = RejectsModel()
+    """What is kept of rejected records."""
     function: FunctionModel = FunctionModel()
     """The size of the loader function."""
     large_objects: LargeObjectsModel = LargeObjectsModel()

@@ -26,6 +26,7 @@ _SECTIONS = {
     "Index": "load.indexes[]",
     "Item": "load.items[]",
     "Quality": "quality",
+    "Rejects": "rejects",
     "Function": "function",
     "LargeObjects": "large_objects",
     "Schedule": "schedule",

@@ -167,7 +167,7 @@ class FieldModel(StandardPart):
     decimal: Annotated[tuple[int, int], Strict(strict=False)] | None = None
     """`[precision, scale]` of a number in expressions; `[38, 9]` unless said."""
     sensitive: bool = False
-    """Whether the cell stays out of logs and displays."""
+    """Whether the cell stays out of logs, displays, and rejects (unless `rejects` has them kept)."""
 
 
 class SchemaModel(StandardPart):

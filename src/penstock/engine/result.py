@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 BATCH_REQUESTS: Final = 25
 """The most puts and deletes that a BatchWriteItem takes."""
@@ -40,9 +40,16 @@ class Reason:
     message: str
 
 
+Withheld = Literal["nothing", "cells", "record"]
+"""What a reject does not tell of its record, because it is sensitive: some of its cells, or all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A rejected record with all its reasons; see :class:`~penstock.engine.batch.Location` for the positions."""
+    """A rejected record with all its reasons; see :class:`~penstock.engine.batch.Location` for the positions.
+
+    In the place of what is ``withheld``, ``raw`` has :data:`~penstock.engine.withhold.MARK`.
+    """
 
     line: int
     offset: int
@@ -50,3 +57,4 @@ class Reject:
     raw: bytes
     sha256: str | None
     errors: tuple[Reason, ...]
+    withheld: Withheld = "nothing"

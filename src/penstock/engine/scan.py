@@ -19,12 +19,16 @@ CLOSED_QUOTE = "text after a closing quote"
 
 
 class Record(NamedTuple):
-    """A record that follows the grammar: ``data[start:end]``, and what follows it begins at ``next``."""
+    """A record that follows the grammar: ``data[start:end]``, and what follows it begins at ``next``.
+
+    ``cells`` is what its cells hold, and ``ends`` where each ends as it is written.
+    """
 
     end: int
     next: int
     newline: Newline | None
     cells: list[bytes]
+    ends: list[int]
 
 
 class Broken(NamedTuple):
@@ -78,6 +82,7 @@ class _Scan:
         self._last = start + grammar.limit  # the record must end here at the latest
         self._bound = min(len(data), self._last + 1)
         self._cells: list[bytes] = []
+        self._ends: list[int] = []
 
     def record(self) -> Record:
         quote, delimiter = self._grammar.quote, self._grammar.delimiter
@@ -86,6 +91,7 @@ class _Scan:
                 self._pos = skip(_SPACES, self._data, self._pos, self._bound)
             quoted = bool(quote) and self._data[self._pos : min(self._pos + 1, self._bound)] == quote
             self._cells.append(self._quoted() if quoted else self._unquoted())
+            self._ends.append(self._pos)
             if self._pos == self._bound:
                 return self._end_of_file()
             sign = self._data[self._pos : self._pos + 1]
@@ -174,7 +180,7 @@ class _Scan:
         return self._ended(self._pos, self._pos, self._newline)
 
     def _ended(self, end: int, following: int, newline: Newline | None) -> Record:
-        return Record(end, following, newline, self._cells)
+        return Record(end, following, newline, self._cells, self._ends)
 
     def _need_more(self) -> None:
         """Return at the end of the file; elsewhere the bytes so far leave the verdict open, or pass the limit."""

@@ -19,6 +19,7 @@ from penstock.engine.decide import Decision, Tally, import_losers
 from penstock.engine.manifest import import_unchanged
 from penstock.engine.resolved import Resolved
 from penstock.engine.result import Reason, Reject
+from penstock.engine.withhold import Withholding
 from penstock.errors import EngineError
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
 from penstock.load.count import Outcome, add_outcomes, add_tallies
@@ -83,7 +84,7 @@ def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
     end = None if chunk.rows is None else chunk.start.row + chunk.rows
     with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
         import_named(judges, named, begun.position.row, end)
-        sink = Sink(items, rejects, decision, begun)
+        sink = Sink(items, rejects, decision, begun, Withholding.of(plan, binding))
         load_leg(judges, reader, sink, stop)
         if not reader.finished:
             return sink.loaded(reader)
@@ -106,11 +107,22 @@ def remove_leg(judges: Judges, named: Named, items: ItemWriter, loaded: Loaded, 
 
 
 class Sink:
-    """Writes batches as they are judged, and counts; one at a time, in order."""
+    """Writes batches as they are judged, and counts; one at a time, in order.
 
-    def __init__(self, items: ItemWriter, rejects: RejectWriter, decision: Decision, begun: Loaded) -> None:
+    ``withholding`` is what the rejects are not to tell, None where they are kept as they are.
+    """
+
+    def __init__(
+        self,
+        items: ItemWriter,
+        rejects: RejectWriter,
+        decision: Decision,
+        begun: Loaded,
+        withholding: Withholding | None,
+    ) -> None:
         self._items = items
         self._rejects = rejects
+        self._withholding = withholding
         self.decision = decision
         self.tally = begun.tally
         self.outcome = begun.outcome
@@ -123,6 +135,9 @@ class Sink:
         found: Sequence[Reject] = resolved.rejects
         if refused:
             found = sorted((*found, *refused.values()), key=lambda reject: reject.offset)
+        if self._withholding is not None:
+            broken = set(batch.recovered)  # may be text of a broken cell, whichever that was
+            found = [self._withholding.hide(reject, certain=reject.line not in broken) for reject in found]
         self._rejects.write(found)
         self.tally = add_tallies((self.tally, tally))
 

@@ -15,7 +15,7 @@ def reject_to_json(reject: Reject) -> str:
     """Give a reject as one line of JSON, without the newline.
 
     ``raw`` holds the record's bytes as text; where they are not UTF-8, ``raw_base64`` holds them instead. ``sha256``
-    is there only where the raw bytes are cut.
+    is there only where the raw bytes are cut, and ``withheld`` only where ``cells`` or the ``record`` are.
     """
     shape: dict[str, Any] = {"line": reject.line, "offset": reject.offset, "length": reject.length}
     try:
@@ -24,6 +24,8 @@ def reject_to_json(reject: Reject) -> str:
         shape["raw_base64"] = base64.b64encode(reject.raw).decode("ascii")
     if reject.sha256 is not None:
         shape["sha256"] = reject.sha256
+    if reject.withheld != "nothing":
+        shape["withheld"] = reject.withheld
     shape["errors"] = [
         {"code": reason.code, "field": reason.field, "message": reason.message} for reason in reject.errors
     ]
@@ -38,7 +40,10 @@ def reject_from_json(line: str | bytes) -> Reject:
             shape["raw"].encode() if "raw" in shape else base64.b64decode(shape["raw_base64"], validate=True)
         )
         reasons = tuple(Reason(error["code"], error["field"], error["message"]) for error in shape["errors"])
-        return Reject(shape["line"], shape["offset"], shape["length"], raw, shape.get("sha256"), reasons)
+        withheld = shape.get("withheld", "nothing")
+        return Reject(
+            shape["line"], shape["offset"], shape["length"], raw, shape.get("sha256"), reasons, withheld
+        )
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise ServiceError(
             "A line of the rejects is not one that Penstock wrote. The file was changed or cut: run the load again to "

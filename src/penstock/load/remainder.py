@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.engine.result import Reason, Reject
+from penstock.engine.withhold import withhold_record
 from penstock.load.correct import Correction
 from penstock.load.protocols import RejectWriter
 
@@ -31,6 +32,7 @@ class Remainder:
 class Left:
     """Gives what is still rejected, with what a run had rejected before: a :class:`~penstock.load.protocols.RejectWriter`.
 
+    With ``withholds`` one whose record was kept whole, under an older contract, is kept without it.
     ``again`` counts those that were named and are rejected again, and ``offsets`` tells them; ``number`` and ``errors`` are of all.
     """
 
@@ -40,7 +42,10 @@ class Left:
         named: Changes | None,
         faults: Mapping[int, Reason],
         rejects: RejectWriter,
+        *,
+        withholds: bool,
     ) -> None:
+        self._withholds = withholds
         self._old = old
         self._named = named
         self._faults = faults
@@ -79,4 +84,6 @@ class Left:
     def _keep(self, reject: Reject) -> None:
         self.number += 1
         self.errors.update(reason.code for reason in reject.errors)
+        if self._withholds and reject.withheld == "nothing":
+            reject = withhold_record(reject)
         self._rejects.write([reject])

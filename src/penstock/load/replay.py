@@ -19,6 +19,7 @@ from penstock.engine.manifest import Base, note_touched, touch_base
 from penstock.engine.records import KnownRuns
 from penstock.engine.result import Reason
 from penstock.engine.select import Selector, Wanted, keep_wanted, note_wanted, put_wanted_last, select
+from penstock.engine.withhold import may_withhold
 from penstock.errors import EngineError, UsageError
 from penstock.load.chunk import (
     BATCH_BYTES,
@@ -32,6 +33,7 @@ from penstock.load.chunk import (
 )
 from penstock.load.conclude import count_items, count_records
 from penstock.load.correct import CorrectedSource, Correction, find_fault
+from penstock.load.fill import fill_corrections
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
 from penstock.load.load import Loaded, Sink, load_batches
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
@@ -108,12 +110,12 @@ def replay_rejects(  # noqa: PLR0913 -- what a pass needs, each by its name
         reader.look_for(wanted)
         return reader
 
-    left = Left(remainder.read(), changes, work.faults, rejects)
+    left = Left(remainder.read(), changes, work.faults, rejects, withholds=may_withhold(plan))
     with open_judges(plan, source, begun.binding, scratch, memory_mb) as judges:
         decision = _decide(judges, plan, work.wanted, remainder.records, read)
         if touch is not None:
             touch.publish(touch_base(judges.database, scratch, touch.base))
-        sink = Sink(items, left, decision, Loaded(begun.position))
+        sink = Sink(items, left, decision, Loaded(begun.position), None)  # what is left has its bytes already
         most = batch_bytes if plan.wide is None else min(batch_bytes, WIDE_BATCH_BYTES)
         with closing(read(Wanted())) as reader:
             load_batches(judges, select(reader.leg(never), work.wanted, plan.dialect.delimiter, most), sink)
@@ -125,7 +127,7 @@ def replay_rejects(  # noqa: PLR0913 -- what a pass needs, each by its name
 class _Work:
     """What is to be done: the object as it is to be read, what is wanted of it, and which corrections can't be read.
 
-    ``fresh`` are the corrections that were not there before.
+    ``fresh`` are the corrections that were not there before, as they were sent.
     """
 
     source: CorrectedSource
@@ -139,20 +141,27 @@ def _prepare(
 ) -> _Work:
     """Find what is named among the rejects, and put the corrections that can be read in its place."""
     wanted = Wanted()
+    filled = fill_corrections(plan.dialect, source, remainder, changes)
     fresh: list[Correction] = []
-    faults: dict[int, Reason] = {}
+    faults = dict(filled.faults)
+    held = list(filled.corrections)
     kept = 0
     for reject in remainder.read():
         kept += 1
         if changes is not None and reject.offset not in changes:
             continue
+        if reject.offset in faults:
+            continue
         content = None if changes is None else changes[reject.offset]
         if content is not None:
+            sent = Correction(reject.offset, reject.length, content)
+            content = filled.contents.get(reject.offset, content)
             fault = find_fault(plan.dialect, begun.binding, begun.position.newline, content)
             if fault is not None:
                 faults[reject.offset] = fault
                 continue
-            fresh.append(Correction(reject.offset, reject.length, content))
+            fresh.append(sent)
+            held.append(sent._replace(content=content))
         length = reject.length if content is None else len(content)
         wanted.add(0, length, Location(reject.line, reject.offset, reject.length, b""))
     if kept != remainder.rejected:
@@ -166,8 +175,7 @@ def _prepare(
             f"Of the records that are to be loaded again, {strange} are no rejects of the run, or are not any more. Get its "
             "rejects anew, and correct those."
         )
-    corrections = sorted((*remainder.corrections, *fresh))
-    corrected = CorrectedSource(source, corrections, begun.position.newline)
+    corrected = CorrectedSource(source, sorted(held), begun.position.newline)
     wanted.start[:] = array("q", map(corrected.shift, wanted.offset))
     return _Work(corrected, wanted, tuple(fresh), faults)
 

@@ -22,6 +22,7 @@ from penstock.engine.decide import (
 )
 from penstock.engine.manifest import import_entries
 from penstock.engine.records import KnownRuns
+from penstock.engine.withhold import Withholding
 from penstock.errors import DataError, EngineError, ServiceError
 from penstock.load.checkpoint import KEEP_SECONDS, Checkpoint, Keep, Publish, Upkeep
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Stop, begin_object, never
@@ -245,7 +246,8 @@ class _Run:
         return self._reach(replace(state, decision=decision, named=named)), decision
 
     def _load(self, judges: Judges, state: Checkpoint, decision: Decision) -> Checkpoint:
-        self.sink = Sink(self.items, self.rejects, decision, state.loaded)
+        withholding = Withholding.of(self.plan, state.binding)
+        self.sink = Sink(self.items, self.rejects, decision, state.loaded, withholding)
         with closing(self._read("load", state.loaded.position, state)) as reader:
             while not reader.finished and not self.stopping:
                 load_leg(judges, reader, self.sink, self._is_due)

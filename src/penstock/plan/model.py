@@ -34,7 +34,10 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the schema. ``required`` fields must be among the columns where ``fieldsMatch`` lets some be absent."""
+    """A field of the schema. ``required`` fields must be among the columns where ``fieldsMatch`` lets some be absent.
+
+    What a ``sensitive`` field holds stays out of logs, displays and, unless :attr:`Plan.keep_sensitive`, rejects.
+    """
 
     name: str
     type: str
@@ -241,3 +244,4 @@ class Plan:
     max_write_units: int | None = None  # a second, of all workers together; None: as many as the table takes
     wide: Wide | None = None  # None: all fields are judged together
     manifest: Manifest | None = None  # None: every version is written whole, and nothing vanishes
+    keep_sensitive: bool = False  # whether rejects have the sensitive cells of their records
