@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,7 +45,7 @@ def fields_of(query: str) -> set[str]:
     """Give the fields that a query reads."""
     about = re.sub(r'"[^"]*"', "", query)
     quoted = set(re.findall(r"`([^`]+)`", about))
-    plain = re.findall(r"@?[a-z][\w.]*", re.sub(r"`[^`]+`|as \w+", "", about))
+    plain = re.findall(r"@?[a-z][\w.]*", re.sub(r"`[^`]+`", "", about))
     return quoted | set(plain) - {
         "fields",
         "filter",
@@ -76,12 +75,9 @@ def _holds(line: Line, condition: str) -> bool:
     return bool(value == wanted if found[2] == "=" else value > wanted)
 
 
-def _add_up(rest: str, lines: Sequence[Line]) -> list[Line]:
-    sums, _, group = rest.partition(" by ")
-    added: dict[Any, Line] = defaultdict(dict)
-    for line in lines:
-        row = added[line[group]]
-        for name, alias in re.findall(r"sum\(`([^`]+)`\) as (\w+)", sums):
-            if name in line:
-                row[alias] = row.get(alias, 0) + line[name]
-    return [{group: value, **row} for value, row in added.items()]
+def _add_up(sums: str, lines: Sequence[Line]) -> list[Line]:
+    row: Line = {}
+    for name in re.findall(r"sum\(`([^`]+)`\)", sums):
+        values = [line[name] for line in lines if name in line]
+        row |= {f"sum({name})": sum(values)} if values else {}
+    return [row]

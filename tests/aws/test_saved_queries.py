@@ -55,16 +55,15 @@ def feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
 
 @pytest.fixture(scope="module")
 def lines(feed: LargeFeed) -> list[Line]:
-    # Each line has the feed's name from the function's start, and a time from the service.
-    return [flatten({"feed": "orders", "@timestamp": line["time"], **line}) for line in feed.lines()]
+    return [flatten({"@timestamp": line["time"], **line}) for line in feed.lines()]
 
 
 def _query(name: str, **put: str) -> str:
-    resource = query_resources(Names("shop", "123456789012", "eu-central-1"), ["orders"])
+    resource = query_resources(Names("shop", "123456789012", "eu-central-1"), "orders")
     (text,) = [
         each["Properties"]["QueryString"]
         for each in resource.values()
-        if each["Properties"]["Name"] == f"penstock/shop/{name}"
+        if each["Properties"]["Name"] == f"penstock/shop/orders/{name}"
     ]
     for what, value in put.items():
         text = text.replace(f"PUT THE {what.upper()} HERE", value)
@@ -101,6 +100,6 @@ def test_the_slowest_run_is_the_first(lines: list[Line]) -> None:
     assert {line["outcome"] for line in found} == {"done", "rejected"}
 
 
-def test_reject_codes_are_counted_by_feed(lines: list[Line]) -> None:
+def test_reject_codes_are_counted(lines: list[Line]) -> None:
     found = run_query(_query("top reject codes"), lines)
-    assert found == [{"feed": "orders", "type_error": 3, "missing_cell": 1}]
+    assert found == [{"sum(errors.type-error)": 3, "sum(errors.missing-cell)": 1}]

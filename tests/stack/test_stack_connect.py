@@ -82,6 +82,16 @@ def test_the_surroundings_do_not_reach_a_connection_with_an_endpoint(
     assert "x-amz-security-token" not in authorization
 
 
+def test_an_emulator_that_the_surroundings_name_is_not_taken_for_aws(
+    endpoint: _Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+    assert Connection("eu-central-1").reaches_aws()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+    assert not Connection("eu-central-1").reaches_aws()
+
+
 def test_an_endpoint_without_keys_of_its_own_is_refused() -> None:
     with pytest.raises(UsageError, match="needs an access key and a secret key"):
         Connection("eu-central-1", endpoint_url="http://127.0.0.1:1")

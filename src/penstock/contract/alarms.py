@@ -24,7 +24,7 @@ class AlarmsModel(Part):
     """From what on people are told, through the project's topic, that the feed is not well; `off` takes an alarm away."""
 
     loader_errors: CountOrOff = 1
-    """Failed invocations of the loader in five minutes: they crashed, or ran out of memory or time."""
+    """Invocations of the loader in five minutes that ended in an error: a crash, no memory or time left, a load that failed."""
     failed_runs: CountOrOff = 1
     """Failed runs in five minutes."""
     not_conserved: CountOrOff = 1

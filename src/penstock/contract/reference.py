@@ -178,6 +178,7 @@ _PROJECT = """\
     defaults:                      # a part of a contract that lies under every contract
       quality: {max_rejects: 5%}
       function: {memory: 1769}
+      alarms: {silent_after: 26 hours, throttles: off}
 
 `large_objects` can be said for the project, as here, and for a single feed in its contract, key by key. Sizes are in MB of
 1,048,576 bytes, fractions allowed: `over: 0.001`, about a kilobyte, is there to try it with a small file.

@@ -103,7 +103,7 @@ def _of_loads(names: Names, contract: Contract) -> Iterator[Alarm]:
         True,
         Source("AWS/Lambda", "Errors", {"FunctionName": own.function}, "Sum"),
         _count(wanted.loader_errors),
-        "The loader crashed, or ran out of memory or time. What it had in hand is tried again.",
+        "The loader ended in an error: a crash, no memory or time left, a failed load. It is tried again.",
         runs,
     )
     yield Alarm(

@@ -76,6 +76,12 @@ class Connection:
                 )
             return opened.clients[service]
 
+    def reaches_aws(self) -> bool:
+        """Whether this is AWS, which answers over TLS alone. What answers without is an emulator, be it that the
+        surroundings name its endpoint.
+        """
+        return str(self.client("cloudformation").meta.endpoint_url).startswith("https://")
+
     def account(self) -> str:
         """Give the twelve digits of the account. Raises :class:`ServiceError` where the credentials don't work."""
         with explained("find out the account (sts:GetCallerIdentity)"):

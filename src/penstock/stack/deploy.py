@@ -197,5 +197,6 @@ def _outputs(prepared: PreparedDeploy) -> tuple[tuple[str, str], ...]:
         ("Artifacts bucket", names.artifacts_bucket),
         ("Ledger", names.ledger),
         ("Alerts topic", names.topic_arn),
+        ("Dashboard", names.dashboard),
         *((f"Table of {feed.feed}", str(feed.body["Outputs"]["Table"]["Value"])) for feed in feeds),
     )

@@ -82,7 +82,8 @@ def prepare_deploy(
     names = name_project(project, connection.account(), connection.region)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
-    templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries))
+    saved_queries = target.saved_queries and connection.reaches_aws()
+    templates = build_templates(project, plans, StackOptions(names, code, saved_queries))
     progress("Comparing the project with what is deployed")
     states = find_stacks(connection, project.name)
     wanted = {template.name for template in templates}

@@ -1,20 +1,16 @@
 """Saved queries for CloudWatch Logs Insights: what people ask the logs, ready to be run in the console.
 
-They name fields that the log's lines have (:mod:`penstock.aws.log`, :mod:`penstock.aws.close`); a test holds them to that. They
-are part of the last stack, for they name log groups, which have to be there by then.
+They name fields that the log's lines have (:mod:`penstock.aws.log`, :mod:`penstock.aws.close`); a test holds them to that. Each
+feed has its own, for a query names its log groups, of which it can name no more than 50.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock import verdicts
 from penstock.stack.names import Names
-
-MOST_GROUPS: Final = 50
-"""How many log groups a query can name (CloudWatch Logs quotas); of more, people choose those of their feed."""
 
 _ROW_CODES: Final = (
     verdicts.QUOTE_ERROR,
@@ -30,7 +26,7 @@ _ROW_CODES: Final = (
     verdicts.ITEM_ERROR,
     verdicts.PRIMARY_KEY,
 )
-_SUMS: Final = ", ".join(f"sum(`errors.{code}`) as {code.replace('-', '_')}" for code in _ROW_CODES)
+_SUMS: Final = ", ".join(f"sum(`errors.{code}`)" for code in _ROW_CODES)
 _ENDED: Final = 'event in ["run done", "run rejected", "run failed"]'
 
 
@@ -67,7 +63,7 @@ QUERIES: Final = (
         "slowest runs",
         (
             f"filter {_ENDED}",
-            "fields seconds, feed, run, key, outcome, counts.read, write_units, throttled, chunks",
+            "fields seconds, run, key, outcome, counts.read, write_units, throttled, chunks",
             "sort seconds desc",
             "limit 25",
         ),
@@ -77,24 +73,22 @@ QUERIES: Final = (
         "top reject codes",
         (
             f"filter {_ENDED} and counts.rejected > 0",
-            f"stats {_SUMS} by feed",
+            f"stats {_SUMS}",
         ),
     ),
 )
 
 
-def query_resources(names: Names, feeds: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Give the project's saved queries by logical id, in a folder of its own, over the logs of all its functions."""
-    own = [names.feed(feed) for feed in feeds]
-    groups = [group for each in own for group in (each.log_group, each.sweep_log_group)]
-    limited = {"LogGroupNames": groups} if len(groups) <= MOST_GROUPS else {}
+def query_resources(names: Names, feed: str) -> dict[str, dict[str, Any]]:
+    """Give a feed's saved queries by logical id, in a folder of its own, over the log of its loader."""
     return {
         query.logical_id: {
             "Type": "AWS::Logs::QueryDefinition",
+            "DependsOn": ["LogGroup"],
             "Properties": {
-                "Name": f"penstock/{names.project}/{query.name}",
+                "Name": f"penstock/{names.project}/{feed}/{query.name}",
                 "QueryString": "\n| ".join(query.commands),
-                **limited,
+                "LogGroupNames": [names.feed(feed).log_group],
             },
         }
         for query in QUERIES

@@ -91,9 +91,17 @@ def fold_definition(names: Names, contract: Contract) -> State:
 
     It is the largest part of a template, which may have 51,200 bytes.
     """
-    retry = json.dumps(_RETRY, sort_keys=True, separators=(",", ":"))
-    folded = write_definition(names, contract).replace(retry, "${Retry}")
-    return {"Fn::Sub": [folded, {"Retry": retry}]}
+    call = _call(names, contract, {})
+    repeated = {
+        "Task": {key: value for key, value in call.items() if key != "Parameters"},
+        "Loader": call["Parameters"]["FunctionName"],
+        "Release": _RELEASE,
+    }
+    folded, parts = write_definition(names, contract), dict[str, str]()
+    for name, what in repeated.items():
+        parts[name] = json.dumps(what, sort_keys=True, separators=(",", ":")).strip("{}")
+        folded = folded.replace(parts[name], f"${{{name}}}")
+    return {"Fn::Sub": [folded, parts]}
 
 
 def build_definition(names: Names, contract: Contract) -> State:

@@ -20,7 +20,7 @@ what state machines do         writes results of maps to S3 and logs; needs    n
                                 a role for every call
 lifecycle of buckets            objects under ``runs/`` expire                  dropped: they stay
 policies of resources           asked about every call                          never asked
-saved queries for the logs      part of the landing bucket's stack              left out: it takes no
+saved queries for the logs      part of each feed's stack                        left out: it takes no
                                                                                 ``AWS::Logs::QueryDefinition``
 encryption                      everything, with the project's key if it has    nothing
                                 one

@@ -5,8 +5,9 @@ of it. A bucket takes notifications only to queues and functions that are there 
 resources, which a hundred feeds would pass; with a stack each, a feed is also added, changed and rolled back alone.
 
 1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs, the dashboard.
-2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules, alarms.
-3. ``penstock-<project>-landing``: the landing bucket with its notifications, the saved queries.
+2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules, alarms,
+   saved queries.
+3. ``penstock-<project>-landing``: the landing bucket with its notifications.
 
 They refer to one another by names alone, which are literal (:mod:`penstock.stack.names`).
 """
@@ -90,7 +91,17 @@ def build_templates(
             )
             for contract in feeds
         ),
-        StackTemplate(names.landing_stack, "landing", None, _landing(feeds, notifications, options), tags),
+        StackTemplate(
+            names.landing_stack,
+            "landing",
+            None,
+            _template(
+                f"Penstock {project.name}: where files land",
+                landing_resources(names, notifications),
+                {"LandingBucket": names.landing_bucket},
+            ),
+            tags,
+        ),
     )
     for stack in stacks:
         _check_size(stack)
@@ -122,24 +133,13 @@ def _feed(contract: Contract, plan: Plan, options: StackOptions, logs: Logs) -> 
             **feed_resources(names, contract, plan, options.code, logs),
             **sweep_resources(names, contract, options.code, logs),
             **alarm_resources(names, contract),
+            **(query_resources(names, contract.name) if options.saved_queries else {}),
         },
         {
             "Function": names.feed(contract.name).function,
             "Table": plan.table.name,
             "DeadLetters": names.feed(contract.name).dead_letters_arn,
         },
-    )
-
-
-def _landing(
-    feeds: Sequence[Contract], notifications: dict[str, Any], options: StackOptions
-) -> dict[str, Any]:
-    names = options.names
-    queries = query_resources(names, [contract.name for contract in feeds]) if options.saved_queries else {}
-    return _template(
-        f"Penstock {names.project}: where files land",
-        {**landing_resources(names, notifications), **queries},
-        {"LandingBucket": names.landing_bucket},
     )
 
 
