@@ -198,6 +198,8 @@ def test_the_handbook_says_what_the_alarms_of_a_feed_cost(
     assert [float(each) for each in dollars.groups()] == [
         round(count * 0.1, 2) for count in (counts[0], len(alarms), counts[1])
     ]
+    readme = _flat(HANDBOOK.parent.parent / "README.md")
+    assert f"${dollars[1]} a month a feed for its alarms" in readme
 
 
 def _flat(path: Path) -> str:

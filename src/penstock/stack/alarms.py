@@ -45,6 +45,8 @@ class Window:
 
 _HAPPENED: Final = Window(300, 1, 12, told_when_over=False)
 _IS_SO: Final = Window(300, 1, 1, told_when_over=True)
+# The writer finds its rate by being turned away: at a table's limit of 4,000 units a second some 300 times a minute
+# (docs/benchmarks.md). That is as it should be for a while, but not for a good part of three hours in a row.
 _THREE_HOURS: Final = Window(3600, 3, 3, told_when_over=True)
 # By the minute: a burst reaches the limit in some minutes, what lasts does in nearly all.
 _HALF_AN_HOUR: Final = Window(60, 27, 30, told_when_over=True)
