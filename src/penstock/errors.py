@@ -49,3 +49,7 @@ class EngineError(PenstockError):
     """The engine met something that its own rules exclude. It is a defect, and the run fails rather than guess."""
 
     exit_code = 3
+
+
+class ConservationError(EngineError):
+    """Records, bytes or writes were met that nothing accounts for, or are missing: the sum that is promised does not hold."""

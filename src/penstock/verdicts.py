@@ -35,6 +35,9 @@ REJECT_LIMIT: Final = "reject-limit"
 DELETE_LIMIT: Final = "delete-limit"
 NOTHING_LOADED: Final = "nothing-loaded"
 
+# Of a run that failed.
+NOT_CONSERVED: Final = "not-conserved"
+
 MEANINGS: Final[dict[str, str]] = {
     QUOTE_ERROR: "A quote stands where the grammar has none, is never closed, or a line ends in the other kind of newline.",
     ENCODING_ERROR: "The record's bytes are not text in the dialect's encoding, or hold a NUL.",
@@ -58,4 +61,5 @@ MEANINGS: Final[dict[str, str]] = {
     REJECT_LIMIT: "More rows were rejected than `quality.max_rejects` allows; nothing was loaded.",
     DELETE_LIMIT: "More of the object's items vanished than `load.max_deletes` allows; nothing was changed. `penstock approve`.",
     NOTHING_LOADED: "Rows were rejected, and none was left to load; no limit was passed.",
+    NOT_CONSERVED: "Counts do not add up: a defect of Penstock. The run failed; please report it.",
 }

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from datetime import datetime
 from typing import Any
 
 import jsonschema
@@ -51,7 +52,9 @@ def make_run(**more: Any) -> Run:
 
 
 def make_budget(left: float = 240.0) -> Budget:
-    return Budget(seconds=300.0, end=1000.0, stop=990.0, clock=lambda: 1000.0 - left)
+    """Give the budget of an invocation that has so many seconds left when the run ends."""
+    end = datetime.fromisoformat(str(make_run().ended_at)).timestamp() + left
+    return Budget(seconds=300.0, end=end, stop=end - 10, clock=lambda: end)
 
 
 def test_a_line_with_every_metric_is_a_document_of_the_format() -> None:

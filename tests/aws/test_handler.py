@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from embedded_aws import LEDGER, World, make_table, make_world, run_server
-from emf_documents import metrics_of
+from emf_documents import add_metrics, metrics_of
 
 from penstock.aws import handler as handler_module
 from penstock.aws.artifacts import read_rejects
@@ -25,8 +25,8 @@ from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.handler import handle, respond
 from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Loader, make_budget
-from penstock.aws.log import Log
-from penstock.aws.runs import Run, list_runs
+from penstock.aws.log import Level, Log
+from penstock.aws.runs import Run, list_runs, put_run
 from penstock.aws.settings import read_settings
 from penstock.aws.table.send import Answer, Sender
 from penstock.aws.table.stats import Counters
@@ -100,9 +100,11 @@ class Function:
     stream: io.StringIO = field(default_factory=io.StringIO)
     requests: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def call(self, event: object, seconds: float = 300, request: str | None = None) -> dict[str, Any]:
+    def call(
+        self, event: object, seconds: float = 300, request: str | None = None, level: Level = "INFO"
+    ) -> dict[str, Any]:
         request = request or f"request-{next(self.requests)}"
-        log = Log(self.stream, lambda: self.world.now, bound={"request_id": request})
+        log = Log(self.stream, lambda: self.world.now, level, bound={"request_id": request})
         return respond(event, self.loader, make_budget(seconds, lambda: self.world.now), log)
 
     def lines(self) -> list[dict[str, Any]]:
@@ -323,8 +325,11 @@ def test_without_time_for_the_newer_version_the_message_comes_back(function: Fun
 
 def test_a_worker_that_died_is_taken_over_when_its_claim_has_run_out(function: Function) -> None:
     world = function.world
-    world.put(NAME, GOOD)
+    version = world.put(NAME, GOOD)
     assert world.ledger.claim("orders", world.landing, NAME, "dead", world.now + 100)
+    put_run(
+        world.ledger, Run("dead", "orders", world.landing, NAME, version, started_at="2026-11-23T06:00:00Z")
+    )
     event = queued(("m1", notification(world.landing, NAME)))
     assert function.call(event) == SUCCESS
     assert function.items() == {}, "the claim is live"
@@ -332,6 +337,8 @@ def test_a_worker_that_died_is_taken_over_when_its_claim_has_run_out(function: F
     assert function.call(event) == SUCCESS
     assert function.items() == {"a": "1", "b": "2"}
     assert "took over from a worker that died" in function.events()
+    told = add_metrics(function.lines())
+    assert (told["FilesFailed"], told["FilesLoaded"]) == (1, 1), "it is counted by who takes over"
 
 
 def test_a_version_whose_worker_died_before_it_said_so_is_not_loaded_again(
@@ -459,6 +466,8 @@ def test_hints_for_which_no_time_is_left_come_back(function: Function) -> None:
     event = queued(("m1", notification(function.world.landing, NAME)))
     assert function.call(event, seconds=0) == failures("m1")
     assert function.runs() == []
+    (line,) = function.lines()
+    assert (line["bucket"], line["key"], line["message_id"]) == (function.world.landing, NAME, "m1")
 
 
 def test_a_full_disk_fails_the_run_and_says_what_to_do(function: Function) -> None:
@@ -488,6 +497,9 @@ def test_a_defect_frees_the_claim_and_marks_the_run(function: Function) -> None:
     (run,) = function.runs()
     assert run.status == "failed"
     assert function.world.ledger.read_state(function.world.landing, NAME).claim_run is None
+    told = function.lines()[-1]
+    assert (told["event"], told["run"], told["version"]) == ("run failed", run.id, run.version)
+    assert add_metrics(function.lines()) == {"FilesFailed": 1}
 
 
 def test_an_object_that_is_gone_is_nothing_to_do(function: Function) -> None:
@@ -567,6 +579,24 @@ def test_every_line_of_the_log_is_json_with_what_it_is_about(function: Function)
     assert (ended["event"], ended["outcome"], ended["counts"]["loaded"]) == ("run done", "done", 2)
 
 
+def test_an_invocation_of_the_sample_tells_who_had_the_key_and_how_far_each_pass_is(
+    function: Function,
+) -> None:
+    world = function.world
+    world.put(NAME, GOOD)
+    event = queued(("m1", notification(world.landing, NAME)))
+    assert world.ledger.claim("orders", world.landing, NAME, "other", world.now + 100)
+    function.call(event, level="DEBUG")
+    looked = next(line for line in function.lines() if line["event"] == "object looked up")
+    assert (looked["claimed_by"], looked["pending"], looked["attempts"]) == ("other", False, 1)
+    world.now += 101
+    function.call(event, level="DEBUG")
+    told = function.events()
+    for event_name in ("claimed", "survey under way", "load under way", "claim settled"):
+        assert event_name in told
+    assert any(line.get("over_time") for line in function.lines())
+
+
 @dataclass
 class Context:
     aws_request_id: str = "request-2"
@@ -635,5 +665,7 @@ def test_a_run_that_wrote_another_number_than_it_counted_is_failed(
     monkeypatch.setattr(Counters, "acknowledge", lose)
     assert function.call(queued(("m1", notification(function.world.landing, NAME)))) == failures("m1")
     (run,) = function.runs()
-    assert run.status == "failed"
+    assert (run.status, run.code) == ("failed", "not-conserved")
     assert "2 writes were to be made, and 1 were accounted for" in str(run.reason)
+    told = add_metrics(function.lines())
+    assert (told["NotConserved"], told["FilesFailed"]) == (1, 1)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from embedded_aws import World, make_table, make_world, run_server
+from emf_documents import add_metrics
 
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.connect import Connections
@@ -206,6 +207,9 @@ def test_under_a_mended_contract_what_is_right_now_is_loaded_and_counted(feed: F
     report = feed.world.s3.get_object(Bucket=feed.world.artifacts, Key=f"reports/orders/{run.id}.json")
     told = json.loads(report["Body"].read())
     assert (told["counts"], told["errors"]) == (after.counts, {"type-error": 1})
+    metrics = add_metrics(map(json.loads, feed.stream.getvalue().splitlines()))
+    names = ("FilesLoaded", "RecordsLoaded", "RecordsRejected", "RecordsSuperseded")
+    assert [metrics.get(name) for name in names] == [1, 4, 3, 1], "what is mended is counted where it is now"
 
 
 def test_corrected_rejects_are_loaded_until_none_is_left(feed: Feed) -> None:

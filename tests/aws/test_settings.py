@@ -16,6 +16,11 @@ def test_the_database_gets_a_third_of_the_functions_memory() -> None:
     assert read_settings({**SET, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}).memory_mb == 589
 
 
+def test_the_sample_of_the_log_is_a_share() -> None:
+    assert read_settings(SET).debug_share == 0
+    assert read_settings({**SET, "PENSTOCK_DEBUG_SHARE": "0.005"}).debug_share == 0.005
+
+
 def test_all_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         read_settings({"PENSTOCK_FEED": "orders"})

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from embedded_aws import run_server
+from emf_documents import add_metrics
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
 from penstock.aws import close
@@ -126,6 +127,11 @@ def test_a_mapped_file_gives_what_one_pass_gives(server: Server, plan: Plan, fee
     assert outcome(feed) == one_pass(server, plan, body)
     assert feed.run.counts["superseded"] > 5
     assert feed.run.counts["rejected"] > 5
+    told = add_metrics(feed.lines())
+    assert told["RecordsLoaded"] == feed.run.counts["loaded"]
+    assert (told["FilesLoaded"], told["Bytes"]) == (1, len(body))
+    assert told["WriteUnits"] == pytest.approx(feed.run.write_units, abs=1)
+    assert "TimeUsed" not in told, "no invocation is the run's"
     ((_, order),) = feed.executions.started
     assert len(feed.list_of(order, "chunks")) > 2
     state = feed.world.ledger.read_state(feed.world.landing, KEY)
@@ -186,6 +192,11 @@ def test_a_run_that_nears_its_deadline_is_taken_up_where_it_stopped(
         feed.run_machine()
         assert outcome(feed) == one_pass(server, plan, body)
         assert feed.run.id == handed.id
+        told = add_metrics(feed.lines())
+        assert (told["FilesLoaded"], told["RecordsLoaded"]) == (1, feed.run.counts["loaded"])
+        assert told["WriteUnits"] == pytest.approx(feed.run.write_units, abs=1), (
+            "each invocation tells of its own"
+        )
 
 
 def test_a_compressed_file_that_nears_its_deadline_is_unpacked_from_there(server: Server, plan: Plan) -> None:
@@ -270,6 +281,8 @@ def test_a_step_that_is_delivered_twice_at_once_counts_once(
     feed.until_finished(order, "fail")
     assert outcome(feed) == one_pass(server, plan, body)
     assert len(feed.runs()) == 1
+    told = add_metrics(feed.lines())
+    assert (told["FilesLoaded"], told["RecordsLoaded"]) == (1, feed.run.counts["loaded"])
 
 
 def test_who_comes_late_to_end_a_run_changes_nothing_of_what_it_left(feed: LargeFeed) -> None:
@@ -282,6 +295,7 @@ def test_who_comes_late_to_end_a_run_changes_nothing_of_what_it_left(feed: Large
     ended = close.close_run(feed.loader, late, report, ("other",), make_budget(300, feed.clock), log)
     assert (late.status, ended.status) == ("handed over", "done")
     assert outcome(feed) == left
+    assert not {"FilesFailed"} & add_metrics(feed.lines()).keys(), "it is counted by who ended it"
 
 
 def test_of_two_that_cut_an_object_at_once_the_first_to_finish_stands() -> None:

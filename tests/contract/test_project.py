@@ -38,7 +38,8 @@ penstock: 1
 name: shop
 region: eu-central-1
 alerts: {email: [ops@example.org]}
-logs: {retention_days: 90, level: WARNING}
+logs: {retention_days: 90, level: WARNING, debug_sample: 0.5%}
+tracing: true
 architecture: x86_64
 tags: {team: data}
 """
@@ -51,7 +52,20 @@ tags: {team: data}
         90,
         "WARNING",
     )
+    assert (project.logs.debug_share, project.tracing) == ("0.005", True)
     assert project.tags == {"team": "data"}
+
+
+@pytest.mark.parametrize("sample", ["1", "0.01", "101%", "-1%", "all"])
+def test_a_sample_that_is_no_share_is_refused(sample: str, tmp_path: Path) -> None:
+    text = f"penstock: 1\nname: shop\nlogs: {{debug_sample: {sample}}}\n"
+    (found,) = refused(write(tmp_path, feed("orders"), text=text))
+    assert "debug_sample" in found
+
+
+def test_nothing_is_sampled_or_traced_unless_said(tmp_path: Path) -> None:
+    project = read_project(write(tmp_path, feed("orders")))
+    assert (project.logs.debug_share, project.tracing) == ("0", False)
 
 
 def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:

@@ -15,6 +15,11 @@ model's rejects with their bytes in file order, and a report that says the same.
 
 **The ledger.** No claim is left, nothing is pending, and what is applied is the newest version, with the status of the model.
 
+**The metrics.** No run is counted twice, be it that two end it, and what is counted of it is what the ledger says. Every run that ended is counted, but where a worker
+died, or the answer to a request was lost, in the very moment.
+
+**The log.** A line says which invocation wrote it, and what it is about.
+
 **The rest.** No cell's value is in the log or in a notice. Dead letters are messages that nobody understands, or such as the
 world's faults kept from being understood, and whatever they told of is loaded all the same.
 """
@@ -26,6 +31,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby, pairwise
 from typing import Any
 
+from promised_log import check_log
 from sample_files import MARK, SPARING, TABLE, Expected, SampleFile, expect
 from simulated_feed import ARTIFACTS, LANDING, LEDGER, SimulatedFeed, Write
 from virtual_s3 import Version
@@ -83,6 +89,7 @@ def find_broken(feed: SimulatedFeed) -> list[str]:
         *_check_writes(feed, model),
         *_check_table(feed, model),
         *_check_runs(feed, model),
+        *check_log(feed),
         *_check_silence(feed),
         *_check_dead_letters(feed),
     ]

@@ -83,6 +83,24 @@ def test_the_statements_are_those_that_were_reviewed(statements: dict[str, list[
     )
 
 
+def test_tracing_adds_what_it_needs_and_nothing_else(
+    statements: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """X-Ray knows no resources: these actions can only be allowed on all."""
+    send = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    sample = ["xray:GetSamplingRules", "xray:GetSamplingTargets", *send]
+    found = {
+        logical_id: [one for one in _find(resource) if one not in statements[f"{template.name}/{logical_id}"]]
+        for template in templates_of(write_project(tmp_path, [feed("orders")], tracing=True))
+        for logical_id, resource in template.body["Resources"].items()
+        if template.tier == "feed" and any(_find(resource))
+    }
+    assert {logical_id: more for logical_id, more in found.items() if more} == {
+        logical_id: [{"Sid": "SendTraces", "Effect": "Allow", "Action": actions, "Resource": "*"}]
+        for logical_id, actions in (("Role", send), ("SweepRole", send), ("StateMachineRole", sample))
+    }
+
+
 def test_a_loader_of_rows_that_compete_may_put_items_and_write_no_batches(tmp_path: Path) -> None:
     templates = templates_of(write_project(tmp_path, [feed("prices", load={"newest_by": "quantity"})]))
     found = [

@@ -71,6 +71,20 @@ def test_cfn_lint_has_nothing_to_say_of_a_feed(variant: str, tmp_path: Path) -> 
     assert _lint(_body(templates, "feed")) == []
 
 
+def test_a_project_that_is_traced_is_traced_from_end_to_end(tmp_path: Path) -> None:
+    body = _body(templates_of(write_project(tmp_path, [feed("orders")], tracing=True)), "feed")
+    assert _lint(body) == []
+    resources = body["Resources"]
+    for function in ("Function", "SweepFunction"):
+        assert resources[function]["Properties"]["TracingConfig"] == {"Mode": "Active"}
+    assert resources["StateMachine"]["Properties"]["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_nothing_is_traced_unless_said(tmp_path: Path) -> None:
+    text = json.dumps(_body(templates_of(write_project(tmp_path, [feed("orders")])), "feed"))
+    assert "Tracing" not in text
+
+
 @pytest.mark.parametrize("tier", ["foundation", "landing"])
 def test_cfn_lint_has_nothing_to_say_of_what_feeds_share(tier: str, tmp_path: Path) -> None:
     feeds = [feed("orders"), feed("returns", trigger="direct")]
@@ -274,6 +288,14 @@ def test_the_sweep_knows_how_long_its_feed_may_be_silent(tmp_path: Path) -> None
     }
     assert told["orders"]["PENSTOCK_SILENT_AFTER"] == "93600"
     assert "PENSTOCK_SILENT_AFTER" not in told["returns"]
+
+
+def test_both_functions_know_the_level_and_the_sample_of_their_logs(tmp_path: Path) -> None:
+    project = write_project(tmp_path, [feed("orders")], logs={"level": "WARNING", "debug_sample": "2.5%"})
+    resources = _body(templates_of(project), "feed")["Resources"]
+    for function in ("Function", "SweepFunction"):
+        variables = resources[function]["Properties"]["Environment"]["Variables"]
+        assert (variables["PENSTOCK_LOG_LEVEL"], variables["PENSTOCK_DEBUG_SHARE"]) == ("WARNING", "0.025")
 
 
 def test_a_function_knows_its_state_machine_and_what_is_large(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from dataclasses import asdict, replace
 
 from penstock import verdicts
 from penstock.aws.artifacts import put_parts, put_report
+from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Level, Log
 from penstock.aws.measure import measure_run
 from penstock.aws.notify import notify_people
-from penstock.aws.runs import Run, conclude_run, end_run, format_time, get_run
+from penstock.aws.runs import Run, conclude_run, end_run, format_time, get_run, mark_interrupted
 from penstock.errors import ServiceError
 from penstock.load.report import Counts, ItemCounts, Report, Status
+from penstock.metrics import FILES_FAILED
 
 
 def close_run(
@@ -48,6 +50,21 @@ def close_run(
     if loader.topic and ended.status != "done":
         notify_people(loader.connections.sns, loader.topic, ended, log)
     return ended
+
+
+def end_interrupted(ledger: Ledger, run_id: str, log: Log) -> None:
+    """Say of a run that its worker died, and that it failed, unless it came to an end after all.
+
+    Raises :class:`~penstock.errors.ServiceError`.
+    """
+    run = mark_interrupted(ledger, run_id, format_time(ledger.clock()))
+    if run is None:
+        return
+    about = {"bucket": run.bucket, "key": run.key, "version": run.version, "reason": run.reason}
+    if run.replays is not None:
+        log.failure("replay failed", outcome="failed", run=run.id, replays=run.replays, **about)
+    else:
+        log.measure("run failed", {FILES_FAILED: 1}, "ERROR", outcome="failed", run=run.id, **about)
 
 
 def _status(run: Run) -> Status:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from penstock.aws.events import (
     decode_event,
     decode_step,
 )
-from penstock.aws.function_errors import NotLoadedError
+from penstock.aws.function_errors import NotLoadedError, hide_defects
 from penstock.aws.large.steps import run_step
 from penstock.aws.ledger import Ledger
 from penstock.aws.load import RETRIED, Outcome, load_key
@@ -43,10 +43,11 @@ def handle(event: object, context: Any) -> dict[str, Any]:
     """Answer an invocation. ``context`` is Lambda's."""
     begins = not _start.cache_info().currsize
     loader, log = _start()
-    log = log.bind(request_id=context.aws_request_id)
+    log = log.begin(context.aws_request_id)
     if begins:
         log.measure("process began", {COLD_STARTS: 1}, outcome="done")
-    return respond(event, loader, make_budget(context.get_remaining_time_in_millis() / 1000), log)
+    with hide_defects(log):
+        return respond(event, loader, make_budget(context.get_remaining_time_in_millis() / 1000), log)
 
 
 @cache
@@ -70,7 +71,8 @@ def _start() -> tuple[Loader, Log]:
         loaders=settings.concurrency,
     )
     about = dimensions_of(settings.project, settings.feed)
-    return loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed}, about)
+    bound = {"feed": settings.feed}
+    return loader, Log(sys.stdout, time.time, settings.log_level, bound, about, settings.debug_share)
 
 
 def respond(event: object, loader: Loader, budget: Budget, log: Log) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def _work_off(batch: Batch, loader: Loader, budget: Budget, log: Log) -> list[st
     """Work off the hints, each key once. Gives the messages that failed, in order; for none, the empty name."""
     seen: dict[Hint, Outcome] = {}
     failed: dict[str, None] = {}
+    log.debug("event understood", hints=len(batch.hints), queued=batch.queued)
     if not batch.hints:
         log.info("nothing to load in this event", outcome="ignored")
     for hint in batch.hints:
@@ -119,13 +122,19 @@ def _work_off(batch: Batch, loader: Loader, budget: Budget, log: Log) -> list[st
 
 def _follow(hint: Hint, loader: Loader, budget: Budget, log: Log) -> Outcome:
     if budget.left <= 0:
-        log.warning("no time left for this hint", outcome="unfinished")
+        log.warning("no time left for this hint", outcome="unfinished", **_describe(hint))
         return "unfinished"
     try:
         if isinstance(hint, ReplayOrder):
             return replay_run(loader, hint, budget, log)
         return load_key(loader, hint.bucket, hint.key, budget, log)
     except PenstockError as error:
-        about = asdict(hint)
-        log.failure("hint not followed", outcome="failed", reason=str(error), **about)
+        log.failure("hint not followed", outcome="failed", reason=str(error), **_describe(hint))
         return "failed"
+
+
+def _describe(hint: Hint) -> dict[str, object]:
+    """Give what a hint is about, in the log's words."""
+    if isinstance(hint, ReplayOrder):
+        return {"run": hint.id, "replays": hint.run, "message_id": hint.message_id}
+    return {"bucket": hint.bucket, "key": hint.key, "message_id": hint.message_id}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from penstock.aws.large.hand_over import (
-    has_workers,
-)
+from penstock.aws.close import end_interrupted
+from penstock.aws.large.hand_over import has_workers
 from penstock.aws.load_version import load_version
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, find_current, is_of_feed
-from penstock.aws.runs import format_time, get_run, mark_interrupted, new_run_id
+from penstock.aws.runs import format_time, get_run, new_run_id
 
 Outcome = Literal[
     "loaded", "refused", "failed", "duplicate", "pending", "gone", "ignored", "unfinished", "handed over"
@@ -43,7 +42,8 @@ def load_key(
     ``after`` is the run that has kept the claim, because the key is to be looked at again. ``brought`` tells whether an event
     did, which comes again if this fails; where none does, the object is left due. Raises :class:`~penstock.errors.ServiceError` where S3 or the ledger fails before there is a run.
     """
-    log = log.bind(bucket=bucket, key=key)
+    # What is bound may be of the run before, whose end this is a part of.
+    log = log.bind(bucket=bucket, key=key, **dict.fromkeys(("run", "replays", "version", "attempt")))
     if not is_of_feed(loader.plan, key):
         log.warning(
             "key is not of this feed", outcome="ignored", prefix=loader.plan.prefix, suffix=loader.plan.suffix
@@ -73,13 +73,24 @@ def _load_once(
     if claim is None:
         log.info("another worker has the key and will look again", outcome="pending")
         return "pending", None
-    return _work(loader, claim, brought, budget, log.bind(run=run_id))
+    log = log.bind(run=run_id)
+    log.debug("claimed", attempt=claim.attempt, claimed_until=format_time(claim.expires_at))
+    return _work(loader, claim, brought, budget, log)
 
 
 def _find_nothing(loader: Loader, bucket: str, key: str, budget: Budget, log: Log) -> Outcome | None:
     """Tell why nothing is to be done, if nothing is, without a claim: most events that come twice end here."""
     found = find_current(loader.s3, bucket, key)
     state = loader.ledger.read_state(bucket, key)
+    log.debug(
+        "object looked up",
+        version=None if found is None else found.version,
+        applied=None if state.applied is None else state.applied.version,
+        attempts=state.attempts,
+        claimed_by=state.claim_run,
+        claimed_until=None if state.claim_run is None else format_time(state.claim_expires_at),
+        pending=state.pending,
+    )
     if not state.is_idle(budget.clock()):
         return None
     if found is None:
@@ -98,7 +109,7 @@ def _work(
     ended = False
     try:
         if claim.interrupted is not None:
-            mark_interrupted(loader.ledger, claim.interrupted, format_time(budget.clock()))
+            end_interrupted(loader.ledger, claim.interrupted, log)
             log.warning("took over from a worker that died", interrupted=claim.interrupted)
         outcome, applied, manifest = _load_current(loader, claim, budget, log)
         # Whether an end was written whose answer is lost, nobody knows: the claim is left to run out then.
@@ -106,10 +117,11 @@ def _work(
         if outcome in {"handed over", "unfinished"} or not ended:
             return outcome, None
         again = loader.ledger.settle(claim, applied, manifest)
+        log.debug("claim settled", again=again)
     finally:
         if not ended:
             loader.ledger.release(claim, again=not brought)
-            mark_interrupted(loader.ledger, claim.run, format_time(budget.clock()))
+            end_interrupted(loader.ledger, claim.run, log)
     return outcome, claim if again else None
 
 

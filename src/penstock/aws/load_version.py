@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.close import close_run
@@ -19,6 +20,7 @@ from penstock.aws.large.states import WORK, Effort, Work
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import Keeping
+from penstock.aws.measure import tell_writes
 from penstock.aws.object_state import Claim
 from penstock.aws.objects import ObjectVersion, S3Source
 from penstock.aws.runs import Run, format_time, put_run
@@ -30,6 +32,9 @@ from penstock.load.conclude import hold_writes
 from penstock.load.protocols import ItemWriter
 from penstock.load.report import Counts, ItemCounts, Report
 from penstock.load.run import Checkpoint, Upkeep, run_object
+
+_TOLD_BYTES: Final = 64 << 20
+"""After how many bytes a pass says, to who debugs it, how far it is."""
 
 
 def load_version(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log: Log) -> Run:
@@ -113,9 +118,11 @@ def _execute(  # noqa: PLR0913, PLR0917 -- what a run takes, each by its name
         source = S3Source(loader.s3, found, sleep=loader.sleep)
         limited = claim.state.approved != found.version
         upkeep = None if keeping is None else keeping.begin(scratch, limited=limited)
-        reached = _run_engine(loader, run, source, items, rejects, scratch, upkeep, budget)
+        reached = _run_engine(loader, run, source, items, rejects, scratch, upkeep, budget, log)
         stats = items.stats
+        log.debug("write units a second", over_time=stats.rate_over_time)
         if isinstance(reached, Checkpoint):
+            tell_writes(stats, log)
             rejects.close()
             effort = Effort().add(reached.seconds, WriterStats(), stats)
             folder = begin_folder(loader, run, found, partitions=1)
@@ -142,10 +149,15 @@ def _run_engine(  # noqa: PLR0913, PLR0917 -- what the engine takes, each by its
     scratch: Path,
     upkeep: Upkeep | None,
     budget: Budget,
+    log: Log,
 ) -> Report | Checkpoint:
     deadline = Deadline(budget, math.inf)
+    told: dict[str, int] = {}
 
-    def watch(_name: str, _bytes: int) -> None:
+    def watch(name: str, reached: int) -> None:
+        if reached >= told.get(name, 0):
+            log.debug(f"{name} under way", offset=reached)
+            told[name] = reached + _TOLD_BYTES
         if budget.left <= 0:
             raise ServiceError(
                 "The time was up before the file was read. It is begun again; if it never gets through, give the function "

@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from penstock import metrics
+from penstock import metrics, verdicts
 from penstock.aws.loader import Budget
+from penstock.aws.log import Log
 from penstock.aws.runs import Run
+from penstock.aws.table.stats import WriterStats
 from penstock.metrics import Metric
 
 _RECORDS: Final = {
@@ -36,6 +38,7 @@ def measure_run(run: Run, budget: Budget) -> dict[Metric, float]:
     """
     values: dict[Metric, float] = {
         _FILES[run.status]: 1,
+        metrics.NOT_CONSERVED: run.code == verdicts.NOT_CONSERVED,
         metrics.RUN_DURATION: _seconds(run.started_at, run.ended_at),
     }
     if run.status != "failed":
@@ -44,8 +47,8 @@ def measure_run(run: Run, budget: Budget) -> dict[Metric, float]:
         # S3's times are whole seconds, and its clock is another.
         values[metrics.FRESHNESS] = max(0.0, _seconds(run.arrived_at, run.ended_at))
     if run.saved is None:
-        values |= measure_writes(run.write_units, run.throttled, run.resent)
-        values[metrics.TIME_USED] = 100 * (1 - (budget.end - budget.clock()) / budget.seconds)
+        values |= _measure_writes(run.write_units, run.throttled, run.resent)
+        values[metrics.TIME_USED] = 100 * (1 - (budget.end - _moment(run.ended_at)) / budget.seconds)
     return values
 
 
@@ -56,11 +59,24 @@ def measure_replay(own: Run) -> dict[Metric, float]:
     """
     moved = {metric: own.counts.get(name, 0) for name, metric in _RECORDS.items() if name != "rejected"}
     values: dict[Metric, float] = {} if own.status == "failed" else {**moved}
-    return values | measure_writes(own.write_units, own.throttled, own.resent)
+    return values | _measure_writes(own.write_units, own.throttled, own.resent)
 
 
-def measure_writes(units: float, throttled: int, resent: int) -> dict[Metric, float]:
-    """Give the metrics of what the table was sent."""
+def tell_writes(stats: WriterStats, log: Log) -> None:
+    """Tell what an invocation wrote whose run goes on, or was ended by another."""
+    log.measure(
+        "items written",
+        _measure_writes(stats.write_units, stats.throttled, stats.resent),
+        outcome="unfinished",
+        puts=stats.puts,
+        deletes=stats.deletes,
+        write_units=round(stats.write_units, 3),
+        throttled=stats.throttled,
+        resent=stats.resent,
+    )
+
+
+def _measure_writes(units: float, throttled: int, resent: int) -> dict[Metric, float]:
     return {metrics.WRITE_UNITS: units, metrics.THROTTLES: throttled, metrics.ITEMS_RESENT: resent}
 
 
@@ -74,6 +90,10 @@ def _measure_records(run: Run) -> dict[Metric, float]:
 
 
 def _seconds(begin: str, end: str | None) -> float:
-    """Give the seconds between two times of the ledger."""
-    assert end is not None, "a run that has ended says when"
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+    return _moment(end) - _moment(begin)
+
+
+def _moment(time: str | None) -> float:
+    """Give a time of the ledger in seconds of the epoch."""
+    assert time is not None, "a run that has ended says when"
+    return datetime.fromisoformat(time).timestamp()

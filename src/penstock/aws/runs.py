@@ -161,11 +161,12 @@ def run_item(run: Run) -> dict[str, Any]:
     return to_item({**values, **key})
 
 
-def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> None:
-    """Say of a run that its worker died. Nothing is changed where the run came to an end after all."""
+def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> Run | None:
+    """Say of a run that its worker died, and give it. None, and nothing is changed, where it came to an end after all."""
     values = {":failed": "failed", ":reason": _DIED, ":ended_at": ended_at}
     update = "SET #status = :failed, reason = :reason, ended_at = :ended_at"
-    _update_unended(ledger, run_id, update, _NOT_ENDED, values)
+    item = _update_unended(ledger, run_id, update, _NOT_ENDED, values)
+    return None if item is None else _run(ledger, item)
 
 
 def put_off_end(ledger: Ledger, run_id: str, ends_by: str) -> None:
@@ -176,21 +177,26 @@ def put_off_end(ledger: Ledger, run_id: str, ends_by: str) -> None:
 
 def _update_unended(
     ledger: Ledger, run_id: str, update: str, condition: str, values: Mapping[str, object]
-) -> None:
+) -> Mapping[str, Any] | None:
+    """Change a run under a condition, and give its item; None where that does not hold."""
     try:
-        ledger.dynamodb.update_item(
+        answer = ledger.dynamodb.update_item(
             TableName=ledger.table,
             Key=_key(run_id),
             UpdateExpression=update,
             ConditionExpression=condition,
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues=to_item({**_STATES, **values}),
+            ReturnValues="ALL_NEW",
         )
     except ClientError as error:
         if error_code(error) != "ConditionalCheckFailedException":
             raise ledger.explain(error, "dynamodb:UpdateItem") from error
+        return None
     except AwsError as error:
         raise ledger.explain(error, "dynamodb:UpdateItem") from error
+    item: Mapping[str, Any] = answer["Attributes"]
+    return item
 
 
 def get_run(ledger: Ledger, run_id: str) -> Run | None:

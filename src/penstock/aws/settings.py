@@ -22,6 +22,7 @@ _NUMBERS = {
 class Settings:
     """What the stack tells the function. ``topic`` (an ARN) is there to tell people.
 
+    ``debug_share`` is the share of invocations, from 0 to 1, of which everything is logged.
     ``memory_mb`` is what the database may use of the function's memory; the rest is for reading and writing.
     ``state_machine`` (an ARN) is what takes over from the loader, if there is one: objects of more than ``large_bytes``
     as they are stored, and those that take longer than an invocation, are cut into chunks of ``chunk_bytes``, of which
@@ -35,6 +36,7 @@ class Settings:
     plan: Path
     topic: str | None = None
     log_level: Level = "INFO"
+    debug_share: float = 0.0
     memory_mb: int = MEMORY_MB
     state_machine: str | None = None
     large_bytes: int = 256 << 20
@@ -76,6 +78,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         plan=Path(environment["LAMBDA_TASK_ROOT"], "plans", f"{feed}.json"),
         topic=environment.get("PENSTOCK_TOPIC") or None,
         log_level=known[level.upper()],
+        debug_share=float(environment.get("PENSTOCK_DEBUG_SHARE") or 0),
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 3 * MEMORY_MB) // 3,
         state_machine=environment.get("PENSTOCK_STATE_MACHINE") or None,
         **{field: int(number) for field, number in numbers.items()},

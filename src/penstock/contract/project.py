@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +15,15 @@ from penstock.contract.document import Node, read_document
 from penstock.contract.model import Contract, LargeObjectsModel
 from penstock.contract.problem import Place, Placed, suggest
 from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, defaults_of, examine, in_order
-from penstock.contract.scalars import EmailAddress, KeyArn, Many, ProjectName, RegionName, RetentionDays
+from penstock.contract.scalars import (
+    EmailAddress,
+    KeyArn,
+    Many,
+    ProjectName,
+    RegionName,
+    RetentionDays,
+    Share,
+)
 from penstock.contract.standard import Part
 from penstock.contract.wording import keys_of
 from penstock.errors import ContractError, UsageError
@@ -48,6 +57,13 @@ class LogsModel(Part):
     """Days that logs are kept."""
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least important level that is written."""
+    debug_sample: Share = "0%"
+    """A share of invocations, such as `1%`, of which everything is written, whatever the level."""
+
+    @property
+    def debug_share(self) -> str:
+        """The sample as a number from 0 to 1."""
+        return f"{Decimal(self.debug_sample[:-1]) / 100:f}"
 
 
 class EncryptionModel(Part):
@@ -72,6 +88,8 @@ class ProjectModel(Part):
     """What the functions write and how long it is kept."""
     encryption: EncryptionModel = EncryptionModel()
     """What everything that is kept is encrypted with."""
+    tracing: bool = False
+    """Whether Lambda and Step Functions send traces to AWS X-Ray."""
     architecture: Literal["arm64", "x86_64"] = "arm64"
     """The processor that the functions run on."""
     large_objects: LargeObjectsModel = LargeObjectsModel()
@@ -92,6 +110,7 @@ class Project:
     alerts: AlertsModel
     logs: LogsModel
     encryption: EncryptionModel
+    tracing: bool
     architecture: Literal["arm64", "x86_64"]
     tags: Mapping[str, str]
     feeds: tuple[Contract, ...]
@@ -145,6 +164,7 @@ def read_project(folder: Path) -> Project:
         alerts=settings.alerts,
         logs=settings.logs,
         encryption=settings.encryption,
+        tracing=settings.tracing,
         architecture=settings.architecture,
         tags=settings.tags,
         feeds=tuple(feed.contract for feed in feeds),

@@ -171,7 +171,8 @@ _PROJECT = """\
     name: shop
     region: eu-central-1
     alerts: {email: [ops@example.org]}
-    logs: {retention_days: 30, level: INFO}
+    logs: {retention_days: 30, level: INFO, debug_sample: 0%}
+    tracing: false                 # true: Lambda and Step Functions send traces to X-Ray
     architecture: arm64            # or x86_64
     tags: {team: data}
     large_objects: {over: 256, chunk: 64, concurrency: 10, tolerated_failures: 0}    # for every contract

@@ -102,6 +102,12 @@ def _reject_limit(value: Any) -> Any:
     return value
 
 
+def _share(value: Any) -> Any:
+    if not isinstance(value, str) or not value.endswith("%"):
+        raise ValueError('must be a share such as "1%" or "0.5%"')
+    return _reject_limit(value)
+
+
 def _megabytes(value: Any) -> Any:
     """A number of the document keeps its digits as text; here its value counts."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -227,6 +233,8 @@ Encoding = Annotated[Literal["utf-8", "latin-1", "cp1252"], BeforeValidator(_can
 RejectLimit = Annotated[str | int, BeforeValidator(_reject_limit),
                         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0},
                                                   {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"}]})]  # fmt: skip
+Share = Annotated[str, BeforeValidator(_share),
+                  WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"})]  # fmt: skip
 Megabytes = Annotated[float, BeforeValidator(_megabytes),
                       WithJsonSchema({"type": "number", "minimum": 0.001, "maximum": 50_000_000})]  # fmt: skip
 """A size in MB of 2**20 bytes, from about a kilobyte, which trying it needs, to the largest object of S3 (50 TB)."""

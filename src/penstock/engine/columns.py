@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
-from penstock.errors import EngineError
+from penstock.errors import ConservationError
 from penstock.plan.model import CellKind, Plan
 
 Cells = Sequence[bytes]
@@ -83,7 +83,7 @@ class Columns:
             count += 1
             yield cells
         if count != batch.rows:
-            raise EngineError(
+            raise ConservationError(
                 f"of {batch.rows} records {count} could be divided into {width} cells; the run stops rather than lose one. "
                 "This is a defect of Penstock: please report it with the contract's dialect"
             )

@@ -15,7 +15,7 @@ from penstock.engine.bind import Binding
 from penstock.engine.codecs import CODECS
 from penstock.engine.entries import noted_columns
 from penstock.engine.raw import raw_sql
-from penstock.errors import EngineError
+from penstock.errors import ConservationError
 from penstock.plan.model import Plan
 
 FETCHED: Final = 2_000
@@ -33,9 +33,9 @@ def fetch_rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def check_count(count: int, due: int, what: str = "records") -> None:
-    """Stop the run where not as much came back from the database as went there. Raises EngineError."""
+    """Stop the run where not as much came back from the database as went there. Raises ConservationError."""
     if count != due:
-        raise EngineError(
+        raise ConservationError(
             f"{due} {what} went to the database and {count} came back; the run stops rather than lose one. "
             "This is a defect of Penstock: please report it with the contract's dialect"
         )

@@ -14,7 +14,7 @@ from penstock.engine.assemble import RecordBatch
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding, bind_by_order, bind_header
 from penstock.engine.records import KnownRuns, RecordReader
-from penstock.errors import DataError, EngineError
+from penstock.errors import ConservationError, DataError
 from penstock.load.protocols import ObjectSource
 from penstock.plan.model import Plan
 
@@ -118,7 +118,7 @@ class ChunkReader:
         """Give the next batches: one at least, and then on until the chunk ends or ``stop`` says so.
 
         :attr:`position` is where the batches given so far end, and :attr:`finished` tells whether that is the chunk's
-        end. Raises :class:`~penstock.errors.EngineError` where the bytes or rows are not those that are due.
+        end. Raises :class:`~penstock.errors.ConservationError` where the bytes or rows are not those that are due.
         """
         for batch in self._batches:
             self.position = batch.end
@@ -147,11 +147,11 @@ class ChunkReader:
         taken = tally.bom + tally.header + tally.comments + tally.records
         due = self._pulled if chunk.stop is None else chunk.stop - self._begun.offset
         if taken != due:
-            raise EngineError(
+            raise ConservationError(
                 "not every byte of the object belongs to a record, a comment or the header: this is a defect, please report it"
             )
         rows = self.position.row - chunk.start.row
         if chunk.rows is not None and rows != chunk.rows:
-            raise EngineError(
+            raise ConservationError(
                 f"part {chunk.index} of the object has {rows} rows where {chunk.rows} were counted: run it again"
             )

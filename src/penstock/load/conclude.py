@@ -65,7 +65,7 @@ def hold_writes(report: Report, puts: int, deletes: int) -> Report:
         f"{counted.put} puts and {counted.deleted} deletes were counted, and the table acknowledged {puts} and {deletes}: "
         "run it again, and please report this as a defect"
     )
-    return replace(report, status="failed", code=None, reason=reason)
+    return replace(report, status="failed", code=verdicts.NOT_CONSERVED, reason=reason)
 
 
 def _is_done(index: int, surveyed: Mapping[int, Surveyed], loaded: Mapping[int, Loaded]) -> bool:
@@ -86,10 +86,10 @@ def conclude(
     counts = count_records(tally, outcome, decision)
     status, code, reason = _judge(counts, decision)
     if decision.removes and outcome.removed != decision.vanished:
-        status, code = "failed", None
+        status, code = "failed", verdicts.NOT_CONSERVED
         reason = f"{decision.vanished} items vanished and {outcome.removed} were deleted: this is a defect, please report it"
     if not _agree(surveyed, tally, decision):
-        status, code = "failed", None
+        status, code = "failed", verdicts.NOT_CONSERVED
         reason = "the second pass over the object counted other records than the first: run it again"
     return Report(
         feed=plan.name,
@@ -182,7 +182,11 @@ def _judge(counts: Counts, decision: Decision) -> tuple[Status, str | None, str 
 def judge_counts(counts: Counts) -> tuple[Status, str | None, str | None]:
     """Give the status, code and reason that counts come to where no limit was passed."""
     if not counts.conserved:
-        return "failed", None, "the counts do not add up: this is a defect, please report it"
+        return (
+            "failed",
+            verdicts.NOT_CONSERVED,
+            "the counts do not add up: this is a defect, please report it",
+        )
     if counts.loaded == 0 and counts.rejected > 0:
         reason = f"nothing was loaded, and {counts.rejected} records were rejected"
         return "rejected", verdicts.NOTHING_LOADED, reason

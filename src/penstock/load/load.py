@@ -20,7 +20,7 @@ from penstock.engine.manifest import import_unchanged
 from penstock.engine.resolved import Resolved
 from penstock.engine.result import Reason, Reject
 from penstock.engine.withhold import Withholding
-from penstock.errors import EngineError
+from penstock.errors import ConservationError
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Seen, Stop, never
 from penstock.load.count import Outcome, add_outcomes, add_tallies
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
@@ -150,7 +150,7 @@ class Sink:
         written = self._items.write(resolved.batches) if resolved.batches else Written()
         due = sum(len(found.rows) for found in resolved.batches)
         if written.requests != due:
-            raise EngineError(
+            raise ConservationError(
                 f"{due} writes were to be made, and {written.requests} were accounted for. What is written stays. This is a "
                 "defect of Penstock: please report it, and load the file again"
             )

@@ -20,7 +20,7 @@ from penstock.engine.records import KnownRuns
 from penstock.engine.result import Reason
 from penstock.engine.select import Selector, Wanted, keep_wanted, note_wanted, put_wanted_last, select
 from penstock.engine.withhold import may_withhold
-from penstock.errors import EngineError, UsageError
+from penstock.errors import ConservationError, UsageError
 from penstock.load.chunk import (
     BATCH_BYTES,
     WIDE_BATCH_BYTES,
@@ -237,7 +237,7 @@ def _add_up(work: _Work, remainder: Remainder, sink: Sink, left: Left) -> Replay
     counts = count_records(sink.tally, sink.outcome, sink.decision)
     counts = replace(counts, read=counts.read + faults, rejected=counts.rejected + faults)
     if not counts.conserved or counts.read != len(work.wanted) + faults or counts.rejected != left.again:
-        raise EngineError(
+        raise ConservationError(
             "the counts of what was loaded again do not add up: this is a defect, please report it"
         )
     held = [found for found in work.fresh if found.offset not in left.offsets]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from penstock import verdicts
 from penstock.engine.batch import Position
 from penstock.engine.decide import (
     Decision,
@@ -23,7 +24,7 @@ from penstock.engine.decide import (
 from penstock.engine.manifest import import_entries
 from penstock.engine.records import KnownRuns
 from penstock.engine.withhold import Withholding
-from penstock.errors import DataError, EngineError, ServiceError
+from penstock.errors import ConservationError, DataError, EngineError, ServiceError
 from penstock.load.checkpoint import KEEP_SECONDS, Checkpoint, Keep, Publish, Upkeep
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Stop, begin_object, never
 from penstock.load.conclude import conclude, find_doubtful, report_failure, report_refusal
@@ -150,7 +151,8 @@ class _Run:
             return report_refusal(plan, key, error)
         except (ServiceError, EngineError) as error:
             decision = None if self.state is None else self.state.decision
-            return report_failure(plan, key, str(error), self._done, decision)
+            code = verdicts.NOT_CONSERVED if isinstance(error, ConservationError) else None
+            return replace(report_failure(plan, key, str(error), self._done, decision), code=code)
         if state.decision is None or not state.loaded.finished:
             return replace(state, seconds=self.seconds)
         report = conclude(plan, key, state.binding, state.decision, state.surveyed, state.loaded)

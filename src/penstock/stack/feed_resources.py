@@ -33,10 +33,20 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """How long logs are kept, in days, and the least level that is written."""
+    """How long logs are kept, in days, the least level that is written, and of what share of invocations all is.
+
+    ``tracing`` tells whether traces are sent to X-Ray.
+    """
 
     retention_days: int
     level: str
+    debug_share: str
+    tracing: bool
+
+    @property
+    def traced(self) -> dict[str, Any]:
+        """The property of a function that switches tracing on, if it is to be on."""
+        return {"TracingConfig": {"Mode": "Active"}} if self.tracing else {}
 
 
 def feed_resources(
@@ -55,6 +65,7 @@ def feed_resources(
             table=plan.table,
             direct=direct,
             manifest=plan.manifest is not None,
+            tracing=logs.tracing,
         ),
         "LogGroup": {
             "Type": "AWS::Logs::LogGroup",
@@ -67,7 +78,7 @@ def feed_resources(
             },
         },
         "Function": _function(names, contract, code, logs),
-        **_state_machine(names, contract),
+        **_state_machine(names, contract, logs),
         **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
     }
     if not plan.table.exists:
@@ -101,6 +112,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
         "PENSTOCK_ARTIFACTS": names.artifacts_bucket,
         "PENSTOCK_TOPIC": names.topic_arn,
         "PENSTOCK_LOG_LEVEL": logs.level,
+        "PENSTOCK_DEBUG_SHARE": logs.debug_share,
         "PENSTOCK_STATE_MACHINE": own.state_machine_arn,
         "PENSTOCK_LARGE_BYTES": _bytes(contract.large_objects.over),
         "PENSTOCK_CHUNK_BYTES": _bytes(contract.large_objects.chunk),
@@ -137,6 +149,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             "Environment": {"Variables": variables},
             "LoggingConfig": {"LogGroup": own.log_group},
             **encrypt_function(names),
+            **logs.traced,
             **limit,
         },
     }
@@ -146,9 +159,10 @@ def _bytes(megabytes: float) -> str:
     return str(round(megabytes * 2**20))
 
 
-def _state_machine(names: Names, contract: Contract) -> dict[str, Resource]:
+def _state_machine(names: Names, contract: Contract, logs: Logs) -> dict[str, Resource]:
+    traced = {"TracingConfiguration": {"Enabled": True}} if logs.tracing else {}
     return {
-        "StateMachineRole": state_machine_role(names, contract.name),
+        "StateMachineRole": state_machine_role(names, contract.name, tracing=logs.tracing),
         "StateMachine": {
             "Type": "AWS::StepFunctions::StateMachine",
             # A machine that is deleted ends its executions at their next step; until then there is what they call.
@@ -166,6 +180,7 @@ def _state_machine(names: Names, contract: Contract) -> dict[str, Resource]:
                         {"CloudWatchLogsLogGroup": {"LogGroupArn": names.machines_log_group_arn}}
                     ],
                 },
+                **traced,
             },
         },
     }

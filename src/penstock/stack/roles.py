@@ -22,13 +22,11 @@ def literal(text: str) -> str:
 
 
 def loader_role(
-    names: Names, feed: str, *, prefix: str, table: Table, direct: bool, manifest: bool
+    names: Names, feed: str, *, prefix: str, table: Table, direct: bool, manifest: bool, tracing: bool
 ) -> Resource:
     """Give the role of a feed's loader."""
-    return _role(
-        _trust("lambda.amazonaws.com"),
-        loader_statements(names, feed, prefix=prefix, table=table, direct=direct, manifest=manifest),
-    )
+    statements = loader_statements(names, feed, prefix=prefix, table=table, direct=direct, manifest=manifest)
+    return _role(_trust("lambda.amazonaws.com"), [*statements, *_trace(_SEND_TRACES, tracing=tracing)])
 
 
 def loader_statements(
@@ -97,10 +95,12 @@ def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
     return [_allow("TakeEvents", consume, own.queue_arn)]
 
 
-def sweep_role(names: Names, feed: str, *, prefix: str, direct: bool, watched: bool) -> Resource:
+def sweep_role(
+    names: Names, feed: str, *, prefix: str, direct: bool, watched: bool, tracing: bool
+) -> Resource:
     """Give the role of a feed's sweep."""
     statements = sweep_statements(names, feed, prefix=prefix, direct=direct, watched=watched)
-    return _role(_trust("lambda.amazonaws.com"), statements)
+    return _role(_trust("lambda.amazonaws.com"), [*statements, *_trace(_SEND_TRACES, tracing=tracing)])
 
 
 def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watched: bool) -> list[Statement]:
@@ -146,6 +146,18 @@ def _finding_runs(names: Names, feed: str) -> Statement:
     return _allow("FindLastLoad", ["dynamodb:Query"], index, _leading("StringEquals", feed))
 
 
+_SEND_TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+"""What a function needs to be traced (Lambda guide, "Visualize Lambda function invocations using AWS X-Ray")."""
+
+_SAMPLE_TRACES = ["xray:GetSamplingRules", "xray:GetSamplingTargets", *_SEND_TRACES]
+"""What a state machine needs (Step Functions guide, "IAM policies for AWS X-Ray")."""
+
+
+def _trace(actions: Sequence[str], *, tracing: bool) -> list[Statement]:
+    """Give what it takes to be traced, on all resources: X-Ray's traces have no ARNs (service authorization reference)."""
+    return [_allow("SendTraces", actions, "*")] if tracing else []
+
+
 def _leading(operator: str, key: str) -> Mapping[str, Any]:
     """Hold a statement to the items of a partition key (DynamoDB guide, "Using IAM policy conditions")."""
     return {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": [key]}}
@@ -168,7 +180,7 @@ def schedule_role(names: Names, feed: str) -> Resource:
     )
 
 
-def state_machine_role(names: Names, feed: str) -> Resource:
+def state_machine_role(names: Names, feed: str, *, tracing: bool) -> Resource:
     """Give the role of a feed's state machine.
 
     It starts its maps as executions of itself, and looks after them (Step Functions guide, "IAM policies for using
@@ -178,7 +190,8 @@ def state_machine_role(names: Names, feed: str) -> Resource:
         "StringEquals": {"aws:SourceAccount": names.account},
         "ArnLike": {"aws:SourceArn": names.arn("states", "stateMachine:*")},
     }
-    return _role(_trust("states.amazonaws.com", condition), state_machine_statements(names, feed))
+    statements = [*state_machine_statements(names, feed), *_trace(_SAMPLE_TRACES, tracing=tracing)]
+    return _role(_trust("states.amazonaws.com", condition), statements)
 
 
 def state_machine_statements(names: Names, feed: str) -> list[Statement]:

@@ -38,7 +38,7 @@ import json
 from typing import Any, Final
 
 from penstock.contract.model import Contract, LargeObjectsModel
-from penstock.errors import ContractError, DataError, EngineError, UsageError
+from penstock.errors import ConservationError, ContractError, DataError, EngineError, UsageError
 from penstock.stack.names import Names
 
 State = dict[str, Any]
@@ -54,7 +54,7 @@ _RUN: Final = {f"{name}.$": f"$.{name}" for name in ("run", "bucket", "key", "ve
 _ANSWER: Final = "$.answer.said"
 
 _FOR_GOOD: Final = [
-    *(error.__name__ for error in (ContractError, DataError, EngineError, UsageError)),
+    *(error.__name__ for error in (ConservationError, ContractError, DataError, EngineError, UsageError)),
     "LostClaimError",  # another run has the object (penstock.aws.ledger)
 ]
 _BACKOFF: Final = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}

@@ -36,6 +36,7 @@ def sweep_resources(names: Names, contract: Contract, code: Code, logs: Logs) ->
             prefix=contract.source.prefix,
             direct=contract.trigger == "direct",
             watched=contract.alarms.silent_after != "off",
+            tracing=logs.tracing,
         ),
         "SweepLogGroup": {
             "Type": "AWS::Logs::LogGroup",
@@ -91,6 +92,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
         "PENSTOCK_LEDGER": names.ledger,
         "PENSTOCK_TOPIC": names.topic_arn,
         "PENSTOCK_LOG_LEVEL": logs.level,
+        "PENSTOCK_DEBUG_SHARE": logs.debug_share,
         **way,
         **_silence(contract),
     }
@@ -116,6 +118,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             "Environment": {"Variables": variables},
             "LoggingConfig": {"LogGroup": own.sweep_log_group},
             **encrypt_function(names),
+            **logs.traced,
         },
     }
 

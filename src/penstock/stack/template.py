@@ -72,7 +72,9 @@ def build_templates(
     names = options.names
     _check(project, plans, names)
     tags = {**project.tags, PROJECT_TAG: project.name}
-    logs = Logs(project.logs.retention_days, project.logs.level)
+    logs = Logs(
+        project.logs.retention_days, project.logs.level, project.logs.debug_share, tracing=project.tracing
+    )
     feeds = sorted(project.feeds, key=lambda contract: contract.name)
     notifications: dict[str, list[Any]] = {}
     for contract in feeds:

@@ -116,8 +116,8 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
         return {"finished": True}
     found = _add_up(job)
     if not run.ended:
-        reason = _explain(job, found, error)
-        report = replace(found.report, status="failed", code=None, reason=reason)
+        code, reason = _explain(job, found, error)
+        report = replace(found.report, status="failed", code=code, reason=reason)
         close_run(job.loader, run, report, found.parts, job.budget, job.log)
     if ledger.read_state(run.bucket, run.key).claim_run != run.id:
         return {"finished": True}
@@ -198,11 +198,15 @@ def _load_again(job: Job, after: str | None) -> Outcome:
     return load_key(job.loader, run.bucket, run.key, job.budget, job.log, after, brought=False)
 
 
-def _explain(job: Job, found: _Sum, error: str | None) -> str:
-    """Say why a run failed: what steps failed at, or else what the state machine says, and what is left to do."""
-    why = read_problems(job.folder, found.loads)[:3] or [_explain_error(error)]
-    left = found.report.reason if found.report.status == "failed" else None
-    return " ".join(f"{sentence.rstrip('.')}." for sentence in (*why, left) if sentence)
+def _explain(job: Job, found: _Sum, error: str | None) -> tuple[str | None, str]:
+    """Say why a run failed: what steps failed at, or else what the state machine says, and what is left to do; with its code."""
+    problems = read_problems(job.folder, found.loads)
+    why = [problem.reason for problem in problems[:3]] or [_explain_error(error)]
+    failed = found.report.status == "failed"
+    codes = [found.report.code if failed else None, *(problem.code for problem in problems)]
+    left = found.report.reason if failed else None
+    reason = " ".join(f"{sentence.rstrip('.')}." for sentence in (*why, left) if sentence)
+    return next(filter(None, codes), None), reason
 
 
 def _explain_error(error: str | None) -> str:

@@ -112,10 +112,11 @@ class ChunkLoad:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a step failed last, in one sentence. ``chunk`` is the one that it was to load, if it was."""
+    """Why a step failed last, in one sentence, and the code of that, if it has one. ``chunk`` is the one that it was to load, if it was."""
 
     reason: str
     chunk: int | None = None
+    code: str | None = None
 
 
 def survey_name(chunk: int) -> str:
@@ -173,11 +174,11 @@ def read_decided(folder: RunFolder, partitions: int) -> dict[int, Decided]:
     return _read_all(folder, Decided, {number: decided_name(number) for number in range(partitions)})
 
 
-def read_problems(folder: RunFolder, loads: Mapping[int, ChunkLoad]) -> list[str]:
-    """Give what steps failed at last, as sentences; not of chunks that were loaded after all."""
+def read_problems(folder: RunFolder, loads: Mapping[int, ChunkLoad]) -> list[Problem]:
+    """Give what steps failed at last; not of chunks that were loaded after all."""
     names = dict(enumerate(folder.list_sizes("problems/")))
     return [
-        problem.reason
+        problem
         for problem in _read_all(folder, Problem, names).values()
         if problem.chunk is None or problem.chunk not in loads or not loads[problem.chunk].finished
     ]

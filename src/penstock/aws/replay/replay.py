@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter, change_report, put_parts_left, read_rejects
+from penstock.aws.close import end_interrupted
 from penstock.aws.events import ReplayOrder
 from penstock.aws.load import Outcome, load_key
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
@@ -30,15 +31,10 @@ from penstock.aws.replay.record import (
     conclude_replay,
     fail_replay,
 )
-from penstock.aws.runs import (
-    Run,
-    format_time,
-    get_run,
-    mark_interrupted,
-)
+from penstock.aws.runs import Run, format_time, get_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.table.stats import WriterStats
-from penstock.errors import EngineError, PenstockError, ServiceError, UsageError
+from penstock.errors import ConservationError, PenstockError, ServiceError, UsageError
 from penstock.load.remainder import Remainder
 from penstock.load.replay import Replayed, replay_rejects
 
@@ -113,7 +109,7 @@ def _work(job: _Job, claim: Claim) -> Outcome:
     settling = again = False
     try:
         if claim.interrupted is not None:
-            mark_interrupted(ledger, claim.interrupted, format_time(job.budget.clock()))
+            end_interrupted(ledger, claim.interrupted, job.log)
         try:
             job = _look_anew(job)
             found = _find_object(job, claim)
@@ -126,7 +122,7 @@ def _work(job: _Job, claim: Claim) -> Outcome:
         again = ledger.settle(claim, _find_applied(claim, after))
     finally:
         if not settling:
-            mark_interrupted(ledger, job.own.id, format_time(job.budget.clock()))
+            end_interrupted(ledger, job.own.id, job.log)
             ledger.release(claim, again=claim.state.pending or claim.interrupted is not None)
             _look_again(job)
     if again and job.budget.left < FINISH_SECONDS:
@@ -206,7 +202,7 @@ def _replay(job: _Job, claim: Claim, found: ObjectVersion) -> Run:
             raise explain_full_disk(error) from error
         stats = items.stats
     if (stats.puts, stats.deletes) != (done.items.put, done.items.deleted):
-        raise EngineError(
+        raise ConservationError(
             f"{done.items.put} puts and {done.items.deleted} deletes were counted, and the table acknowledged {stats.puts} and "
             f"{stats.deletes}: replay the run again, and please report this as a defect"
         )

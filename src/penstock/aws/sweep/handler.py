@@ -16,6 +16,7 @@ from typing import Any
 
 from penstock.aws.connect import Client, Connections
 from penstock.aws.events import EventError, SweepOrder, decode_sweep
+from penstock.aws.function_errors import hide_defects
 from penstock.aws.hint import DirectHints, Hints, QueuedHints
 from penstock.aws.ledger import Ledger
 from penstock.aws.log import LEVELS, Level, Log
@@ -42,6 +43,7 @@ class Settings:
     queue: str | None
     loader: str | None
     log_level: Level
+    debug_share: float
     memory_mb: int
     silent_after: float | None
 
@@ -49,9 +51,10 @@ class Settings:
 def handle(event: object, context: Any) -> dict[str, Any]:
     """Answer an invocation. ``context`` is Lambda's."""
     sweeper, sns, topic, log = _start()
-    log = log.bind(request_id=context.aws_request_id)
+    log = log.begin(context.aws_request_id)
     end = sweeper.ledger.clock() + context.get_remaining_time_in_millis() / 1000
-    return respond(event, sweeper, sns, topic, context.aws_request_id, end, log)
+    with hide_defects(log):
+        return respond(event, sweeper, sns, topic, context.aws_request_id, end, log)
 
 
 @cache
@@ -77,7 +80,7 @@ def _start() -> tuple[Sweeper, Client, str | None, Log]:
         settings.silent_after,
     )
     about = dimensions_of(settings.project, plan.name)
-    log = Log(sys.stdout, time.time, settings.log_level, {"feed": plan.name}, about)
+    log = Log(sys.stdout, time.time, settings.log_level, {"feed": plan.name}, about, settings.debug_share)
     return sweeper, connections.sns, settings.topic, log
 
 
@@ -114,6 +117,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         queue=queue or None,
         loader=loader or None,
         log_level=known[level],
+        debug_share=float(environment.get("PENSTOCK_DEBUG_SHARE") or 0),
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 512),
         silent_after=None if silent_after is None else float(silent_after),
     )

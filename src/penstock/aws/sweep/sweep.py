@@ -136,6 +136,7 @@ def sweep_round(sweeper: Sweeper, worker: str, end: float, log: Log, *, begin: b
     try:
         for count, part in enumerate(compare(sweeper, sweeper.plan.prefix, held.reached, held.number), 1):
             held = replace(held, reached=part.last, tally=held.tally + part.tally)
+            log.debug("objects compared", reached=part.last, keys=list(part.queued[:NAMED]))
             if ledger.clock() > end - STOP_SECONDS:
                 held = _add(held, _spent(sweeper, begun))
                 keep_round(ledger, held, until)
@@ -149,7 +150,7 @@ def sweep_round(sweeper: Sweeper, worker: str, end: float, log: Log, *, begin: b
         held = _add(held, _spent(sweeper, begun))
         finish_round(ledger, held, format_time(ledger.clock()))
         finished = True
-        log.info("sweep finished", outcome="done", **tell_tally(held.tally))
+        log.info("sweep finished", outcome="done", round=held.number, **tell_tally(held.tally))
         return held
     finally:
         if not finished:
