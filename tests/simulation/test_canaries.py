@@ -49,7 +49,7 @@ FIELDS: Final[list[dict[str, Any]]] = [
     {"name": "tree", "type": "object"},
     {"name": "row", "type": "array"},
     {"name": "words", "type": "list"},
-    {"name": "hidden", "type": "string", "sensitive": True},
+    {"name": "note", "type": "string"},
 ]
 CONTRACT: Final[dict[str, Any]] = {
     "penstock": 1,
@@ -81,13 +81,13 @@ LOADED: Final = {
     "tree": '"{""canary-name"": ""canary-in-json"", ""deep"": [90615423]}"',
     "row": '"[""canary-in-array""]"',
     "words": '"canary-in-list,other"',
-    "hidden": "canary-sensitive",
+    "note": "canary-in-a-note",
 }
 """A row that is right, with a canary in the cell of each type."""
 
 IN_ITEMS: Final = (
     "canary-key", "canary-quoted", "70615423", "80615.4231", "1961-07-13", "1962-08-14", "04:17:53", "canary-name", "canary-in-json",
-    "90615423", "canary-in-array", "canary-in-list", "canary-sensitive", "CANARY-QUOTED",
+    "90615423", "canary-in-array", "canary-in-list", "canary-in-a-note", "CANARY-QUOTED",
 )  # fmt: skip
 
 WRONG: Final = {
@@ -108,7 +108,7 @@ WRONG: Final = {
     "nul": {"text": "canary-13\0"},
     "encoding": {"text": "canary-14\udcff"},
     "stray quote": {"text": 'canary-15"broken'},
-    "extra cell": {"hidden": "canary-16,canary-17"},
+    "extra cell": {"note": "canary-16,canary-17"},
     "too long": {"text": "canary-18" + "y" * 2000},
     "refused by the table": {"text": "refuse canary-19"},
 }
@@ -303,6 +303,16 @@ def test_values_are_in_items_and_rejects_and_nowhere_else(way: str, load: Load) 
     assert all(find_in_rejects(feed, canary) for canary in ("canary-20", "canary-21"))
     assert len({reject["line"] for reject in feed.rejects}) == len(WRONG) + 2
     assert not [canary for canary in UNSEEN if canary in feed.items]
+
+
+def test_what_is_sensitive_is_in_items_alone(load: Load) -> None:
+    fields = [{**field, "sensitive": field["name"] in {"text", "note", "tree"}} for field in FIELDS]
+    feed = load(write_file(*loaded_rows(), *wrong_rows()), {**CONTRACT, "schema": {"fields": fields}})
+    assert leaks(feed, CANARIES) == []
+    assert "canary-in-a-note" in feed.items
+    hidden = [*find_canaries(WRONG["constraint"]), *find_canaries(WRONG["object"]), "canary-20", "canary-21"]
+    assert not [canary for canary in hidden if find_in_rejects(feed, canary)]
+    assert find_in_rejects(feed, "canary-2")
 
 
 HEADERS: Final = {
