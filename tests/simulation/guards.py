@@ -16,7 +16,7 @@ from scenario import Change, Scenario, draw_scenario
 from virtual_s3 import VirtualS3
 from virtual_wire import Faults, Strike
 
-from penstock.aws import artifacts, load, load_version, objects, runs
+from penstock.aws import artifacts, close, load, load_version, objects, runs
 from penstock.aws.folder import RunFolder
 from penstock.aws.large import conclude, passes
 from penstock.aws.ledger import Ledger
@@ -232,6 +232,11 @@ def _mark_whoever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(runs, "_NOT_ENDED", "(#status IN (:running, :handed_over) OR attribute_exists(pk))")
 
 
+def _end_whatever_ended(patch: pytest.MonkeyPatch) -> None:
+    real = runs.end_run
+    patch.setattr(close, "end_run", lambda ledger, run: [real(ledger, run), run][1])
+
+
 def _wait_for_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(conclude, "_await_workers", lambda _job, _loads: True)
 
@@ -284,6 +289,7 @@ GUARDS: Final = [
     Guard("unprocessed items", "What the service holds back is sent again.", _take_all_for_processed, _shaped(Faults(partial=0.3))),
     Guard("no answer", "What is not acknowledged is sent again.", _take_silence_for_success, _shaped(Faults(lost=0.1))),
     Guard("ended runs stay", "A run that ended is not marked as dead.", _mark_whoever, _crowded(Faults(kill=0.1))),
+    Guard("one end of a run", "Who comes second to end a run does not count it again.", _end_whatever_ended, _large(Faults(doubled=0.6, latency=0.3), seconds=300.0)),
     Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _killed_in_turn, 40),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
