@@ -16,6 +16,7 @@ from penstock.cli import (
     approve,
     backfill,
     check,
+    completion,
     console,
     demo,
     deploy,
@@ -62,6 +63,7 @@ COMMANDS = (
     backfill,
     dlq,
     redrive,
+    completion,
 )
 """A command's module is named like it, and has it as ``command``, with an ``EXAMPLE`` of its use."""
 
