@@ -57,9 +57,11 @@ def test_a_file_that_deletes_more_than_its_limit_is_loaded_once_that_is_approved
     assert (refused["status"], refused["code"]) == ("rejected", "delete-limit")
     shown = invoke("runs", refused["id"], "--project", project).stdout
     assert f"penstock approve {refused['id']}" in shown
-    done = invoke("approve", refused["id"], "--yes", "--project", project)
+    done = invoke("approve", refused["id"], "--yes", "--json", "--project", project)
     assert done.exit_code == 0, done.output
-    assert "1 of the 2 items of this object are not in the file any more" in done.stdout
+    assert "1 of the 2 items of this object are not in the file any more" in done.stderr
+    told = json.loads(done.stdout)
+    assert told == {"run": refused["id"], "feed": feed, "key": refused["key"], "approved": True}
     run = last_run(project, feed)
     assert (run["items"]["deleted"], run["items"]["unchanged"]) == (1, 1)
     table = find_running(project).connection.client("dynamodb").scan(TableName=feed)

@@ -147,7 +147,10 @@ def test_all_dead_letters_of_a_feed_are_sent_back_at_once_and_those_of_others_st
     done = invoke("redrive", "--feed", "orders", "--all", "--project", project)
     assert (done.exit_code, done.stdout) == (0, "12 dead letters sent back\n")
     assert letters(project, "orders") == []
-    assert len(letters(project, "parcels")) == 12
+    others = letters(project, "parcels")
+    assert len(others) == 12
+    sent = invoke("redrive", others[0]["id"], "--json", "--project", project).stdout
+    assert json.loads(sent) == [{"feed": "parcels", "id": others[0]["id"]}]
 
 
 def test_looking_leaves_every_dead_letter_where_the_next_one_sees_it_at_once(

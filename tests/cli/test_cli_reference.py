@@ -1,8 +1,11 @@
 """The commands' reference is made from the commands."""
 
 from pathlib import Path
+from typing import Any
 
-from penstock.cli.app import COMMANDS
+import typer.main
+
+from penstock.cli.app import COMMANDS, app
 from penstock.cli.exits import MEANINGS
 from penstock.cli.reference import render_reference
 
@@ -26,3 +29,9 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_every_option_says_what_it_is() -> None:
     assert "| None" not in render_reference()
+
+
+def test_every_command_that_tells_of_something_tells_programs_too() -> None:
+    group: Any = typer.main.get_command(app)
+    without = {name for name, found in group.commands.items() if "json" not in {p.name for p in found.params}}
+    assert without <= {"init", "down", "demo", "destroy", "completion"}

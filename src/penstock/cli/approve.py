@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.cli.deployment import agree, require_somebody
-from penstock.cli.options import Local, Profile, ProjectFolder, Region, RunId, Yes
-from penstock.cli.output import say, tell, visible
+from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region, RunId, Yes
+from penstock.cli.output import give_json, say, tell, visible
 from penstock.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def command(
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,
+    json: Json = False,
 ) -> int:
     """Let a refused file delete more than its contract allows.
 
@@ -32,23 +33,33 @@ def command(
     loaded. A newer file is held to the limit again.
     """
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- `--help` does not need it
-    from penstock.cli.place import find_place, open_hints  # noqa: PLC0415 -- as above
+    from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
 
     require_somebody(yes)
     place = find_place(project, local, region, profile, changes=True)
     run = require_run(place, run_id)
     feed = _require_approvable(place, run)
-    say(f"{visible(run.key)}: {visible(str(run.reason).partition(';')[0])}.")
-    if not agree("Delete them?", yes):
+    show = tell if json else say
+    show(f"{visible(run.key)}: {visible(str(run.reason).partition(';')[0])}.")
+    approved = agree("Delete them?", yes)
+    if approved:
+        _approve(place, feed, run)
+    else:
         tell("Nothing was approved.")
-        return 0
+    if json:
+        give_json({"run": run.id, "feed": run.feed, "key": run.key, "approved": approved})
+    return 0
+
+
+def _approve(place: Place, feed: Contract, run: Run) -> None:
+    from penstock.cli.place import open_hints  # noqa: PLC0415 -- as above
+
     if not place.ledger.approve(run.feed, run.bucket, run.key, run.id, run.version):
         raise ServiceError(
             f"s3://{run.bucket}/{run.key} is being loaded at this moment, or a newer file was. `penstock runs` shows it."
         )
     open_hints(place, feed).send([(run.bucket, run.key)])
     tell("Approved. The file is loaded now: `penstock runs` shows it.")
-    return 0
 
 
 def _require_approvable(place: Place, run: Run) -> Contract:

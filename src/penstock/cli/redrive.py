@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.options import FeedName, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import count, say, tell
+from penstock.cli.options import FeedName, Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.output import count, give_json, say, tell
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLE = "penstock redrive --feed orders --all"
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     ids: Annotated[
         list[str] | None,
         typer.Argument(metavar="ID", help="Dead letters, from `penstock dlq`.", show_default=False),
@@ -31,6 +31,7 @@ def command(
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,
+    json: Json = False,
 ) -> int:
     """Send dead letters back to their feed, to be tried again.
 
@@ -43,14 +44,17 @@ def command(
         raise UsageError("Name the dead letters to send back (`penstock dlq` lists them), or say --all.")
     place = find_place(project, local, region, profile, changes=True)
     feeds = choose_feeds(place.project, feed)
-    sent = 0
+    sent: list[dict[str, str]] = []
     with ExitStack() as held:
         found = _find_all(place, feeds, held) if every else iter(_find(place, feeds, set(ids or ()), held))
         for contract, letter in found:
             _send_back(place, contract, letter)
             tell(f"{contract.name}: {letter.id} sent back")
-            sent += 1
-    say(count(sent, "dead letter") + " sent back")
+            sent.append({"feed": contract.name, "id": letter.id})
+    if json:
+        give_json(sent)
+    else:
+        say(count(len(sent), "dead letter") + " sent back")
     return 0
 
 
