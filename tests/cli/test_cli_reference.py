@@ -34,4 +34,4 @@ def test_every_option_says_what_it_is() -> None:
 def test_every_command_that_tells_of_something_tells_programs_too() -> None:
     group: Any = typer.main.get_command(app)
     without = {name for name, found in group.commands.items() if "json" not in {p.name for p in found.params}}
-    assert without <= {"init", "down", "demo", "destroy", "completion"}
+    assert without <= {"init", "down", "demo", "destroy", "console", "completion"}
