@@ -20,6 +20,7 @@ from penstock.local.demo import (
     Working,
     run_demo,
 )
+from penstock.local.demo_alarm import AlarmHeard
 from penstock.local.demo_files import EDITS, keep_lighted
 from penstock.local.narrate import Narrator
 from penstock.local.server import Server, is_alive, start_server
@@ -76,6 +77,13 @@ def test_the_dirty_file_shows_every_edit_and_its_verdict(told: list[DemoEvent]) 
     assert {edit.code for edit in EDITS if edit.code} <= set(codes)
 
 
+def test_the_dirty_file_sets_off_an_alarm_that_is_heard(told: list[DemoEvent]) -> None:
+    [heard] = [event for event in told if isinstance(event, AlarmHeard)]
+    assert heard.alarm.name == "ourairports_runways_reject-share"
+    assert heard.alarm.meaning == "More than 0.4% of a file's records were rejected."
+    assert heard.alarm.command == "penstock runs --feed runways, then penstock rejects RUN"
+
+
 def test_items_are_read_back_by_their_keys_and_one_has_changed(told: list[DemoEvent]) -> None:
     items = [event for event in told if isinstance(event, ItemRead)]
     assert all(event.item is not None for event in items)
@@ -96,6 +104,7 @@ def test_in_a_pipe_the_demo_is_plain_lines(told: list[DemoEvent]) -> None:
     assert "line 201    encoding-error" in text
     assert '"Pi\\xe7arra"' in text
     assert "    length_ft                 7874 → 8858\n" in text
+    assert "    Next: penstock runs --feed runways, then penstock rejects RUN\n" in text
     assert text.rstrip().endswith("every one accounted for.")
 
 

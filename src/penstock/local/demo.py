@@ -17,6 +17,7 @@ from typing import Any, Final
 from penstock.aws.runs import Run
 from penstock.contract.project import read_project
 from penstock.engine.result import Reject
+from penstock.local.demo_alarm import AlarmHeard, Ear, hear, listen
 from penstock.local.demo_files import EDITS, REPEATED, ROWS, keep_lighted, make_dirty
 from penstock.local.follow import Landed, drop, first_rejects, follow_run
 from penstock.local.project import Running, deploy_project
@@ -95,7 +96,7 @@ class Finished:
     seconds: float
 
 
-DemoEvent = Scene | Working | Dropped | Ended | Rejected | ItemRead | Finished
+DemoEvent = Scene | Working | Dropped | Ended | Rejected | ItemRead | AlarmHeard | Finished
 Tell = Callable[[DemoEvent], None]
 
 
@@ -117,7 +118,10 @@ def run_demo(tell: Tell, data: Path = DATA) -> tuple[Run, ...]:
         server = start_server(progress=lambda text: tell(Working(text)))
         try:
             running = _deploy(folder, tell, server)
-            runs = (*_clean(running, tell, data), _dirty(running, tell, data), _changed(running, tell, data))
+            ear = listen(running)
+            clean, dirty = _clean(running, tell, data), _dirty(running, tell, data)
+            _alarm(ear, tell)
+            runs = (*clean, dirty, _changed(running, tell, data))
         finally:
             stop_server(server)
     tell(Finished(sum(run.counts.get("read", 0) for run in runs), time.monotonic() - begun))
@@ -158,6 +162,16 @@ def _dirty(running: Running, tell: Tell, data: Path) -> Run:
         running, tell, "runways", _REPEATED, "By its key: of the runway that came twice, the later row"
     )
     return run
+
+
+def _alarm(ear: Ear, tell: Tell) -> None:
+    tell(
+        Scene(
+            "An alarm goes off",
+            "Of the lighted runways 0.3% are rejected. The contract has an alarm for files with more than 0.4%.",
+        )
+    )
+    tell(hear(ear, ear.running.names.alarm("runways", "reject-share")))
 
 
 def _changed(running: Running, tell: Tell, data: Path) -> Run:

@@ -22,6 +22,8 @@ from penstock.local.demo import (
     Scene,
     Working,
 )
+from penstock.local.demo_alarm import AlarmHeard
+from penstock.watch.alarms import Alarm
 
 _ENDS: Final = ("loaded", "rejected", "filtered", "superseded", "withheld", "blank")
 _ATTRIBUTES: Final = 12
@@ -55,21 +57,33 @@ class Narrator:
                 self._line("")
                 self._line(title, "bold cyan")
                 self._line(text)
-            case Dropped(landed, notes):
-                for note in notes:
-                    self._line(f"  - {note}")
-                self._line(f"  {_size(landed.bytes)} to s3://{landed.bucket}/{landed.key}", "dim")
+            case Dropped():
+                self._show_dropped(event)
             case Ended(run, seconds):
                 self._show_run(run, seconds)
             case Rejected(rejects, total):
                 self._show_rejects(rejects, total)
             case ItemRead():
                 self._show_item(event)
+            case AlarmHeard(alarm):
+                self._show_alarm(alarm)
             case Finished(read, seconds):
                 self._line("")
                 self._line(
                     f"{read:,} records in {seconds:.0f} seconds, and every one accounted for.", "bold green"
                 )
+
+    def _show_dropped(self, event: Dropped) -> None:
+        landed = event.landed
+        for note in event.notes:
+            self._line(f"  - {note}")
+        self._line(f"  {_size(landed.bytes)} to s3://{landed.bucket}/{landed.key}", "dim")
+
+    def _show_alarm(self, alarm: Alarm) -> None:
+        self._line(f"  {alarm.name}", "bold red")
+        self._line(f"    {alarm.meaning} {alarm.reason}")
+        self._line(f"    Next: {alarm.command}")
+        self._line("  Told to the topic, and heard by a queue that is subscribed to it", "dim")
 
     def _show_run(self, run: Run, seconds: float) -> None:
         counts = run.counts
