@@ -41,7 +41,7 @@ load:
 """
 
 
-def make_run(number: int, feed: str = "orders", ago: float = 60.0, **more: Any) -> Run:
+def make_run(number: int | str, feed: str = "orders", ago: float = 60.0, **more: Any) -> Run:
     """Give a run that began so many seconds ago and took two; done, unless said."""
     began = NOW - ago
     known: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from penstock.aws.runs import Run, format_time
 from penstock.console.counts import widths
 from penstock.console.html import render, visible
 from penstock.console.routes import REJECTS_SHOWN, RUNS_SHOWN
-from penstock.console.run_pages import page_of, read_mark
+from penstock.console.run_pages import MOST_LOOKED_AT, read_mark, read_page
 from penstock.engine.result import Reason
 
 
@@ -125,27 +125,45 @@ def test_older_runs_are_one_link_away() -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(["a", "b", "c"]), st.lists(st.integers(0, 20), max_size=25), max_size=3),
-    st.integers(1, 6),
-    st.integers(1, 8),
+    st.dictionaries(st.sampled_from(["a", "b", "c"]), st.lists(st.integers(0, 20), max_size=40), max_size=3),
+    st.integers(1, 20),
+    st.sampled_from([None, "done", "failed"]),
 )
 def test_page_by_page_every_run_is_shown_once_in_order(
-    ago: dict[str, list[int]], limit: int, depth: int
+    ago: dict[str, list[int]], limit: int, status: str | None
 ) -> None:
-    depth += max(
-        (found.count(n) for found in ago.values() for n in found), default=0
-    )  # more than began at one moment
-    runs = [make_run(n, feed, seconds) for feed, found in ago.items() for n, seconds in enumerate(found)]
-    runs = [replace(run, id=f"{run.feed}-{run.id}") for run in runs]
+    runs = [
+        make_run(f"{feed}{n}", feed, seconds, status="failed" if seconds % 3 else "done")
+        for feed, found in ago.items()
+        for n, seconds in enumerate(found)
+    ]
     data, shown, before = Memory(found=runs), list[Run](), None
     for _ in range(len(runs) + 2):
-        found = data.runs(list(ago), depth, "" if before is None else before.started_at)
-        page = page_of(found, depth, limit, before, None)
+        page = read_page(data.runs, list(ago), limit, before, status)
+        assert len(page.runs) <= limit
         shown += page.runs
         if page.older is None:
             break
         before = read_mark(str(page.older))
-    assert shown == sorted(runs, key=lambda run: (run.started_at, run.id), reverse=True)
+    ordered = sorted(runs, key=lambda run: (run.started_at, run.id), reverse=True)
+    assert shown == [run for run in ordered if status in {None, run.status}]
+
+
+def test_of_many_feeds_no_more_runs_are_asked_for_than_a_page_needs() -> None:
+    feeds = [f"feed-{n}" for n in range(20)]
+    runs = [make_run(f"{feed}-{n}", feed, ago=20 * n + k) for k, feed in enumerate(feeds) for n in range(200)]
+    data, got = Memory(found=runs), list[Run]()
+
+    def ask(feeds: Sequence[str], limit: int, until: str) -> dict[str, list[Run]]:
+        found = data.runs(feeds, limit, until)
+        got.extend(run for some in found.values() for run in some)
+        return found
+
+    assert len(read_page(ask, feeds, 60, None, None).runs) == 60
+    assert len(got) <= 120
+    got.clear()
+    assert read_page(ask, feeds, 60, None, "failed").older is not None
+    assert len(got) < 3 * MOST_LOOKED_AT
 
 
 # One run
@@ -324,6 +342,15 @@ def test_the_trends_tell_what_came_and_how_fast() -> None:
     seen = see(Memory(found=[make_run(n, ago=60 * n) for n in range(1, 4)]), "/trends")
     assert "30 records loaded and 6 rejected by 3 runs." in seen.text
     assert "Half of the runs read 6 records a second or more" in seen.text
+
+
+def test_the_trends_of_one_feed_reach_further_back() -> None:
+    data = Memory(
+        found=[make_run(n, ago=60 * n) for n in range(1, 150)], named=("orders", *(f"f{n}" for n in range(9)))
+    )
+    (further,) = see(data, "/trends").all("a", href="/trends?feed=orders")
+    assert "the latest: 40 runs" in see(data, "/trends").text
+    assert "the latest: 149 runs" in see(data, str(further["href"])).text
 
 
 def test_a_feed_without_runs_has_nothing_to_draw() -> None:

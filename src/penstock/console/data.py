@@ -1,7 +1,7 @@
 """What the pages show, asked for as they need it: small questions, each with a limit, so that a large ledger stays quick.
 
-No question scans the ledger. Runs are asked for a feed at a time, by the index ``by_feed``, up to :data:`DEPTH` of each; a
-page of rejects is read from where the last one ended.
+No question scans the ledger. Runs are asked for a feed at a time, by the index ``by_feed``, and so many at most; a page of
+rejects is read from where the last one ended.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from penstock.stack.names import Names
 from penstock.watch.alarms import Alarm, list_alarms
 from penstock.watch.feeds import ProjectState, read_project_state
 
-DEPTH: Final = 200
-"""How many of a feed's runs are looked at for one page. Each is about a kilobyte."""
 _AT_ONCE: Final = 8
 
 

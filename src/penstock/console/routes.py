@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from penstock.aws.reject_pages import START, read_cursor
 from penstock.aws.runs import Run
 from penstock.console.commands import Commands
-from penstock.console.data import DEPTH, Data
+from penstock.console.data import Data
 from penstock.console.frame import Frame
 from penstock.console.html import Element
 from penstock.console.marks import STATUSES
@@ -22,13 +22,16 @@ from penstock.console.pages.rejects import Rejects, rejects_page
 from penstock.console.pages.run import run_page
 from penstock.console.pages.runs import Wanted, runs_page
 from penstock.console.pages.trends import trends_page
-from penstock.console.run_pages import page_of, read_mark
+from penstock.console.run_pages import read_mark, read_page
 from penstock.errors import ContractError, PenstockError, ServiceError, UsageError
 
 RUNS_SHOWN: Final = 60
 REJECTS_SHOWN: Final = 25
-STRIP: Final = 24
+STRIP: Final = 12
 """How many of a feed's runs the overview shows as shapes."""
+RUNS_DRAWN: Final = 200
+ALL_RUNS_DRAWN: Final = 400
+"""How many runs the trends are drawn of: of one feed, and of all together. A run is about a kilobyte of the ledger."""
 
 
 class NotThereError(UsageError):
@@ -92,7 +95,7 @@ class Console:
             case ["runs", run_id, "rejects"] if run_id:
                 return self._rejects(run_id, asked)
             case ["trends"]:
-                return trends_page(self.frame, self.data.runs(self.data.feeds, DEPTH))
+                return self._trends(asked)
             case ["alarms"]:
                 return alarms_page(self.frame, self.data.alarms(), self.commands)
         raise NotThereError("Nothing has this address. The links above lead to what there is.")
@@ -103,15 +106,26 @@ class Console:
 
     def _runs(self, asked: Mapping[str, str]) -> Element:
         feeds = self.data.feeds
-        feed, status = asked.get("feed"), asked.get("status")
-        if feed is not None and feed not in feeds:
-            raise NotThereError(f"The project has no feed {feed}.")
+        feed, status = self._known_feed(asked, feeds), asked.get("status")
         before = read_mark(asked["before"]) if "before" in asked else None
         wanted = Wanted(feed, next((known for known in STATUSES if known == status), None), before)
-        depth = RUNS_SHOWN + 1 if wanted.status is None else DEPTH
-        until = "" if before is None else before.started_at
-        found = self.data.runs(feeds if feed is None else (feed,), depth, until)
-        return runs_page(self.frame, feeds, wanted, page_of(found, depth, RUNS_SHOWN, before, wanted.status))
+        asked_of = feeds if feed is None else (feed,)
+        found = read_page(self.data.runs, asked_of, RUNS_SHOWN, before, wanted.status)
+        return runs_page(self.frame, feeds, wanted, found)
+
+    def _trends(self, asked: Mapping[str, str]) -> Element:
+        feeds = self.data.feeds
+        feed = self._known_feed(asked, feeds)
+        of_each = RUNS_DRAWN if feed else min(ALL_RUNS_DRAWN // max(len(feeds), 1) or 1, RUNS_DRAWN)
+        runs = self.data.runs(feeds if feed is None else (feed,), of_each)
+        return trends_page(self.frame, runs, of_each, RUNS_DRAWN)
+
+    @staticmethod
+    def _known_feed(asked: Mapping[str, str], feeds: tuple[str, ...]) -> str | None:
+        feed = asked.get("feed")
+        if feed is not None and feed not in feeds:
+            raise NotThereError(f"The project has no feed {feed}.")
+        return feed
 
     def _run(self, run_id: str) -> Run:
         run = self.data.run(run_id)

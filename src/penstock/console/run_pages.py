@@ -1,13 +1,25 @@
-"""Which runs are on a page of the list: of several feeds, newest first, some of one status."""
+"""Which runs are on a page of the list: of several feeds, newest first, some of one status.
+
+The ledger's index gives the runs of one feed. They are merged here, and of each feed no more is asked for than the page
+needs: a few of each at first, and of a feed whose few are used up the next ones. So a page of twenty feeds costs about what one of
+a single feed does, however many runs there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from penstock.aws.runs import Run
 from penstock.errors import UsageError
+
+MOST_LOOKED_AT: Final = 300
+"""How many runs are looked at for one page, where those of a status are looked for among others."""
+
+Ask: TypeAlias = Callable[[Sequence[str], int, str], dict[str, list[Run]]]
+"""Gives the latest runs of each feed, so many at most, that began by a time or, where that is empty, by now."""
 
 
 class Mark(NamedTuple):
@@ -36,25 +48,33 @@ class RunPage:
     older: Mark | None
 
 
-def page_of(
-    found: Mapping[str, Sequence[Run]], asked: int, limit: int, before: Mark | None, status: str | None
-) -> RunPage:
-    """Give a page of the runs that were ``found`` by feed, each the newest first, when ``asked`` of each were asked for.
+def read_page(ask: Ask, feeds: Sequence[str], limit: int, before: Mark | None, status: str | None) -> RunPage:
+    """Give up to ``limit`` runs of these feeds, older than ``before``, those of a ``status`` or all.
 
-    A feed that had as many may have more, older ones. So what is older than the last one found of such a feed is left
-    to the next page, where it is in order.
+    With a status a page can be short, or empty, and have older ones all the same.
     """
-    horizon = max((_mark(runs[-1]) for runs in found.values() if len(runs) >= asked), default=None)
-    merged = sorted((run for runs in found.values() for run in runs), key=_mark, reverse=True)
-    due = [
-        run
-        for run in merged
-        if (before is None or _mark(run) < before) and (horizon is None or _mark(run) >= horizon)
-    ]
-    shown = [run for run in due if status is None or run.status == status]
-    if len(shown) > limit:
-        return RunPage(tuple(shown[:limit]), _mark(shown[limit - 1]))
-    return RunPage(tuple(shown), horizon)
+    few = max(-(-limit // max(len(feeds), 1)), 5)
+    first = ask(feeds, few, "" if before is None else before.started_at)
+    merged = heapq.merge(*(_runs(ask, feed, first[feed], few) for feed in feeds), key=_mark, reverse=True)
+    shown: list[Run] = []
+    reached: Mark | None = None
+    for looked_at, run in enumerate(run for run in merged if before is None or _mark(run) < before):
+        if len(shown) == limit or looked_at == MOST_LOOKED_AT:
+            return RunPage(tuple(shown), reached)
+        reached = _mark(run)
+        if status is None or run.status == status:
+            shown.append(run)
+    return RunPage(tuple(shown), None)
+
+
+def _runs(ask: Ask, feed: str, found: list[Run], asked: int) -> Iterator[Run]:
+    """Give a feed's runs, the newest first: those ``found``, and where it were as many as ``asked`` for those behind them."""
+    yield from found
+    while len(found) >= asked:
+        last = _mark(found[-1])
+        asked *= 2  # also because as many as were asked for may have begun at that very moment
+        found = ask([feed], asked, last.started_at)[feed]
+        yield from (run for run in found if _mark(run) < last)
 
 
 def _mark(run: Run) -> Mark:

@@ -11,18 +11,18 @@ from penstock.console.html import Element, Node, h, marked
 from penstock.console.plots import age_plot, records_plot, speed_plot
 
 
-def trends_page(frame: Frame, runs: Mapping[str, Sequence[Run]]) -> Element:
-    """Give the page of the latest runs of each feed."""
+def trends_page(frame: Frame, runs: Mapping[str, Sequence[Run]], asked: int, most: int) -> Element:
+    """Give the page of the latest runs of each feed: so many of each were ``asked`` for; of one alone it can be ``most``."""
     return page(
         frame,
         "Trends",
         h("h1", "Trends"),
-        [_feed(frame, feed, found) for feed, found in sorted(runs.items())],
+        [_feed(frame, feed, found, asked, most) for feed, found in sorted(runs.items())],
         section="/trends",
     )
 
 
-def _feed(frame: Frame, feed: str, runs: Sequence[Run]) -> Element:
+def _feed(frame: Frame, feed: str, runs: Sequence[Run], asked: int, most: int) -> Element:
     told = f"the latest: {count(len(runs), 'run')}" if runs else "no runs yet"
     return h(
         "section",
@@ -35,6 +35,9 @@ def _feed(frame: Frame, feed: str, runs: Sequence[Run]) -> Element:
             class_="plots",
         )
         if runs
+        else None,
+        h("p", h("a", "Look further back", href=address("trends", feed=feed)), class_="pages")
+        if len(runs) == asked < most
         else None,
     )
 
