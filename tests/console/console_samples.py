@@ -72,7 +72,7 @@ def make_alarm(state: Any = "ALARM", **more: Any) -> Alarm:
         "feed": "orders",
         "since": format_time(NOW - 600),
         "reason": "Threshold Crossed",
-        "description": "What failed as often as it may. Run `penstock dlq --feed orders`.",
+        "description": "Feed orders: Events failed as often as they may. Next: penstock dlq --feed orders",
     }
     return Alarm(state=state, **{**known, **more})
 

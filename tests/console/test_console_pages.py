@@ -66,7 +66,7 @@ def test_what_is_wrong_stands_there_with_the_command_that_leads_to_this_project(
 
 
 def test_the_alarms_that_are_on_come_first_with_what_to_run() -> None:
-    quiet = make_alarm("OK", name="shop_orders_quiet", description="Run `penstock runs`.")
+    quiet = make_alarm("OK", name="shop_orders_quiet", description="Next: penstock runs")
     seen = see(Memory(alarmed=(quiet, make_alarm())), "/alarms")
     assert seen.text.index("dead-letters") < seen.text.index("quiet")
     assert "penstock dlq --feed orders" in seen.text
@@ -230,7 +230,7 @@ def test_each_code_is_a_bar_with_its_meaning_that_leads_to_its_rejects() -> None
         ({"counts": {"read": 1, "loaded": 1}}, []),
         ({"status": "rejected", "code": "delete-limit"}, ["penstock approve run-1"]),
         ({"status": "rejected", "code": "reject-limit"}, ["penstock sweep --feed orders"]),
-        ({"status": "failed"}, ["penstock sweep --feed orders"]),
+        ({"status": "failed"}, ["penstock logs --run run-1", "penstock sweep --feed orders"]),
         ({"status": "failed", "replays": "run-0"}, ["penstock replay run-0"]),
         ({"status": "running", "ended_at": None}, []),
         ({"status": "handed over", "ended_at": None}, []),
@@ -397,7 +397,7 @@ def test_hostile_text_is_text_wherever_it_stands(tmp_path: Path, path: str) -> N
             1, HOSTILE.encode(), Reason("type-error", "id", HOSTILE), Reason(HOSTILE, HOSTILE, HOSTILE)
         ),
     ]
-    alarm = make_alarm(name=HOSTILE, reason=HOSTILE, description=f"{HOSTILE} `penstock runs {HOSTILE}`")
+    alarm = make_alarm(name=HOSTILE, reason=HOSTILE, description=f"{HOSTILE} Next: penstock runs {HOSTILE}")
     data = Memory(found=[run], left=left, alarmed=(alarm,), path=folder / "o.yaml")
     answer = make_console(data, "--project", HOSTILE, project=HOSTILE).answer(quote(path, safe="/?="))
     page = render(answer.page)

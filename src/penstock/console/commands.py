@@ -50,6 +50,7 @@ class Commands:
                 self.line("sweep", "--feed", run.feed),
             )
         elif run.status == "failed":
+            yield "What the workers said of it:", self.line("logs", "--run", run.id)
             yield (
                 "The queue brings the file again, up to its limit. When the cause is mended, find what is still due:",
                 self.line("sweep", "--feed", run.feed),

@@ -52,7 +52,7 @@ def _loud(frame: Frame, alarm: Alarm, commands: Commands) -> Element:
     return h(
         "article",
         h("h2", marked(alarm.name), " ", pill(*_STATES[alarm.state])),
-        h("p", prose(alarm.description)),
+        h("p", prose(alarm.meaning)),
         h("p", marked(alarm.reason), " · since ", when(alarm.since, frame.now), class_="soft"),
         map(command, todo),
         class_="loud",
@@ -74,7 +74,7 @@ def _line(frame: Frame, alarm: Alarm) -> Element:
         pill(*_STATES[alarm.state]),
         h(
             "span",
-            prose(alarm.description),
+            prose(alarm.meaning),
             " ",
             h("span", "since ", when(alarm.since, frame.now), class_="since"),
             class_="soft",
