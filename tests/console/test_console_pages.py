@@ -73,6 +73,14 @@ def test_the_alarms_that_are_on_come_first_with_what_to_run() -> None:
     assert len(seen.all("div", class_="command")) == 1
 
 
+def test_a_command_with_a_run_to_be_filled_in_is_none_to_copy() -> None:
+    alarm = make_alarm(
+        description="Feed orders: Much. Next: penstock runs --feed orders, then penstock rejects RUN"
+    )
+    page = render(make_console(Memory(alarmed=(alarm,)), "--aws").answer("/alarms").page)
+    assert re.findall(r'<code tabindex="0">(.*?)</code>', page) == ["penstock runs --feed orders --aws"]
+
+
 def test_without_alarms_the_page_says_so() -> None:
     assert "no alarms" in see(Memory(), "/alarms").text
 

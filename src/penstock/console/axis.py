@@ -18,7 +18,7 @@ _STEPS: Final = (
 
 _TOPS: Final = (
     *(2, 4, 10, 20),
-    *(_MINUTE * n for n in (1, 2, 4, 10, 20)),
+    *(_MINUTE * n for n in (1, 2, 4, 10, 20, 40)),
     *(_HOUR * n for n in (1, 2, 4, 12)),
     *(_DAY * n for n in (1, 2, 4, 14, 28, 56, 112, 400)),
 )

@@ -21,8 +21,12 @@ class Commands:
         return shlex.join(("penstock", *words, *self.options))
 
     def complete(self, written: str) -> list[str]:
-        """Give what is written out already, one command or some with ``, then`` between, with the options to this project."""
-        return [f"{one} {shlex.join(self.options)}".rstrip() for one in written.split(", then ")]
+        """Give what is written out already, one command or some with ``, then`` between, with the options to this project.
+
+        One with a RUN to be filled in is left out: it can't be copied as it stands.
+        """
+        whole = [one for one in written.split(", then ") if "RUN" not in one.split()]
+        return [f"{one} {shlex.join(self.options)}".rstrip() for one in whole]
 
     def after(self, run: Run) -> Iterator[tuple[str, str]]:
         """Give what can be done about a run: why, and the command. Nothing where nothing wants doing.

@@ -76,7 +76,7 @@ def _line(frame: Frame, alarm: Alarm) -> Element:
             "span",
             prose(alarm.meaning),
             " ",
-            h("span", "since ", when(alarm.since, frame.now), class_="since"),
+            h("span", "· since ", when(alarm.since, frame.now), class_="since"),
             class_="soft",
         ),
     )

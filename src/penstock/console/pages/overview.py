@@ -11,7 +11,7 @@ from penstock.console.commands import Commands
 from penstock.console.figures import count, span
 from penstock.console.frame import Frame, address, command, facts, page, prose, when
 from penstock.console.html import Element, Node, h, marked
-from penstock.console.marks import legend, pill
+from penstock.console.marks import STATUSES, legend, pill
 from penstock.console.timeline import strip
 from penstock.watch.feeds import FeedState, ProjectState
 from penstock.watch.judge import Finding
@@ -83,12 +83,14 @@ def _facts(frame: Frame, state: FeedState) -> Element:
     if file is not None:
         name = file.key.rpartition("/")[2] or file.key
         last = [h("a", marked(name), href=address("runs", file.id)), " ", when(file.started_at, frame.now)]
-    ended = ", ".join(f"{number:,} {status}" for status, number in state.day.runs.items())
+    ended = ", ".join(
+        f"{state.day.runs[status]:,} {status}" for status in STATUSES if state.day.runs.get(status)
+    )
     more = "" if state.day.whole else " and more"
     on = [alarm for alarm in state.alarms if alarm.state == "ALARM"]
     return facts(
         ("last file", last),
-        ("loaded within", None if state.freshness is None else span(state.freshness)),
+        ("took", None if state.freshness is None else span(state.freshness)),
         ("runs of 24 h", f"{ended}{more}" if ended else "none"),
         ("records", f"{state.day.loaded:,} loaded, {state.day.rejected:,} rejected{more}" if ended else None),
         ("waiting", None if state.backlog is None else f"{state.backlog:,}"),
