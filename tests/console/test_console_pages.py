@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -302,12 +303,19 @@ def test_a_page_of_rejects_from_before_a_replay_begins_anew(contract: Path) -> N
     assert len(see(data, "/runs/run-1/rejects?at=0-0-2&revision=1").all("article")) == 1
 
 
-def test_of_a_feed_with_sensitive_fields_no_record_is_shown(contract: Path) -> None:
+def test_of_a_feed_with_sensitive_fields_no_record_is_shown_that_was_kept_whole(contract: Path) -> None:
     data = Memory(found=[make_run(1)], left=[make_reject(3, b"canary")], path=contract, sensitive=True)
     seen = see(data, "/runs/run-1/rejects", "--aws")
     assert "canary" not in seen.text
     assert "type-error in quantity" in seen.text
     assert "penstock rejects run-1 --csv rejects.csv --aws" in seen.text
+
+
+def test_a_record_whose_sensitive_cells_were_withheld_is_shown_as_it_was_kept(contract: Path) -> None:
+    left = [replace(make_reject(3, b"A-1,(sensitive)"), withheld="cells")]
+    seen = see(Memory(found=[make_run(1)], left=left, path=contract, sensitive=True), "/runs/run-1/rejects")
+    assert "A-1,(sensitive)" in seen.text
+    assert "is not shown" not in seen.text
 
 
 def test_a_long_record_is_cut(contract: Path) -> None:

@@ -29,6 +29,10 @@ class Rejects:
     contract: Contract | None
     sensitive: bool
 
+    def hides(self, reject: Reject) -> bool:
+        """Tell whether a record is not shown: it is of a feed with sensitive fields, and was kept whole."""
+        return self.sensitive and reject.withheld == "nothing"
+
 
 def rejects_page(frame: Frame, rejects: Rejects, csv_command: str) -> Element:
     """Give the page."""
@@ -55,7 +59,7 @@ def rejects_page(frame: Frame, rejects: Rejects, csv_command: str) -> Element:
             class_="title",
         ),
         _which(rejects),
-        None if not rejects.sensitive else _hidden(csv_command),
+        _hidden(csv_command) if any(rejects.hides(reject) for _, reject in rejects.found.rejects) else None,
         [_reject(rejects, number, reject) for number, reject in rejects.found.rejects],
         None if rejects.found.rejects else h("p", _nothing(rejects), class_="empty"),
         _pages(rejects),
@@ -106,7 +110,7 @@ def _reject(rejects: Rejects, number: int, reject: Reject) -> Element:
             "div",
             h("h2", f"line {reject.line:,}", h("small", f"byte {reject.offset:,} · {number:,} of {total:,}")),
             h("ul", [_reason(reason) for reason in reject.errors], class_="reasons"),
-            None if rejects.sensitive else _raw(reject),
+            None if rejects.hides(reject) else _raw(reject),
         ),
         h("div", _clauses(rejects.contract, reject.errors), class_="clauses"),
         class_="reject",
