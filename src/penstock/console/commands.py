@@ -33,39 +33,26 @@ class Commands:
 
         As docs/operating.md says under "When something happens".
         """
-        if not run.ended:
-            return
         if run.replays is not None:
             if run.status == "failed":
-                yield (
-                    "It changed no count. Order it again once the cause is mended:",
-                    self.line("replay", run.replays),
-                )
-            return
-        rejected = run.counts.get("rejected", 0)
-        if run.code == DELETE_LIMIT:
-            yield (
-                "The file lacks more items than `load.max_deletes` allows, and nothing was changed. If it is right, let it delete them:",
-                self.line("approve", run.id),
-            )
+                why = "It changed no count. Order it again once the cause is mended:"
+                yield why, self.line("replay", run.replays)
+        elif run.code == DELETE_LIMIT:
+            why = "The file lacks more items than `load.max_deletes` allows, and nothing was changed. If it is right, let it delete them:"
+            yield why, self.line("approve", run.id)
         elif run.status == "rejected":
-            yield (
-                "Mend the file and send it again. Or mend the contract, deploy it, and have the file judged anew:",
-                self.line("sweep", "--feed", run.feed),
-            )
+            why = "Mend the file and send it again. Or mend the contract, deploy it, and have the file judged anew:"
+            yield why, self.line("sweep", "--feed", run.feed)
         elif run.status == "failed":
             yield "What the workers said of it:", self.line("logs", "--run", run.id)
-            yield (
-                "The queue brings the file again, up to its limit. When the cause is mended, find what is still due:",
-                self.line("sweep", "--feed", run.feed),
-            )
-        elif rejected:
-            yield (
-                "Where the contract was wrong: mend it, deploy it, and load the rejects again:",
-                self.line("replay", run.id),
-            )
-            yield (
-                "Where the records were wrong: correct what stands in the column `raw`,",
-                self.line("rejects", run.id, "--csv", "rejects.csv"),
-            )
-            yield "and put them back:", self.line("replay", "--from", "rejects.csv")
+            why = "The queue brings the file again, up to its limit. When the cause is mended, find what is still due:"
+            yield why, self.line("sweep", "--feed", run.feed)
+        elif run.status == "done" and run.counts.get("rejected"):
+            yield from self._mend(run)
+
+    def _mend(self, run: Run) -> Iterator[tuple[str, str]]:
+        why = "Where the contract was wrong: mend it, deploy it, and load the rejects again:"
+        yield why, self.line("replay", run.id)
+        why = "Where the records were wrong: correct what stands in the column `raw`,"
+        yield why, self.line("rejects", run.id, "--csv", "rejects.csv")
+        yield "and put them back:", self.line("replay", "--from", "rejects.csv")

@@ -112,44 +112,31 @@ def _linked(run: Run, told: str, *drawn: Element) -> Element:
 
 
 def _draw(plot: Plot, told: str, label: Callable[[float], str], drawn: Iterable[Element]) -> Element:
-    levels = [plot.most * part / 2 for part in range(3)]
+    """Put what is drawn between its scales; ``told`` says in words what it shows."""
+    svg = h(
+        "svg",
+        h("title", told),
+        [_level(plot.y(level), label(level) if level else "0") for level in (0, plot.most / 2, plot.most)],
+        [_tick(x, text) for x, text in plot.axis.ticks(_TICKS)],
+        list(drawn),
+        class_="plot",
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT + 22}",
+        role="img",
+        aria_label=told,
+    )
+    return h("figure", svg, h("figcaption", told))
+
+
+def _level(y: float, label: str) -> Node:
+    return [
+        h("line", x1=_LEFT, y1=y, x2=_WIDTH, y2=y, class_="grid"),
+        h("text", label, x=_LEFT - 6, y=y + 4, class_="tick", text_anchor="end"),
+    ]
+
+
+def _tick(x: float, label: str) -> Element:
     return h(
-        "figure",
-        h(
-            "svg",
-            h("title", told),
-            [
-                (
-                    h("line", x1=_LEFT, y1=plot.y(level), x2=_WIDTH, y2=plot.y(level), class_="grid"),
-                    h(
-                        "text",
-                        label(level) if level else "0",
-                        x=_LEFT - 6,
-                        y=plot.y(level) + 4,
-                        class_="tick",
-                        text_anchor="end",
-                    ),
-                )
-                for level in levels
-            ],
-            [
-                h(
-                    "text",
-                    text,
-                    x=x,
-                    y=_HEIGHT + 16,
-                    class_="tick",
-                    text_anchor="end" if x > _WIDTH - 24 else "middle",
-                )
-                for x, text in plot.axis.ticks(_TICKS)
-            ],
-            list(drawn),
-            class_="plot",
-            viewBox=f"0 0 {_WIDTH} {_HEIGHT + 22}",
-            role="img",
-            aria_label=told,
-        ),
-        h("figcaption", told),
+        "text", label, x=x, y=_HEIGHT + 16, class_="tick", text_anchor="end" if x > _WIDTH - 24 else "middle"
     )
 
 

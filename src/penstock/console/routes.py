@@ -59,9 +59,7 @@ class Console:
     def answer(self, target: str) -> Answer:
         """Answer a request for ``target``, a path and perhaps a query. What can be explained becomes a page that does."""
         try:
-            split = urlsplit(target)
-            asked = {name: values[-1] for name, values in parse_qs(split.query, max_num_fields=20).items()}
-            return Answer(200, self._page([unquote(step) for step in split.path.split("/")[1:]], asked))
+            return Answer(200, self._page(*_read_address(target)))
         except NotThereError as error:
             return self._refuse(404, "There is no such page", error)
         except ValueError as error:  # of the address alone: what is wrong with data has errors of its own
@@ -156,3 +154,15 @@ class Console:
         return rejects_page(
             self.frame, rejects, self.commands.line("rejects", run.id, "--csv", "rejects.csv")
         )
+
+
+def _read_address(target: str) -> tuple[list[str], dict[str, str]]:
+    """Give an address' steps, and what it asks. Raises :class:`NotThereError` where it is none."""
+    try:
+        split = urlsplit(target)
+        asked = parse_qs(split.query, max_num_fields=20)
+    except ValueError as error:
+        raise NotThereError(f"The address can't be read: {error}.") from error
+    return [unquote(step) for step in split.path.split("/")[1:]], {
+        name: values[-1] for name, values in asked.items()
+    }

@@ -67,6 +67,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not guard.is_meant(self.headers.get_all("Host", [])) or guard.is_from_elsewhere(self.headers):
             self.send_error(HTTPStatus.FORBIDDEN, "Not for you")
             return
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.send_error(
+                HTTPStatus.BAD_REQUEST, "A request that looks has no body"
+            )  # which nobody would read
+            return
         path, query = urlsplit(f"//host{self.path}")[2:4] if self.path.startswith("/") else ("", "")
         if path in _FILES:
             name, kind = _FILES[path]
