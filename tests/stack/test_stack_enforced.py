@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,6 +85,9 @@ def test_queue_and_direct_call_work_within_their_roles(enforcing: Server, tmp_pa
     written = [
         one["Key"].split("/")[:2] for one in s3.list_objects_v2(Bucket=names.artifacts_bucket)["Contents"]
     ]
+    for item in _items(connection, names.ledger):
+        # The embedded AWS knows no `dynamodb:LeadingKeys`, by which the loaders are held to these.
+        assert re.match(rf"RUN#|OBJECT#{names.landing_bucket}/incoming/(orders|returns)/", item["pk"]["S"])
     for name in ("orders", "returns"):
         assert ["rejects", name] in written
         assert ["reports", name] in written

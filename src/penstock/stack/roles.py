@@ -47,6 +47,7 @@ def loader_statements(
             "KeepLedger",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             names.ledger_arn,
+            _leading("StringLike", _objects(names, prefix), "RUN#*"),
         ),
         # A run writes them; a replay starts from what the run left.
         _allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written),
@@ -110,10 +111,14 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watc
     """
     own = names.feed(feed)
     landing = names.bucket_arn(names.landing_bucket)
-    objects = f"OBJECT#{names.landing_bucket}/{literal(prefix)}*"
     return [
         _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
-        _allow("LookUpObjects", ["dynamodb:BatchGetItem"], names.ledger_arn, _leading("StringLike", objects)),
+        _allow(
+            "LookUpObjects",
+            ["dynamodb:BatchGetItem"],
+            names.ledger_arn,
+            _leading("StringLike", _objects(names, prefix)),
+        ),
         _allow(
             "FindDeadClaims",
             ["dynamodb:Query"],
@@ -158,9 +163,14 @@ def _trace(actions: Sequence[str], *, tracing: bool) -> list[Statement]:
     return [_allow("SendTraces", actions, "*")] if tracing else []
 
 
-def _leading(operator: str, key: str) -> Mapping[str, Any]:
-    """Hold a statement to the items of a partition key (DynamoDB guide, "Using IAM policy conditions")."""
-    return {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": [key]}}
+def _leading(operator: str, *keys: str) -> Mapping[str, Any]:
+    """Hold a statement to the items of partition keys (DynamoDB guide, "Using IAM policy conditions")."""
+    return {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": list(keys)}}
+
+
+def _objects(names: Names, prefix: str) -> str:
+    """Give the partition keys of a feed's objects in the ledger."""
+    return f"OBJECT#{names.landing_bucket}/{literal(prefix)}*"
 
 
 def schedule_role(names: Names, feed: str) -> Resource:
