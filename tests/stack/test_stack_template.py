@@ -347,7 +347,13 @@ def test_what_runs_left_for_themselves_expires_and_nothing_else_does(tmp_path: P
     }
     expiring = [rule for rule in rules["foundation"]["Rules"] if "ExpirationInDays" in rule]
     assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in expiring] == [("runs/", 30)]
-    assert not [rule for rule in rules["landing"]["Rules"] if "ExpirationInDays" in rule]
+    assert [set(rule) for rule in rules["landing"]["Rules"]] == [
+        {"Id", "Status", "AbortIncompleteMultipartUpload"}  # what was never finished is no file
+    ]
+    forgetting = [rule for rule in rules["foundation"]["Rules"] if "NoncurrentVersionExpiration" in rule]
+    assert {rule["Prefix"] for rule in forgetting} == {"runs/", "manifests/"}
+    for bucket in (_resources(_body(templates, tier), "AWS::S3::Bucket")[0] for tier in rules):
+        assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
 @dataclass(frozen=True)
