@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import UsageError
 from penstock.plan.model import Index, KeyAttribute, Table
-from penstock.stack.adopt import describe_kept, index_steps
+from penstock.stack.adopt import describe_kept, index_steps, require_own_buckets
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
 from penstock.stack.table_resource import build_table
@@ -116,6 +117,22 @@ def test_a_table_under_another_name_is_another_table() -> None:
         index_steps(_body({}), _body({"one": (KEYS["a"], None, "ALL")}, KeyAttribute("pk", "N"), "other"))
         == ()
     )
+
+
+def test_a_bucket_that_is_another_accounts_is_not_adopted() -> None:
+    """Buckets' names can be guessed, and whoever takes one first could have a project keep its code there."""
+    connection = Connection(
+        "eu-central-1", access_key="000000000001", secret_key="none"
+    )  # asked by the stub alone
+    body = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "taken"}}}}
+    asked = {"Bucket": "taken", "ExpectedBucketOwner": "000000000001"}
+    with Stubber(connection.client("sts")) as sts, Stubber(connection.client("s3")) as s3:
+        sts.add_response("get_caller_identity", {"Account": "000000000001"})
+        s3.add_client_error("head_bucket", "403", http_status_code=403, expected_params=asked)
+        with pytest.raises(
+            UsageError, match=r"The bucket taken is another account's.*give the project another name"
+        ):
+            require_own_buckets(connection, body, ["Bucket"])
 
 
 def test_what_a_kept_bucket_may_lack_is_set_after_it_was_adopted() -> None:

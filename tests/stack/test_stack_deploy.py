@@ -119,6 +119,18 @@ def test_a_project_is_deployed_and_a_second_deploy_changes_nothing(desk: Desk) -
     assert (again.changes, desk.shown) == ((), [])
 
 
+def test_the_package_is_put_into_no_bucket_but_the_accounts_own(desk: Desk) -> None:
+    owners: list[str] = []
+
+    def note(request: Any, **_: Any) -> None:
+        owners.append(request.headers["x-amz-expected-bucket-owner"].decode())
+
+    for call in ("HeadObject", "PutObject"):
+        desk.connection.client("s3").meta.events.register(f"before-send.s3.{call}", note)
+    desk.deploy(feed("orders"))
+    assert owners == [desk.names.account] * 2
+
+
 def test_what_was_kept_comes_under_the_key_that_the_project_says_now(desk: Desk) -> None:
     desk.deploy(feed("orders"))
     desk.destroy()

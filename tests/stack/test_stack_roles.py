@@ -138,6 +138,14 @@ def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
                 assert beginning.count("/") > 1 or beginning.endswith(":")
 
 
+def test_roles_are_held_to_buckets_of_this_account(statements: dict[str, list[dict[str, Any]]]) -> None:
+    """A bucket's ARN names no account: one that was deleted can be made again by anybody."""
+    about = [one for one in _allowing(statements) if str(_many(one["Action"])[0]).startswith("s3:")]
+    assert len(about) > 10
+    for statement in about:
+        assert statement["Condition"]["StringEquals"] == {"aws:ResourceAccount": ACCOUNT}
+
+
 def test_only_the_state_machine_may_do_something_to_all_resources(
     statements: dict[str, list[dict[str, Any]]],
 ) -> None:

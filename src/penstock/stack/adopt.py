@@ -14,6 +14,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from penstock.errors import UsageError
 from penstock.stack.connect import Connection, explained
 
@@ -50,6 +52,25 @@ def describe_kept(connection: Connection, body: Body, adopted: Iterable[str]) ->
             properties.pop("LifecycleConfiguration", None)
             properties.pop("BucketEncryption", None)
     return kept
+
+
+def require_own_buckets(connection: Connection, body: Body, adopted: Iterable[str]) -> None:
+    """Raise :class:`UsageError` where a bucket to adopt is another account's, which may have taken its name and let us in."""
+    account = connection.account()
+    for resource in (body["Resources"][logical_id] for logical_id in adopted):
+        if resource["Type"] != "AWS::S3::Bucket":
+            continue
+        bucket = resource["Properties"]["BucketName"]
+        with explained(f"look at the bucket {bucket}"):
+            try:
+                connection.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 403:
+                    raise
+                raise UsageError(
+                    f"The bucket {bucket} is another account's, or this account may not look at it (s3:ListBucket). If it is "
+                    "another's, give the project another name."
+                ) from error
 
 
 def _describe_log_group(connection: Connection, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from penstock.contract.project import Project
 from penstock.errors import PenstockError, ServiceError
 from penstock.plan.codec import write_plan
 from penstock.plan.model import Plan
-from penstock.stack.adopt import describe_kept, index_steps
+from penstock.stack.adopt import describe_kept, index_steps, require_own_buckets
 from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.feed_resources import Code
@@ -170,6 +170,7 @@ def _find_steps(
     adopted = [line.logical_id for line in changes.lines if line.action == "adopt"]
     steps: Sequence[Mapping[str, Any]] = ()
     if adopted:
+        require_own_buckets(connection, template.body, adopted)
         kept = describe_kept(connection, template.body, adopted)
         if kept != template.body:
             steps = (kept, *index_steps(kept, template.body))

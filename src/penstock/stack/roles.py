@@ -36,12 +36,13 @@ def loader_statements(
     own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
     written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
+    here = _of_this_account(names)
     listed = [f"runs/{feed}/*", f"rejects/{feed}/*"]
     return [
-        _allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*"),
+        _allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*", here),
         # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
         # with the object's key as the prefix.
-        _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
+        _allow("ListFiles", ["s3:ListBucket"], landing, {**here, **_below(f"{literal(prefix)}*")}),
         _allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),
         _allow(
             "KeepLedger",
@@ -50,12 +51,12 @@ def loader_statements(
             _leading("StringLike", _objects(names, prefix), "RUN#*"),
         ),
         # A run writes them; a replay starts from what the run left.
-        _allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written),
+        _allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written, here),
         # What the steps of a large object leave for one another; listing tells what is missing (404) from what is
         # forbidden, as above.
-        _allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*"),
-        _allow("ListKept", ["s3:ListBucket"], artifacts, {"StringLike": {"s3:prefix": listed}}),
-        *(_manifests(artifacts, feed) if manifest else []),
+        _allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
+        _allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **_below(*listed)}),
+        *(_manifests(names, feed) if manifest else []),
         _allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         _allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_events(own, direct=direct),
@@ -74,18 +75,23 @@ def _writing(table: Table) -> str:
     return "dynamodb:BatchWriteItem" if table.newest_by is None else "dynamodb:PutItem"
 
 
-def _manifests(artifacts: str, feed: str) -> list[Statement]:
+def _manifests(names: Names, feed: str) -> list[Statement]:
     """What the table holds of each object, for feeds that don't write what did not change."""
-    actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    artifacts, here = names.bucket_arn(names.artifacts_bucket), _of_this_account(names)
+    actions, below = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"manifests/{feed}/*"
     return [
-        _allow("KeepManifests", actions, f"{artifacts}/manifests/{feed}/*"),
-        _allow(
-            "ListManifests",
-            ["s3:ListBucket"],
-            artifacts,
-            {"StringLike": {"s3:prefix": f"manifests/{feed}/*"}},
-        ),
+        _allow("KeepManifests", actions, f"{artifacts}/{below}", here),
+        _allow("ListManifests", ["s3:ListBucket"], artifacts, {**here, **_below(below)}),
     ]
+
+
+def _of_this_account(names: Names) -> Mapping[str, Any]:
+    """Hold a statement about a bucket to this account's: a bucket's ARN does not say whose it is."""
+    return {"StringEquals": {"aws:ResourceAccount": names.account}}
+
+
+def _below(*prefixes: str) -> Mapping[str, Any]:
+    return {"StringLike": {"s3:prefix": list(prefixes)}}
 
 
 def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
@@ -112,7 +118,12 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watc
     own = names.feed(feed)
     landing = names.bucket_arn(names.landing_bucket)
     return [
-        _allow("ListFiles", ["s3:ListBucket"], landing, {"StringLike": {"s3:prefix": f"{literal(prefix)}*"}}),
+        _allow(
+            "ListFiles",
+            ["s3:ListBucket"],
+            landing,
+            {**_of_this_account(names), **_below(f"{literal(prefix)}*")},
+        ),
         _allow(
             "LookUpObjects",
             ["dynamodb:BatchGetItem"],
@@ -213,7 +224,7 @@ def state_machine_statements(names: Names, feed: str) -> list[Statement]:
     return [
         _allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
         # To read the lists, and what the ResultWriter of a distributed map needs (the same guide, "ResultWriter").
-        _allow("ReadListsAndWriteResults", results, runs),
+        _allow("ReadListsAndWriteResults", results, runs, _of_this_account(names)),
         _allow("StartMaps", ["states:StartExecution"], own.state_machine_arn),
         _allow(
             "LookAfterMaps",
