@@ -9,13 +9,13 @@ counterpart), the Lambda guide ("Using Lambda with Amazon SQS", "... Amazon SNS"
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 from urllib.parse import unquote_plus
 
+from penstock.aws.event_values import is_id, is_number, is_text, is_time_zone, show
 from penstock.errors import ServiceError
 
 
@@ -100,8 +100,9 @@ class Batch:
 
 
 _NOTHING_TO_LOAD = ("ObjectRemoved", "LifecycleExpiration", "s3:ObjectRemoved", "s3:LifecycleExpiration")
-_ID = re.compile(r"[0-9A-Za-z-]{1,100}")
-_BRIDGE_KINDS = {"Object Created", "Object Restore Completed"}
+_MOST_KEY_BYTES: Final = 1_024
+_MOST_REASON: Final = 2_000
+_BRIDGE_KINDS = ("Object Created", "Object Restore Completed")
 
 
 def decode_event(event: object) -> Batch:
@@ -122,14 +123,16 @@ def decode_step(event: object) -> Step | None:
     asked = event["penstock"]
     if _field(asked, "replay") is not None:
         return None
-    texts = {name: _field(asked, name) for name in ("run", "bucket", "key", "version")}
+    run = _field(asked, "run")
+    texts = {name: _field(asked, name) for name in ("bucket", "key", "version")}
     numbers = {name: _field(asked, name) for name in ("chunk", "partition")}
     name = _field(asked, "step")
     due = "chunk" if name in ("survey", "load") else None
     if (
         name not in get_args(StepName)
-        or not all(isinstance(value, str) and value for value in texts.values())
-        or not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers.values())
+        or not is_id(run)
+        or not all(is_text(value) and value for value in texts.values())
+        or not all(value is None or is_number(value) for value in numbers.values())
         or (due and numbers[due] is None)
     ):
         raise EventError(
@@ -137,8 +140,9 @@ def decode_step(event: object) -> Step | None:
             "where it has one. Deploy the project again, so that the state machine and the function agree."
         )
     error = _field(asked, "error")
-    reason = ": ".join(str(_field(error, part)) for part in ("Error", "Cause") if _field(error, part))
-    return Step(name, **texts, **numbers, error=reason or None)
+    parts = (_field(error, part) for part in ("Error", "Cause"))
+    reason = ": ".join(show(part, _MOST_REASON) for part in parts if isinstance(part, str) and part)
+    return Step(name, run, **texts, **numbers, error=reason or None)
 
 
 def decode_sweep(event: object) -> SweepOrder:
@@ -149,9 +153,9 @@ def decode_sweep(event: object) -> SweepOrder:
         return SweepOrder("tick")
     if (
         kind != "full"
-        or not isinstance(time_zone, str)
+        or not is_time_zone(time_zone)
         or not isinstance(expect, list)
-        or not all(isinstance(name, str) for name in expect)
+        or not all(is_text(name) for name in expect)
     ):
         raise EventError(
             "This is no order for the sweep: that says its kind, and a full one its time zone and the files that it expects. "
@@ -163,14 +167,14 @@ def decode_sweep(event: object) -> SweepOrder:
 def _read_time(text: object) -> float | None:
     """Read the time of a schedule; what EventBridge Scheduler did not put in the place of its placeholder is none."""
     try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+    except (ValueError, OverflowError):
         return None
 
 
 def _decode_message(record: Any) -> Iterator[Hint | Unreadable]:
     message_id = _field(record, "messageId")
-    if not isinstance(message_id, str) or not message_id:
+    if not is_text(message_id) or not message_id:
         raise EventError(
             "A record from SQS has no messageId, so that its failure could not be told from the others'."
         )
@@ -190,7 +194,7 @@ def _decode(event: Any, message_id: str | None) -> Iterator[Hint]:
         yield from _decode(_parse(_field(event, "Message")), message_id)
     elif _field(event, "source") == "aws.s3":
         if _field(event, "detail-type") in _BRIDGE_KINDS:
-            yield ObjectHint(*_names(_field(event, "detail")), message_id)
+            yield _hint(*_names(_field(event, "detail")), message_id)
     elif _field(_field(event, "penstock"), "replay") is not None:
         yield _decode_replay(_field(event, "penstock"), message_id)
     else:
@@ -201,9 +205,10 @@ def _decode_record(record: Any, message_id: str | None) -> Iterator[Hint]:
     if _field(record, "EventSource") == "aws:sns":
         yield from _decode(_parse(_field(_field(record, "Sns"), "Message")), message_id)
     elif _field(record, "eventSource") == "aws:s3":
-        if not str(_field(record, "eventName")).startswith(_NOTHING_TO_LOAD):
+        name = _field(record, "eventName")
+        if not isinstance(name, str) or not name.startswith(_NOTHING_TO_LOAD):
             bucket, key = _names(_field(record, "s3"))
-            yield ObjectHint(bucket, _unquote(key), message_id)
+            yield _hint(bucket, _unquote(key), message_id)
     else:
         raise EventError(_describe(record))
 
@@ -216,21 +221,24 @@ def encode_replay(order: ReplayOrder) -> str:
 
 def _decode_replay(asked: Any, message_id: str | None) -> ReplayOrder:
     run, name, corrections = (_field(asked, part) for part in ("replay", "id", "corrections"))
-    if not (_is_id(run) and _is_id(name) and (corrections is None or isinstance(corrections, str))):
+    if not (is_id(run) and is_id(name) and (corrections is None or is_text(corrections))):
         raise EventError(
             "An order to replay a run has to name that run, and its own. Send it by `penstock replay`."
         )
     return ReplayOrder(name, run, corrections, message_id)
 
 
-def _is_id(text: Any) -> bool:
-    """Tell whether something can be a run's id, which is a part of keys in S3."""
-    return isinstance(text, str) and _ID.fullmatch(text) is not None
+def _hint(bucket: str, key: str, message_id: str | None) -> ObjectHint:
+    if len(key.encode()) > _MOST_KEY_BYTES:
+        raise EventError(
+            f"An event from S3 has a key of more than {_MOST_KEY_BYTES:,} bytes, which no key of S3 has."
+        )
+    return ObjectHint(bucket, key, message_id)
 
 
 def _names(holder: Any) -> tuple[str, str]:
     bucket, key = _field(_field(holder, "bucket"), "name"), _field(_field(holder, "object"), "key")
-    if isinstance(bucket, str) and bucket and isinstance(key, str) and key:
+    if is_text(bucket) and bucket and is_text(key) and key:
         return bucket, key
     raise EventError("An event from S3 names no bucket and key.")
 
@@ -257,7 +265,7 @@ def _field(holder: Any, name: str) -> Any:
 
 def _describe(event: Any) -> str:
     seen = (
-        ", ".join(sorted(str(name)[:40] for name in event)[:12])
+        ", ".join(sorted(show(str(name), 40) for name in event)[:12])
         if isinstance(event, Mapping)
         else type(event).__name__
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code
@@ -10,6 +11,9 @@ from penstock.aws.log import Log
 from penstock.aws.runs import Run
 
 _SUBJECT_LIMIT = 99  # SNS takes fewer than 100 characters, ASCII, on one line
+_MOST_SHOWN: Final = 50
+_MOST_REASON: Final = 2_000
+"""A message may have 256 KB, and a key 1 KB: one that is larger would not be sent, and nobody told."""
 
 
 def notify_people(sns: Client, topic: str, run: Run, log: Log) -> None:
@@ -28,7 +32,8 @@ def notify_missing(sns: Client, topic: str, feed: str, uris: Sequence[str], log:
     lines = [
         f"The feed {feed} expected {'a file that is' if len(uris) == 1 else 'files that are'} not there:",
         "",
-        *uris,
+        *map(_show, uris[:_MOST_SHOWN]),
+        *([f"and {len(uris) - _MOST_SHOWN:,} more"] if len(uris) > _MOST_SHOWN else []),
         "",
         "Each is told once. When it comes it is loaded by itself; nothing needs to be done here.",
     ]
@@ -61,9 +66,9 @@ def _message(run: Run) -> str:
     refused = run.status == "rejected"
     counts = ", ".join(f"{name} {count}" for name, count in run.counts.items() if count)
     lines = [
-        f"The feed {run.feed} {'refused' if refused else 'could not load'} s3://{run.bucket}/{run.key}",
+        f"The feed {run.feed} {'refused' if refused else 'could not load'} s3://{run.bucket}/{_show(run.key)}",
         "",
-        f"Reason:   {run.reason or 'none was given'}",
+        f"Reason:   {_show((run.reason or 'none was given')[:_MOST_REASON])}",
         f"Records:  {counts or 'none was read'}",
         f"Version:  {run.version}",
         f"Run:      {run.id} (attempt {run.attempt})",
@@ -75,3 +80,8 @@ def _message(run: Run) -> str:
     if run.rejects:
         lines.append(f"See what was rejected: penstock rejects {run.id}")
     return "\n".join(lines) + "\n"
+
+
+def _show(text: str) -> str:
+    """Give a text that others wrote on one line: a key may hold newlines, and say on the next what nobody here says."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

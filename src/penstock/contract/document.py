@@ -7,24 +7,32 @@ digits must not pass through a float.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
+from penstock.contract.compose import (
+    MOST_LEVELS,
+    MOST_NODES,
+    TOO_DEEP,
+    TOO_MANY,
+    SyntaxProblemError,
+    compose,
+    line_of,
+    require_json,
+)
 from penstock.contract.problem import Place, Placed
 from penstock.errors import UsageError
 
 KeyPath = tuple[str | int, ...]
 
+_MOST_BYTES: Final = 1_000_000
 _CORE = "tag:yaml.org,2002:"
 _TEXT_TAGS = {f"{_CORE}{name}" for name in ("str", "timestamp", "value", "merge", "binary")}
+_HOLDER_TAGS = (f"{_CORE}map", f"{_CORE}seq")
 
 
 class WholeNumber(int):
@@ -98,43 +106,37 @@ def read_document(path: Path) -> Document:
     """Read a YAML file, or a JSON file if its name ends in ``.json``. Raises UsageError if it can't be read."""
     try:
         return _read(path)
-    except _SyntaxProblemError as error:
+    except SyntaxProblemError as error:
         return Document(None, (Placed(Place(str(path), error.line), (), error.message),))
-
-
-class _SyntaxProblemError(Exception):
-    """The file is not what it should be, at a 1-based line."""
-
-    def __init__(self, line: int, message: str) -> None:
-        self.line = line
-        self.message = message
-        super().__init__(message)
 
 
 def _read(path: Path) -> Document:
     text = _read_text(path)
     if path.suffix == ".json":
-        _require_json(text)
-    top = _compose(text)
+        require_json(text)
+    top = compose(text)
     if top is None:
-        raise _SyntaxProblemError(1, "the file is empty")
+        raise SyntaxProblemError(1, "the file is empty")
     if not isinstance(top, MappingNode):
-        raise _SyntaxProblemError(_line(top), "the file must be a mapping of keys to values")
+        raise SyntaxProblemError(line_of(top), "the file must be a mapping of keys to values")
     problems: list[Placed] = []
-    root = _Converter(str(path), problems).node(top, Place(str(path), _line(top)), ())
+    root = _Converter(str(path), problems).node(top, Place(str(path), line_of(top)), ())
     return Document(root, tuple(problems))
 
 
 def _read_text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror}") from error
+    if len(data) > _MOST_BYTES:
+        raise SyntaxProblemError(1, f"the file is larger than {_MOST_BYTES:,} bytes")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _SyntaxProblemError(line, "not UTF-8 text; save the file as UTF-8") from error
+        raise SyntaxProblemError(line, "not UTF-8 text; save the file as UTF-8") from error
 
 
 def merge(under: Node, over: Node) -> Node:
@@ -147,81 +149,31 @@ def merge(under: Node, over: Node) -> Node:
     return Node(over.place, both)
 
 
-def _compose(text: str) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise _SyntaxProblemError(
-            mark.line + 1 if mark else 1, f"not valid YAML: {_explain(error)}"
-        ) from error
-    except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise _SyntaxProblemError(
-            line,
-            f"not valid YAML: the character U+{ord(text[error.position]):04X} can't stand in a text file",
-        ) from error
-    except RecursionError as error:
-        raise _SyntaxProblemError(1, "the file is nested too deeply") from error
-
-
-_COMPLAINTS = {
-    "mapping values are not allowed": 'a ":" where none can be; put a text that holds ": " in quotes, '
-    "and check the indentation",
-    "expected <block end>": "the indentation does not fit the lines above",
-    "another document": "the file holds more than one document; a contract is a file of its own",
-}
-
-
-def _explain(error: MarkedYAMLError) -> str:
-    """The parser's complaint, with what to do about the commonest ones."""
-    problem, context = str(error.problem), str(error.context or "")
-    for complaint, meaning in _COMPLAINTS.items():
-        if complaint in problem:
-            return meaning
-    if "cannot start any token" in problem:
-        character = problem.partition("'")[2].rpartition("'")[0]
-        if character == "\\t":
-            return "a tab can't indent or separate; use spaces"
-        return f"a text that begins with {character} must be put in quotes"
-    if "flow" in context:
-        return "a comma or a closing bracket is missing here"
-    return f"{context}: {problem}" if context else problem
-
-
-def _require_json(text: str) -> None:
-    def refuse(constant: str) -> None:
-        raise _SyntaxProblemError(1, f"not valid JSON: {constant} is not a JSON value")
-
-    try:
-        json.loads(text, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise _SyntaxProblemError(error.lineno, f"not valid JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise _SyntaxProblemError(1, "the file is nested too deeply") from error
-
-
-def _line(node: Any) -> int:
-    return int(node.start_mark.line) + 1
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Converter:
     """Turns the parser's nodes into ours and notes what is wrong with them."""
 
     file: str
     problems: list[Placed]
+    nodes: int = 0
 
     def node(self, source: Any, place: Place, path: KeyPath, above: tuple[int, ...] = ()) -> Node:
         if id(source) in above:
             self.problems.append(Placed(place, path, "an alias can't refer to what it is part of"))
             return Node(place, None)
+        self.nodes += 1
+        if self.nodes > MOST_NODES:  # an alias is the node that it refers to, as often as it stands there
+            raise SyntaxProblemError(place.line, TOO_MANY)
+        if len(above) > MOST_LEVELS:
+            raise SyntaxProblemError(place.line, TOO_DEEP)
         above = (*above, id(source))
+        if not isinstance(source, ScalarNode) and str(source.tag) not in _HOLDER_TAGS:
+            self._refuse_tag(source.tag, place, path)
         if isinstance(source, MappingNode):
             return Node(place, self._mapping(source, path, above))
         if isinstance(source, SequenceNode):
             items = [
-                self.node(item, Place(self.file, _line(item)), (*path, index), above)
+                self.node(item, Place(self.file, line_of(item)), (*path, index), above)
                 for index, item in enumerate(source.value)
             ]
             return Node(place, items)
@@ -230,7 +182,7 @@ class _Converter:
     def _mapping(self, source: MappingNode, path: KeyPath, above: tuple[int, ...]) -> dict[str, Node]:
         children: dict[str, Node] = {}
         for key_node, value_node in source.value:
-            place = Place(self.file, _line(key_node))
+            place = Place(self.file, line_of(key_node))
             if not isinstance(key_node, ScalarNode):
                 self.problems.append(Placed(place, path, "a key must be a text"))
                 continue
@@ -258,8 +210,11 @@ class _Converter:
             return decimal
         # What YAML 1.1 would call a boolean (`NO` under a %YAML 1.1 directive) is a text here too.
         if tag not in _TEXT_TAGS and tag != f"{_CORE}bool":
-            self.problems.append(Placed(place, path, f'the tag "{tag}" is not understood; leave it out'))
+            self._refuse_tag(tag, place, path)
         return text
+
+    def _refuse_tag(self, tag: object, place: Place, path: KeyPath) -> None:
+        self.problems.append(Placed(place, path, f'the tag "{tag}" is not understood; leave it out'))
 
 
 def _whole_number(text: str) -> WholeNumber:
