@@ -33,7 +33,14 @@ def read(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
+WIDE = ["\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\u207a"]
+"""The signs as they are typed in East Asia, and others that look like them."""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [*"=+-@\t\r\n", *WIDE, " =", "\u00a0@", "\ufeff=", "\u200b-", "\x00+", " \t="],
+)
 def test_what_could_be_a_formula_gets_an_apostrophe(tmp_path: Path, first: str) -> None:
     path = tmp_path / "rejects.csv"
     raw = f'{first}cmd|" /C calc"!A0'
@@ -44,7 +51,8 @@ def test_what_could_be_a_formula_gets_an_apostrophe(tmp_path: Path, first: str) 
 @given(st.text(alphabet=st.characters(codec="utf-8")))
 def test_no_cell_begins_like_a_formula_and_none_loses_anything(text: str) -> None:
     safe = neutralize(text)
-    assert not safe.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not safe.lstrip().startswith(("=", "+", "-", "@"))
+    assert not safe.startswith(("\t", "\r", "\n"))
     assert restore(safe) == text
 
 

@@ -1,6 +1,7 @@
 """Whatever is written in a contract or stands in a cell: no crash, no surprise, no statement that stops."""
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -121,6 +122,47 @@ def test_every_function_of_the_catalogue_that_is_not_allowed_is_refused() -> Non
         for text in (f'"{name}"()', f'"{name}"(s)', f'"{name}"(s, s)'):
             with pytest.raises(ContractError, match="the function"):
                 compiled(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(select 1)", "exists(select 1)", "exists(from x)", "i in (select 1)", "i = any(select 1)", "i = all(select 1)",
+        "array(select 1)", "(table x)", "i is not distinct from (table x)", "(values (1))", "i between (select 1) and 2",
+        "case when (select true) then 1 end", "(select content from read_text('/etc/passwd'))", "(from duckdb_settings())",
+        "with x as (select 1) select 1", "i union select 1", "select 1", "from x", "(show tables)", "(describe x)",
+        "(pragma database_list)", "pragma version", "call x()", "copy x to 'y'", "attach 'x'", "install httpfs", "load httpfs",
+        "set x = 1", "i; pragma version", "i /* ; */; attach 'x'", "i -- \n", "i /**/", "/*", "i --",
+        "READ_TEXT('/etc/passwd')", '"read_text"(\'/etc/passwd\')', "main.read_text('x')", "system.main.getenv('HOME')",
+        "getenv ('HOME')", "getenv/**/('HOME')", "current_setting('home_directory')", "getvariable('x')", "duckdb_secrets()",
+        "which_secret('a', 's3')", "current_user", "session_user", "current_date", "current_timestamp", "current_schema",
+        "\uff47\uff45\uff54\uff45\uff4e\uff56('HOME')", "g\u0435tenv('HOME')", "getenv\u200b('HOME')", "\ufeffgetenv('HOME')", "\u017felect", "lower\u0301(s)",
+        "rowid", "s.rowid", "i.*", "*", "columns('.*')", "columns(*)", "s.content", "i.s", "(i).x", "$1", "?", "#1", ":x", "@x",
+        "$$x$$", "e'\\x41'", "U&'\\0041'", "x'41'", "[x for x in l]", "list_transform(l, x -> x)", "list_transform(l, lambda x: x)",
+        "{'a': 1}", "map {'a': 1}", "row(1, 2)", "sum(i)", "sum(i) over ()", "count(*)", "sum(i) filter (where b)", "lower(s) over ()",
+        "s collate nocase", "ts at time zone 'UTC'", "s::json", "s::blob", "s::struct(a int)", "s::enum('a')", "s::main.x",
+        "timestamp 'now'", "unnest(l)", "generate_series(1, 10)", "lower(s => 'a')", "lower(distinct s)", "lower(s order by s)",
+        "s\0", "s\x1b", "`i`", "' unterminated", '"unterminated', "s -> 'a'", "s ->> 'a'", "s glob 'a*'", "a := 1",
+    ],
+)  # fmt: skip
+def test_what_reads_more_than_the_row_is_refused(text: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        compiled(text)
+    assert all(problem.startswith("set.x: ") for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("pattern", ["(a{1000}){1000}", "((a{100}){100}){100}", "(?=a)", "x{1001}"])
+def test_a_pattern_that_would_take_the_memory_is_refused(pattern: str) -> None:
+    with pytest.raises(ContractError):
+        compiled(f"regexp_matches(s, '{pattern}')")
+
+
+@pytest.mark.parametrize("pattern", ["(a|a)*b", "(a*)*b", "(.*a){25}", "(x+x+)+y", "a?" * 500 + "a" * 500])
+def test_no_pattern_takes_more_than_linear_time(pattern: str) -> None:
+    expression = compiled(f"regexp_matches(s, '{pattern}')")
+    began = time.process_time()
+    DATABASE.execute(f"SELECT {expression.sql} FROM (SELECT repeat('ax', 20000) AS s)").fetchall()
+    assert time.process_time() - began < 10
 
 
 def test_no_allowed_function_is_volatile_or_unknown_to_the_database() -> None:

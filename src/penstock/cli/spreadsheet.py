@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,10 @@ from penstock.engine.result import Reject
 from penstock.errors import ServiceError, UsageError
 
 COLUMNS: Final = ("run", "line", "offset", "codes", "reasons", "raw")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 -- the wide ones too
+_FORMULA: Final = ("=", "+", "-", "@")
+_APART: Final = ("\t", "\r", "\n", "'")
+_UNSEEN: Final = re.compile(r"[\s\x00-\x1f\x7f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*+")
+"""What a spreadsheet, or whoever copies from it, may leave out before a sign."""
 _DELIMITERS: Final = (",", ";", "\t")
 """What spreadsheets save CSV with, by the country."""
 _MOST_CHARACTERS: Final = 32_767
@@ -69,8 +73,14 @@ def write_spreadsheet(path: Path, run: str, rejects: Iterable[Reject], encoding:
 
 
 def neutralize(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet could take for a formula, and before another apostrophe."""
-    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+    """Put an apostrophe before what a spreadsheet could take for a formula, and before another apostrophe.
+
+    Signs of other widths, such as the full-width ones of East Asian keyboards, count as the plain ones.
+    """
+    unseen = _UNSEEN.match(cell)
+    assert unseen is not None
+    sign = unicodedata.normalize("NFKC", cell[unseen.end() : unseen.end() + 1])
+    return f"'{cell}" if cell.startswith(_APART) or sign.startswith(_FORMULA) else cell
 
 
 def restore(cell: str) -> str:
