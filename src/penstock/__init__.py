@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.api import Verdict, check, load_contract, run
     from penstock.contract.model import Contract
     from penstock.errors import (
+        ConservationError,
         ContractError,
         DataError,
         EngineError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "ConservationError",
     "Contract",
     "ContractError",
     "Counts",
@@ -51,6 +53,7 @@ _HOMES: Final = {
     "penstock.api": ("Verdict", "check", "load_contract", "run"),
     "penstock.contract.model": ("Contract",),
     "penstock.errors": (
+        "ConservationError",
         "ContractError",
         "DataError",
         "EngineError",
