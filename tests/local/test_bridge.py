@@ -173,6 +173,39 @@ def test_dead_letters_are_a_metric_that_an_alarm_can_look_at(world: World) -> No
 
 
 @pytest.mark.aws
+def test_an_execution_that_failed_is_a_metric_once(world: World) -> None:
+    states = world.client("stepfunctions")
+    definition = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail"}}}
+    role = "arn:aws:iam::000000000000:role/machine"
+    machine = states.create_state_machine(
+        name="shop_orders", definition=json.dumps(definition), roleArn=role
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    assert wait_until(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED", 30)
+    found = [(point.metric, point.dimensions) for point in world.bridge._machines.measure()]
+    assert found == [("ExecutionsFailed", (("StateMachineArn", machine),))]
+    assert list(world.bridge._machines.measure()) == []
+
+
+@pytest.mark.aws
+def test_a_message_is_as_old_as_the_time_since_its_queue_was_empty(world: World) -> None:
+    queues, sqs = world.bridge._queues, world.client("sqs")
+    url, now = sqs.create_queue(QueueName="shop_orders_dead")["QueueUrl"], time.time()
+
+    def age(moment: float) -> list[float]:
+        found = queues.measure(moment)
+        return [point.values[0] for point in found if point.metric == "ApproximateAgeOfOldestMessage"]
+
+    assert age(now) == [0]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert age(now + 10) == [10]
+    assert age(now + 20) == []  # nothing changed, and it is not a minute ago
+    assert age(now + 70) == [70]
+    sqs.purge_queue(QueueUrl=url)
+    assert age(now + 80) == [0]
+
+
+@pytest.mark.aws
 def test_alarms_speak_again_after_a_bridge_that_died_while_it_kept_them_silent(world: World) -> None:
     world.client("cloudwatch").disable_alarm_actions(AlarmNames=["shop_orders_reject-share"])
     world.bridge._begun = False

@@ -42,21 +42,20 @@ class Bridge:
 
     def step(self) -> None:
         """Do it once. Raises botocore's errors, and :class:`~penstock.errors.ServiceError`."""
-        points = list(self._measure())
         alarms = self._list_alarms()
         if not self._begun:  # one that died in the middle left them silent
             self._let_speak(alarms, enabled=True)
             alarms = self._list_alarms()
             self._begun = True
+        points = list(self._measure())
         if points:
             self._put(points, [alarm for alarm in alarms if alarm["ActionsEnabled"]])
         self._judge(alarms)
 
     def _measure(self) -> Iterator[Point]:
-        groups = self.connection.client("logs").describe_log_groups(
-            logGroupNamePrefix=self.names.log_group_prefix
-        )
-        self._tail.groups = [group["logGroupName"] for group in groups["logGroups"]]
+        pages = self.connection.client("logs").get_paginator("describe_log_groups")
+        found = pages.paginate(logGroupNamePrefix=self.names.log_group_prefix)
+        self._tail.groups = [group["logGroupName"] for page in found for group in page["logGroups"]]
         for line in self._tail.read():
             yield from read_document(line)
         yield from self._queues.measure(self.clock())

@@ -130,5 +130,6 @@ class Machines:
                         )
 
     def _machines(self) -> Sequence[str]:
-        found = self.stepfunctions.list_state_machines()["stateMachines"]
+        pages = self.stepfunctions.get_paginator("list_state_machines").paginate()
+        found = [machine for page in pages for machine in page["stateMachines"]]
         return [machine["stateMachineArn"] for machine in found if machine["name"].startswith(self.prefix)]

@@ -49,7 +49,7 @@ def ensure_bridge(folder: Path, server: Server, project: str, since: float) -> N
         return
     about = json.dumps({"server": server.to_dict(), "project": project, "since": since})
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    command = [sys.executable, "-m", "penstock.local.bridge.process", about]
+    command = [sys.executable, "-P", "-m", "penstock.local.bridge.process", about]
     pid = spawn(command, environment, folder / "bridge.log")
     note = {"pid": pid, "started": started_at(pid) or "", "token": server.token}
     (folder / _NOTE).write_text(json.dumps(note) + "\n")
