@@ -11,6 +11,7 @@ from penstock.local.processes import has_ended, wait_until
 from penstock.local.project import LocalFeed, down, find_running, status, up
 from penstock.local.record import noted_server
 from penstock.local.server import is_alive
+from penstock.watch.logs import Tail
 
 CONTRACT = """\
 penstock: 1
@@ -83,8 +84,11 @@ def test_a_function_that_cannot_run_is_told_with_its_log(project: Path) -> None:
         FunctionName=running.names.feed(feed.name).function, Environment={"Variables": {}}
     )
     landed = drop(running, feed, project / "letters.csv")
-    with pytest.raises(ServiceError, match=r"No run began within 6 seconds(.|\n)*PENSTOCK_FEED is not set"):
-        follow_run(running, landed, patience=6)
+    group = running.names.feed(feed.name).log_group
+    tail = Tail(running.connection.client("logs"), [group], 0)
+    assert wait_until(lambda: any("PENSTOCK_FEED is not set" in line.text for line in tail.read()), 60, 0.1)
+    with pytest.raises(ServiceError, match=r"No run began within 1 seconds(.|\n)*PENSTOCK_FEED is not set"):
+        follow_run(running, landed, patience=1)
 
 
 @pytest.mark.aws
