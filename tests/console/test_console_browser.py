@@ -223,6 +223,7 @@ def test_the_keyboard_has_short_ways(visit: Callable[..., Visit]) -> None:
 
 def test_a_command_is_copied_as_it_stands(visit: Callable[..., Visit]) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"]).open("/runs/run-1")
+    assert page.get_by_role("button", name="Copy").count() == 3  # one each
     page.get_by_role("button", name="Copy").first.click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == "penstock replay run-1 --aws"

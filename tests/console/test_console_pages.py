@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from penstock.aws.runs import Run, format_time
 from penstock.console.counts import widths
 from penstock.console.html import render, visible
-from penstock.console.routes import REJECTS_SHOWN, RUNS_SHOWN
+from penstock.console.routes import ALL_RUNS_DRAWN, REJECTS_SHOWN, RUNS_DRAWN, RUNS_SHOWN
 from penstock.console.run_pages import MOST_LOOKED_AT, read_mark, read_page
 from penstock.engine.result import Reason
 
@@ -376,6 +376,15 @@ def test_a_feed_without_runs_has_nothing_to_draw() -> None:
 
 
 # Everywhere
+
+
+def test_the_documentation_names_the_limits() -> None:
+    told = " ".join((Path(__file__).parents[2] / "docs" / "console.md").read_text().split())
+    assert (
+        f"{RUNS_SHOWN} a page; where those of one status are looked for it looks at {MOST_LOOKED_AT} a page"
+        in told
+    )
+    assert f"the latest {ALL_RUNS_DRAWN} runs, or of {RUNS_DRAWN} of one feed" in told
 
 
 PATHS = [

@@ -1,7 +1,7 @@
 // What the pages can do without: buttons that copy a command, and keys: 1 to 4 open the pages, / goes to the filter.
 "use strict";
 
-for (const code of document.querySelectorAll(".command code")) {
+for (const code of document.querySelectorAll(".command > code")) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Copy";

@@ -36,6 +36,7 @@ def stranger_page() -> Element:
                     h("code", "penstock console"),
                     " printed. It holds a word that only you have.",
                 ),
+                class_="gate",
             ),
         ),
         lang="en",
