@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from command_line import CONTRACT, DIRTY, DIRTY_COUNTS, lines, write
@@ -37,6 +38,7 @@ def test_the_wheel_alone_checks_and_runs(tmp_path: Path) -> None:
         REPOSITORY,
     )
     [wheel] = wheels.glob("penstock-*.whl")
+    assert "penstock/console/console.css" in ZipFile(wheel).namelist()
     call(sys.executable, "-m", "venv", environment)
     pip = (environment / "bin" / "python", "-m", "pip", "install")
     call(*pip, *quiet, "--constraint", REPOSITORY / "constraints.txt", wheel)

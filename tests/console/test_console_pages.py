@@ -357,7 +357,15 @@ def test_the_age_of_the_data_grows_until_a_run_is_done() -> None:
 def test_the_trends_tell_what_came_and_how_fast() -> None:
     seen = see(Memory(found=[make_run(n, ago=60 * n) for n in range(1, 4)]), "/trends")
     assert "30 records loaded and 6 rejected by 3 runs." in seen.text
-    assert "Half of the runs read 6 records a second or more" in seen.text
+    assert "Half of the runs read 6 records a second or fewer, the fastest 6 records a second." in seen.text
+
+
+def test_the_trends_tell_how_long_a_file_took_from_its_arrival() -> None:
+    late = {n: format_time(NOW - 60 * n - wait) for n, wait in ((1, 8), (2, 18), (3, 118))}
+    runs = [make_run(n, ago=60 * n, arrived_at=arrived) for n, arrived in late.items()]
+    seen = see(Memory(found=runs), "/trends")
+    assert "Half of the files were loaded within 20 s, the slowest within 2 min." in seen.text
+    assert "10 s" in see(Memory(found=runs), "/runs/run-1").text
 
 
 def test_the_trends_of_one_feed_reach_further_back() -> None:
@@ -372,7 +380,7 @@ def test_the_trends_of_one_feed_reach_further_back() -> None:
 def test_a_feed_without_runs_has_nothing_to_draw() -> None:
     seen = see(Memory(found=[make_run(1, status="failed", counts={})], named=("orders", "sales")), "/trends")
     assert "no runs yet" in seen.text
-    assert seen.text.count("Nothing to show yet.") == 3
+    assert seen.text.count("Nothing to show yet.") == 4
 
 
 # Everywhere

@@ -1,4 +1,4 @@
-"""Small drawings of a feed's runs over time: how old its data became, what its runs loaded, and how fast."""
+"""Small drawings of a feed's runs over time: how old its data became, how fresh it was loaded, how much, and how fast."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from penstock.console.figures import count, moment, span
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h
 from penstock.console.timeline import ended_at
+from penstock.watch.feeds import measure_freshness
 
-_WIDTH: Final = 340
-_HEIGHT: Final = 150
+_WIDTH: Final = 440
+_HEIGHT: Final = 160
 _TOP: Final = 12
-_LEFT: Final = 52
-_TICKS: Final = 3
+_LEFT: Final = 58
+_TICKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +61,49 @@ def records_plot(runs: Sequence[Run], now: float) -> Node:
     return _draw(plot, told, _short, [_stack(plot, run) for run in counted])
 
 
+def freshness_plot(runs: Sequence[Run], now: float) -> Node:
+    """Draw how long each file that was loaded took from its arrival to the end of its run."""
+    return _dots(
+        runs,
+        now,
+        measure_freshness,
+        span,
+        round_up_time,
+        "Half of the files were loaded within {}, the slowest within {}.",
+    )
+
+
 def speed_plot(runs: Sequence[Run], now: float) -> Node:
     """Draw how many records a second each run that is done read, from its start to its end."""
-    done = [run for run in runs if run.status == "done" and run.replays is None and _speed(run)]
-    if not done:
+    told = "Half of the runs read {} or fewer, the fastest {}."
+    return _dots(runs, now, _speed, lambda speed: f"{speed:,.0f} records a second", round_up, told, _short)
+
+
+def _dots(
+    runs: Sequence[Run],
+    now: float,
+    measure: Callable[[Run], float | None],
+    words: Callable[[float], str],
+    round_top: Callable[[float], float],
+    told: str,
+    label: Callable[[float], str] | None = None,
+) -> Node:
+    """Draw a dot for each file that was loaded; ``told`` takes the middle and the greatest value in words."""
+    done = [run for run in runs if run.status == "done" and run.replays is None]
+    values = [(run, value) for run in done if (value := measure(run)) is not None]
+    if not values:
         return None
-    ordered = sorted(map(_speed, done))
-    plot = Plot(_axis(done, now), round_up(ordered[-1]))
-    told = f"Half of the runs read {ordered[len(ordered) // 2]:,.0f} records a second or more, the fastest {ordered[-1]:,.0f}."
-    return _draw(plot, told, _short, [_dot(plot, run) for run in done])
+    ordered = sorted(value for _, value in values)
+    plot = Plot(_axis(done, now), round_top(ordered[-1]))
+    dots = [_dot(plot, run, value, words(value)) for run, value in values]
+    return _draw(
+        plot, told.format(words(ordered[(len(ordered) - 1) // 2]), words(ordered[-1])), label or words, dots
+    )
 
 
-def _dot(plot: Plot, run: Run) -> Element:
-    x, y = plot.axis.at(moment(run.started_at)), plot.y(_speed(run))
-    return _linked(run, f"{_speed(run):,.0f} records a second", h("circle", cx=x, cy=y, r=3.5, class_="dot"))
+def _dot(plot: Plot, run: Run, value: float, told: str) -> Element:
+    x = plot.axis.at(moment(run.started_at))
+    return _linked(run, told, h("circle", cx=x, cy=plot.y(value), r=3.5, class_="dot"))
 
 
 def _axis(runs: Sequence[Run], now: float) -> TimeAxis:
@@ -88,9 +118,9 @@ def _count(run: Run, name: str) -> int:
     return run.counts.get(name, 0)
 
 
-def _speed(run: Run) -> float:
+def _speed(run: Run) -> float | None:
     took = moment(run.ended_at) - moment(run.started_at) if run.ended_at is not None else 0.0
-    return _count(run, "read") / took if took > 0 else 0.0
+    return _count(run, "read") / took if took > 0 and _count(run, "read") else None
 
 
 def _stack(plot: Plot, run: Run) -> Element:

@@ -90,7 +90,7 @@ def _facts(frame: Frame, state: FeedState) -> Element:
     on = [alarm for alarm in state.alarms if alarm.state == "ALARM"]
     return facts(
         ("last file", last),
-        ("took", None if state.freshness is None else span(state.freshness)),
+        ("loaded within", None if state.freshness is None else span(state.freshness)),
         ("runs of 24 h", f"{ended}{more}" if ended else "none"),
         ("records", f"{state.day.loaded:,} loaded, {state.day.rejected:,} rejected{more}" if ended else None),
         ("waiting", None if state.backlog is None else f"{state.backlog:,}"),

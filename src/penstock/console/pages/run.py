@@ -10,6 +10,7 @@ from penstock.console.frame import Frame, address, command, facts, page, prose, 
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import pill
 from penstock.console.timeline import ended_at
+from penstock.watch.feeds import measure_freshness
 
 
 def run_page(frame: Frame, run: Run, commands: Commands) -> Element:
@@ -88,14 +89,16 @@ def _codes(run: Run) -> Node:
 
 def _facts(frame: Frame, run: Run) -> Element:
     took = ended_at(run, frame.now) - moment(run.started_at)
-    read = run.counts.get("read", 0)
+    read, fresh = run.counts.get("read", 0), measure_freshness(run) if run.arrived_at else None
     items = ", ".join(f"{number:,} {name}" for name, number in run.items.items() if number)
     return h(
         "section",
         h("h2", "Facts"),
         facts(
             ("began", [when(run.started_at, frame.now), h("small", f" {clock(moment(run.started_at))} UTC")]),
+            ("came", when(run.arrived_at, frame.now)),
             ("took" if run.ended else "has gone on for", span(took)),
+            ("arrival to last row", None if fresh is None or run.replays else span(fresh)),
             ("read", f"{size(run.bytes)}" if run.bytes else None),
             ("speed", f"{read / took:,.0f} records a second" if run.ended and read and took > 0 else None),
             ("items", items or None),

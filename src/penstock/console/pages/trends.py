@@ -8,7 +8,7 @@ from penstock.aws.runs import Run
 from penstock.console.figures import count
 from penstock.console.frame import Frame, address, page
 from penstock.console.html import Element, Node, h, marked
-from penstock.console.plots import age_plot, records_plot, speed_plot
+from penstock.console.plots import age_plot, freshness_plot, records_plot, speed_plot
 
 
 def trends_page(frame: Frame, runs: Mapping[str, Sequence[Run]], asked: int, most: int) -> Element:
@@ -30,6 +30,7 @@ def _feed(frame: Frame, feed: str, runs: Sequence[Run], asked: int, most: int) -
         h(
             "div",
             _plot("Age of the newest data", age_plot(runs, frame.now)),
+            _plot("From a file's arrival to its last row", freshness_plot(runs, frame.now)),
             _plot("Records of each run", records_plot(runs, frame.now)),
             _plot("Records a second", speed_plot(runs, frame.now)),
             class_="plots",
