@@ -69,6 +69,8 @@ def _templates(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             for template in templates_of(written):
                 if template.tier == "feed" or variant == "queue":
                     yield f"{variant}.{key}.{template.tier}", template.body
+    traced = templates_of(write_project(folder / "traced", [VARIANTS["queue"]], tracing=True))
+    yield "traced", next(template.body for template in traced if template.tier == "feed")
     yield "key", key_template(Names("shop", ACCOUNT, "eu-central-1"))
 
 
