@@ -46,7 +46,7 @@ bench: .venv-bench/ready
 	@touch $@
 
 # What reviews the templates pins libraries that the tests have newer ones of.
-.venv-checkov/ready: .venv/ready tests/stack/checkov.txt
+.venv-checkov/ready: tests/stack/checkov.txt | .venv/ready
 	$(PYTHON) -m venv --clear --without-pip .venv-checkov
 	$(BIN)/python -m pip --python .venv-checkov/bin/python install --quiet --disable-pip-version-check --no-deps --no-compile --requirement tests/stack/checkov.txt
 	@touch $@
