@@ -47,15 +47,15 @@ def test_the_roles_and_what_they_may_are_those_of_the_templates() -> None:
     pinned = json.loads((ROOT / "tests" / "stack" / "statements.json").read_text())
     statements: dict[str, set[str]] = {}
     for name, many in pinned.items():
-        role = name.removesuffix(" where there is a key").rpartition("/")[2]
+        role = name.partition(" ")[0].rpartition("/")[2]
         if role.endswith("Role"):
             statements.setdefault(role, set()).update(one["Sid"] for one in many if "Sid" in one)
     told: dict[str, set[str]] = {}
     for role, rest in re.findall(r"^\| `(\w*Role)`(.*)$", TEXT, re.MULTILINE):
         told.setdefault(role, set()).update(NAMES.findall(rest))
-    of_key = {"UseKey", "UseKeyOfTables"}
-    assert {role: sids - of_key for role, sids in statements.items()} == told
-    assert of_key <= set(NAMES.findall(TEXT))
+    of_options = {"UseKey", "UseKeyOfTables", "SendTraces"}
+    assert {role: sids - of_options for role, sids in statements.items()} == told
+    assert of_options <= set(NAMES.findall(TEXT))
 
 
 def test_the_statements_of_resources_and_of_the_key_are_named_as_they_are() -> None:

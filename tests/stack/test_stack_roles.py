@@ -18,6 +18,12 @@ from penstock.stack.template import StackTemplate
 
 PINNED = Path(__file__).with_name("statements.json")
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "there is a key": {"encryption": {"key": KEY}},
+    "it is traced": {"tracing": True},
+}
+"""What of a project adds statements to those that every project has."""
+
 
 @pytest.fixture(scope="module")
 def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
@@ -34,10 +40,10 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
         ),
     ]
     without = _by_resource(templates_of(write_project(folder, feeds)))
-    with_key = _by_resource(templates_of(write_project(folder, feeds, encryption={"key": KEY})))
     added = {
-        f"{name} where there is a key": [one for one in many if one not in without[name]]
-        for name, many in with_key.items()
+        f"{name} where {case}": [one for one in many if one not in without[name]]
+        for case, options in OPTIONS.items()
+        for name, many in _by_resource(templates_of(write_project(folder, feeds, **options))).items()
         if many != without[name]
     }
     key = key_template(Names("shop", ACCOUNT, "eu-central-1"))["Resources"]["Key"]
@@ -127,9 +133,9 @@ def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
         for resource in _many(statement.get("Resource", [])):
             beginning, _, rest = resource.partition("*")
             assert rest == "", resource
-            if resource == "*":  # deliveries of logs have no ARNs; in a key's policy it is the key
-                services = {action.partition(":")[0] for action in _many(statement["Action"])}
-                assert services == ({"kms"} if "Principal" in statement else {"logs"})
+            if resource == "*":  # deliveries of logs and traces have no ARNs; in a key's policy it is the key
+                (service,) = {action.partition(":")[0] for action in _many(statement["Action"])}
+                assert service in ({"kms"} if "Principal" in statement else {"logs", "xray"})
             elif ":execution:" in resource:  # of one state machine, and of its maps
                 assert re.fullmatch(r"arn:aws:states:[^:]+:[0-9]{12}:execution:[a-z_-]+[:/]", beginning)
             elif beginning != resource:  # objects under a folder, and the streams of a log group
@@ -150,7 +156,7 @@ def test_only_the_state_machine_may_do_something_to_all_resources(
     statements: dict[str, list[dict[str, Any]]],
 ) -> None:
     for of, many in statements.items():
-        for statement in many if of != "penstock-shop-key/Key" else []:
+        for statement in many if of != "penstock-shop-key/Key" and not of.endswith("traced") else []:
             if statement["Effect"] == "Allow" and "*" in _many(statement.get("Resource", [])):
                 assert of.endswith("/StateMachineRole")
 
