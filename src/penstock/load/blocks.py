@@ -14,6 +14,8 @@ from penstock.verdicts import SOURCE_ERROR
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 1 << 20
 """Bytes unpacked at a time: a small packed block can hold gigabytes, and memory must not follow it."""
+_SMALL = 1 << 16
+"""Less than this is given together with what follows: a million pieces of a byte take a hundred times their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,15 @@ class GzipLimits:
 
     ``ratio`` is bytes out for a byte in, and counts from ``spared`` bytes out on. Deflate can't pass 1,032, and what
     comes near it repeats one line over and over; records with keys of their own stay far below 1,000. ``size`` is
-    bytes out; None is no limit, for memory does not grow with it, and time is bounded by handing over.
+    bytes out; None is no limit, for memory does not grow with it, and time is bounded by handing over. ``member`` is bytes
+    out for a member, from ``spared_members`` on: to begin one takes as long as to unpack some kilobytes.
     """
 
     ratio: int = 1_000
     spared: int = 10_000_000
     size: int | None = None
+    member: int = 16
+    spared_members: int = 10_000
 
 
 DEFAULT_LIMITS = GzipLimits()
@@ -88,6 +93,25 @@ def unpack_gzip(pieces: Iterable[bytes], name: str, limits: GzipLimits = DEFAULT
     :class:`~penstock.errors.DataError`, naming the file by ``name``; so does passing a limit. No bytes at all unpack
     to none.
     """
+    return _join_small(_unpack_members(pieces, name, limits))
+
+
+def _join_small(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Give the same bytes with small pieces joined."""
+    small = bytearray()
+    for piece in pieces:
+        if not small and len(piece) >= _SMALL:
+            yield piece
+            continue
+        small += piece
+        if len(small) >= _SMALL:
+            yield bytes(small)
+            small.clear()
+    if small:
+        yield bytes(small)
+
+
+def _unpack_members(pieces: Iterable[bytes], name: str, limits: GzipLimits) -> Iterator[bytes]:
     member = None
     members = packed = unpacked = 0
     try:
@@ -108,6 +132,7 @@ def unpack_gzip(pieces: Iterable[bytes], name: str, limits: GzipLimits = DEFAULT
                 if member.eof:
                     member = None
                     members += 1
+                    _check_members(limits, name, members, unpacked)
     except zlib.error as error:
         raise DataError(
             SOURCE_ERROR,
@@ -130,6 +155,15 @@ def _check(limits: GzipLimits, name: str, packed: int, unpacked: int) -> None:
         raise DataError(
             SOURCE_ERROR,
             f"{name} unpacks to more than the {limits.size:,} bytes that are allowed. Send it in several files.",
+        )
+
+
+def _check_members(limits: GzipLimits, name: str, members: int, unpacked: int) -> None:
+    if members > limits.spared_members and unpacked < limits.member * members:
+        raise DataError(
+            SOURCE_ERROR,
+            f"{name} is packed in more than {limits.spared_members:,} parts of less than {limits.member} bytes each, as files are "
+            "that are made to overwhelm who unpacks them. Pack it in one part.",
         )
 
 
