@@ -618,6 +618,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
     credentials = function.world.connections
     for name, value in {
         "PENSTOCK_PROJECT": "shop",
+        "PENSTOCK_DEBUG_SHARE": "1",
         "PENSTOCK_FEED": "orders",
         "PENSTOCK_LEDGER": LEDGER,
         "PENSTOCK_ARTIFACTS": function.world.artifacts,
@@ -643,7 +644,9 @@ def test_the_entry_point_takes_everything_from_its_environment(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["request_id"] for line in lines} == {"request-2"}
     assert {line["feed"] for line in lines} == {"orders"}
-    began, _, ended = lines
+    assert all(line["sampled"] for line in lines)
+    assert {line["level"] for line in lines} == {"DEBUG", "INFO"}
+    began, *_, ended = (line for line in lines if line["level"] == "INFO")
     assert metrics_of(began) == {"ColdStarts": 1}
     assert metrics_of(ended)["FilesLoaded"] == 1
     assert (ended["Project"], ended["Feed"]) == ("shop", "orders")

@@ -24,11 +24,12 @@ from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.loader import make_budget
 from penstock.aws.log import Log
 from penstock.aws.table.send import Answer
+from penstock.aws.table.stats import Counters
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.batch import Position
 from penstock.engine.bind import Binding
-from penstock.errors import EngineError, ServiceError, UsageError
+from penstock.errors import ConservationError, EngineError, ServiceError, UsageError
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import report_failure
 from penstock.load.cut import Cut
@@ -554,6 +555,23 @@ def test_chunks_that_are_missing_are_named_and_the_object_is_not_settled(feed: L
     feed.fail_machine()
     assert "The state machine did not say why" not in str(feed.run.reason)
     assert "not loaded: 1, 2" in str(feed.run.reason)
+
+
+def test_a_chunk_that_wrote_another_number_than_it_counted_fails_the_run_under_its_code(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Counters.acknowledge
+    lose = lambda self, now, reading: real(self, now, replace(reading, puts=reading.puts - 1))  # noqa: E731
+    monkeypatch.setattr(Counters, "acknowledge", lose)
+    feed.land(make_file(60))
+    with pytest.raises(ConservationError) as met:
+        feed.run_machine()
+    feed.fail_machine(met.value)
+    assert (feed.run.status, feed.run.code) == ("failed", "not-conserved")
+    assert "In the step load of chunk" in str(feed.run.reason)
+    told = add_metrics(feed.lines())
+    assert (told["NotConserved"], told["FilesFailed"]) == (1, 1)
+    assert "RecordsLoaded" not in told
 
 
 def test_a_deploy_in_the_middle_stops_the_run_with_a_word(feed: LargeFeed, plan: Plan) -> None:

@@ -526,6 +526,7 @@ def test_the_entry_point_takes_everything_from_its_environment(
     (tmp_path / "plans" / "orders.json").write_text(write_plan(plan))
     for name, value in {
         "PENSTOCK_PROJECT": "shop",
+        "PENSTOCK_DEBUG_SHARE": "1",
         "PENSTOCK_FEED": "orders",
         "PENSTOCK_LEDGER": LEDGER,
         "PENSTOCK_LANDING": feed.world.landing,
@@ -552,7 +553,9 @@ def test_the_entry_point_takes_everything_from_its_environment(
     assert feed.queued() == ["lost.csv"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(line["feed"], line["request_id"]) for line in lines} == {("orders", "request-1")}
-    assert [metrics_of(line) for line in lines] == [{}, {"Sweeps": 1, "Overdue": 0}]
+    told = [(line["event"], metrics_of(line)) for line in lines]
+    everything = ["objects compared", "sweep finished", "swept"]
+    assert told == list(zip(everything, ({}, {}, {"Sweeps": 1, "Overdue": 0}), strict=True))
     assert (lines[-1]["Project"], lines[-1]["Feed"]) == ("shop", "orders")
 
 
