@@ -6,26 +6,16 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from stack_samples import feed, index, write_project
+from desk import Desk
+from stack_samples import feed, index
 
 from penstock.errors import ServiceError, UsageError
-from penstock.local.install import cache_folder
 from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.adopt import describe_kept
-from penstock.stack.changes import ChangeLine
-from penstock.stack.connect import Connection
-from penstock.stack.deploy import Deployed, deploy
-from penstock.stack.destroy import PreparedDestroy, destroy
-from penstock.stack.follow import StackEvent
-from penstock.stack.names import Names
-from penstock.stack.state import find_stacks
-from penstock.stack.target import emulated_target
 
 pytestmark = pytest.mark.aws
 ACCOUNTS = itertools.count(1)
@@ -36,56 +26,6 @@ def server() -> Iterator[Server]:
     started = start_server()
     yield started
     stop_server(started)
-
-
-@dataclass
-class Desk:
-    """Somebody with a project's folder and an account of their own, who notes what they are shown."""
-
-    folder: Path
-    connection: Connection
-    shown: list[ChangeLine] = field(default_factory=list)
-    events: list[StackEvent] = field(default_factory=list)
-
-    @property
-    def names(self) -> Names:
-        return Names("shop", str(self.connection.access_key), self.connection.region)
-
-    def deploy(self, *feeds: dict[str, Any], agree: bool = True, **project: Any) -> Deployed | None:
-        write_project(self.folder, feeds, **project)
-        self.shown.clear()
-
-        def confirm(lines: tuple[ChangeLine, ...]) -> bool:
-            self.shown.extend(lines)
-            return agree
-
-        return deploy(
-            self.folder,
-            self.connection,
-            emulated_target(),
-            confirm=confirm,
-            cache=cache_folder() / "package",
-            on_event=self.events.append,
-        )
-
-    def destroy(self, *, data: bool = False, agree: bool = True) -> PreparedDestroy | None:
-        return destroy(self.folder, self.connection, emulated_target(), data=data, confirm=lambda _: agree)
-
-    def actions(self, kind: str) -> set[tuple[str, str]]:
-        return {(line.action, line.name) for line in self.shown if line.kind == kind}
-
-    def stacks(self) -> dict[str, str]:
-        return {name: state.status for name, state in find_stacks(self.connection, "shop").items()}
-
-    def table(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.connection.client("dynamodb").describe_table(TableName=name)["Table"]
-        return found
-
-    def notified(self) -> set[str]:
-        found = self.connection.client("s3").get_bucket_notification_configuration(
-            Bucket=self.names.landing_bucket
-        )
-        return {entry["QueueArn"].rpartition(":")[2] for entry in found.get("QueueConfigurations", [])}
 
 
 @pytest.fixture

@@ -54,7 +54,14 @@ class ObjectVersion:
 
         An object older than its bucket's versioning has the id ``null``, which a later one can take over.
         """
-        return f"etag:{self.etag}" if self.version_id in {None, "null"} else str(self.version_id)
+        return name_version(self.version_id, self.etag)
+
+
+def name_version(version_id: str | None, etag: str) -> str:
+    """Give what tells a version from its key's others, from what S3 says of it; see :attr:`ObjectVersion.version`."""
+    if version_id is None or version_id == "null":
+        return "etag:" + etag.strip('"')
+    return version_id
 
 
 def find_current(s3: Client, bucket: str, key: str) -> ObjectVersion | None:

@@ -51,7 +51,8 @@ def command(
         tell("Nothing was deployed.")
         return 0
     if json:
-        give_json({"changes": len(deployed.changes), "outputs": dict(deployed.outputs)})
+        left = {} if deployed.left is None else {"left": deployed.left}
+        give_json({"changes": len(deployed.changes), "outputs": dict(deployed.outputs), **left})
         return 0
     say(
         f"Deployed: {count(len(deployed.changes), 'change')}."
@@ -60,4 +61,6 @@ def command(
     )
     for label, value in deployed.outputs:
         say(f"  {label}: {value}")
+    if deployed.left is not None:
+        tell(deployed.left, "yellow")
     return 0

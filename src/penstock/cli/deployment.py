@@ -35,6 +35,8 @@ def show_changes(changes: Sequence[ChangeLine]) -> None:
         why = f": {change.why}" if change.why else ""
         kind = change.kind.removeprefix("AWS::").replace("::", " ")
         tell(f"  {_SIGNS[change.action]} {kind} {change.name}{anew}{why}", _STYLES[change.action])
+        for line in change.detail.splitlines():
+            tell(f"      {line}")
     sums = Counter(change.action for change in changes)
     tell(", ".join(f"{number} to {action}" for action, number in sums.items()))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from penstock.aws.objects import name_version
 from penstock.aws.runs import Run, get_run, list_runs
 from penstock.cli.output import tell
 from penstock.cli.place import Place
@@ -39,11 +40,11 @@ def put_in_aws(place: Place, file: Path, named: str | None, on_begun: Callable[[
     bucket, key = place.names.landing_bucket, f"{feed.prefix}{file.name}"
     try:
         with file.open("rb") as body, explained(f"upload {file} to s3://{bucket}/{key}"):
-            version = place.client("s3").put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+            put = place.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     except OSError as error:
         raise UsageError(f"{file.as_posix()} can't be read: {error.strerror}.") from error
     tell(f"Uploaded to s3://{bucket}/{key}")
-    run = _await_run(place, feed.name, (bucket, key, version))
+    run = _await_run(place, feed.name, (bucket, key, name_version(put.get("VersionId"), put["ETag"])))
     on_begun(run)
     while not run.ended:
         time.sleep(POLL_SECONDS)

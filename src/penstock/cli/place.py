@@ -15,7 +15,7 @@ from penstock.contract.project import Project, find_project, read_project
 from penstock.errors import UsageError
 from penstock.local.project import Running, find_running, status
 from penstock.stack.connect import Connection, explained
-from penstock.stack.names import Names
+from penstock.stack.names import Names, name_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def find_place(
     if unsaid:
         tell("The project's embedded AWS does not run (`penstock up` starts it): this is about AWS itself")
     connection = connect(project, region, profile)
-    names = Names(project.name, connection.account(), connection.region)
+    names = name_project(project, connection.account(), connection.region)
     tell(f"In AWS, account {names.account}, {names.region}")
     return Place(project, connection, names, None)
 

@@ -16,13 +16,17 @@ from penstock.contract.model import Contract, LargeObjectsModel
 from penstock.contract.problem import Place, Placed, suggest
 from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, defaults_of, examine, in_order
 from penstock.contract.scalars import (
+    BucketName,
     EmailAddress,
     KeyArn,
     Many,
+    PolicyArn,
     ProjectName,
     RegionName,
     RetentionDays,
+    SecurityGroupId,
     Share,
+    SubnetId,
 )
 from penstock.contract.standard import Part
 from penstock.contract.wording import keys_of
@@ -73,6 +77,24 @@ class EncryptionModel(Part):
     """The ARN of a KMS key of the project's region; unless said, each service uses a key of its own."""
 
 
+class LandingModel(Part):
+    """Where files land, if not in a bucket of the project's own."""
+
+    bucket: BucketName | None = None
+    """A bucket that is there already and is not Penstock's; unless said, the project makes one of its own."""
+    key: KeyArn | None = None
+    """The KMS key that the objects in that bucket are encrypted with, if it is not one of AWS's own."""
+
+
+class VpcModel(Part):
+    """The network that the functions run in."""
+
+    subnets: Annotated[Many[SubnetId], Field(min_length=1, max_length=16)]
+    """The subnets' ids; two or more, in different zones, outlast a zone."""
+    security_groups: Annotated[Many[SecurityGroupId], Field(min_length=1, max_length=5)]
+    """The security groups' ids; they must let the functions out to AWS's services by HTTPS."""
+
+
 class ProjectModel(Part):
     """The project's file, `penstock.yaml`."""
 
@@ -82,6 +104,8 @@ class ProjectModel(Part):
     """The project's name: lowercase letters, digits and hyphens, beginning with a letter, at most 30."""
     region: RegionName | None = None
     """The AWS region; the environment's unless said."""
+    landing: LandingModel = LandingModel()
+    """Where files land, if not in a bucket of the project's own."""
     alerts: AlertsModel = AlertsModel()
     """Who is told when something needs a person."""
     logs: LogsModel = LogsModel()
@@ -94,6 +118,10 @@ class ProjectModel(Part):
     """The processor that the functions run on."""
     large_objects: LargeObjectsModel = LargeObjectsModel()
     """How objects are loaded that are too large for one invocation; it lies under `defaults`."""
+    permissions_boundary: PolicyArn | None = None
+    """The ARN of the managed policy past which no role of the project may go."""
+    vpc: VpcModel | None = None
+    """The network that the functions run in; none of yours unless said."""
     tags: Annotated[dict[str, str], AfterValidator(_check_tags)] = Field(default_factory=dict)
     """Tags of everything in the stack."""
     defaults: dict[str, Any] = Field(default_factory=dict)
@@ -113,6 +141,9 @@ class Project:
     tracing: bool
     architecture: Literal["arm64", "x86_64"]
     tags: Mapping[str, str]
+    landing: LandingModel
+    permissions_boundary: str | None
+    vpc: VpcModel | None
     feeds: tuple[Contract, ...]
     paths: tuple[Path, ...]
 
@@ -152,6 +183,7 @@ def read_project(folder: Path) -> Project:
         found += shape
         found += _check_defaults(document.root.child("defaults"))
         found += _check_key(document.root, settings)
+        found += _check_landing(document.root, settings)
         defaults = defaults_of(document.root)
     feeds = list(_read_feeds(folder, defaults, found))
     found += _check_feeds(feeds)
@@ -167,6 +199,9 @@ def read_project(folder: Path) -> Project:
         tracing=settings.tracing,
         architecture=settings.architecture,
         tags=settings.tags,
+        landing=settings.landing,
+        permissions_boundary=settings.permissions_boundary,
+        vpc=settings.vpc,
         feeds=tuple(feed.contract for feed in feeds),
         paths=tuple(feed.path for feed in feeds),
     )
@@ -179,6 +214,13 @@ def _check_key(root: Node, settings: ProjectModel | None) -> Iterator[Placed]:
         path = ("encryption", "key")
         message = f"is a key of {key.split(':')[3]}, and the project is in {settings.region}: name one of its own region"
         yield Placed(root.place_of(path), path, message)
+
+
+def _check_landing(root: Node, settings: ProjectModel | None) -> Iterator[Placed]:
+    """A key without a bucket is that of no bucket: the project's own has one that the project says elsewhere."""
+    if settings is not None and settings.landing.key is not None and settings.landing.bucket is None:
+        path = ("landing", "key")
+        yield Placed(root.place_of(path), path, "is the key of `landing.bucket`, which is not said")
 
 
 def _check_defaults(defaults: Node | None) -> Iterator[Placed]:

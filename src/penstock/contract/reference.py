@@ -175,6 +175,7 @@ _PROJECT = """\
     tracing: false                 # true: Lambda and Step Functions send traces to X-Ray
     architecture: arm64            # or x86_64
     tags: {team: data}
+    landing: {bucket: lake, key: arn:aws:kms:...}    # a bucket that you have, with its KMS key if it has one of yours; else one is made
     large_objects: {over: 256, chunk: 64, concurrency: 10, tolerated_failures: 0}    # for every contract
     defaults:                      # a part of a contract that lies under every contract
       quality: {max_rejects: 5%}

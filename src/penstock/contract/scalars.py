@@ -268,12 +268,30 @@ ProjectName = Annotated[
 RegionName = Annotated[
     str, _Matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")
 ]
+BucketName = Annotated[
+    str,
+    _Matching(
+        "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "must be a bucket's name: 3 to 63 lowercase letters, digits, dots and hyphens",
+    ),
+]
 KeyArn = Annotated[
     str,
     _Matching(
         "arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
         "must be the ARN of a KMS key, like arn:aws:kms:eu-central-1:123456789012:key/...",
     ),
+]
+PolicyArn = Annotated[
+    str,
+    _Matching(
+        r"arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+",
+        "must be the ARN of a managed policy, like arn:aws:iam::123456789012:policy/boundary",
+    ),
+]
+SubnetId = Annotated[str, _Matching("subnet-[0-9a-f]{8,17}", "must be a subnet's id, like subnet-0a1b2c3d")]
+SecurityGroupId = Annotated[
+    str, _Matching("sg-[0-9a-f]{8,17}", "must be a security group's id, like sg-0a1b2c3d")
 ]
 EmailAddress = Annotated[str, _Matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")]
 

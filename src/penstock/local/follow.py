@@ -13,6 +13,7 @@ from typing import Final
 from botocore.exceptions import ClientError
 
 from penstock.aws.artifacts import read_rejects
+from penstock.aws.objects import name_version
 from penstock.aws.runs import Run, get_run, list_runs
 from penstock.engine.result import Reject
 from penstock.errors import ServiceError, UsageError
@@ -85,7 +86,7 @@ def drop(running: Running, feed: LocalFeed, file: Path) -> Landed:
         size = file.stat().st_size
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror or error}.") from error
-    return Landed(feed, bucket, key, answer["VersionId"], size)
+    return Landed(feed, bucket, key, name_version(answer.get("VersionId"), answer["ETag"]), size)
 
 
 def follow_run(

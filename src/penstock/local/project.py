@@ -24,10 +24,10 @@ from penstock.local.record import (
 )
 from penstock.local.server import Server, is_alive, is_running, start_server, stop_server
 from penstock.stack.changes import ChangeLine
-from penstock.stack.connect import Connection
+from penstock.stack.connect import Connection, explained
 from penstock.stack.deploy import deploy
 from penstock.stack.follow import OnEvent
-from penstock.stack.names import Names
+from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
 from penstock.stack.target import emulated_target
 
@@ -106,7 +106,9 @@ def deploy_project(
     progress: Progress = be_quiet,
     on_event: OnEvent = lambda _event: None,
 ) -> Running:
-    """Deploy a project to a running embedded AWS."""
+    """Deploy a project to a running embedded AWS. A bucket of somebody else's, which there is none of here, is made."""
+    if project.landing.bucket is not None:
+        _stand_in(server.connection(), project.landing.bucket, progress)
     deployed = deploy(
         folder,
         server.connection(),
@@ -119,6 +121,15 @@ def deploy_project(
     if deployed is None:
         raise ServiceError("The deploy was not carried out. Try again.")
     return _describe(folder, project, server, deployed.changes)
+
+
+def _stand_in(connection: Connection, bucket: str, progress: Progress) -> None:
+    """Make a bucket for what in AWS is somebody else's, unless it is there. Whether that keeps versions nobody here knows."""
+    client = connection.client("s3")
+    with explained(f"make the bucket {bucket}"):
+        if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
+            progress(f"Making the bucket {bucket}, which in AWS is there already")
+            client.create_bucket(Bucket=bucket)
 
 
 def _ensure_server(folder: Path, progress: Progress) -> Server:
@@ -142,7 +153,7 @@ def _describe(
         LocalFeed(contract.name, contract.source.prefix, contract.source.suffix, contract.load.table)
         for contract in project.feeds
     )
-    names = Names(project.name, str(connection.access_key), connection.region)
+    names = name_project(project, str(connection.access_key), connection.region)
     return Running(project.name, folder, server, names, feeds, changes)
 
 

@@ -42,7 +42,8 @@ _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed"
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
     """One change to one resource. ``name`` is the resource's own where it has one, ``replacement`` whether it would be
-    made anew (and the old one deleted or, where it holds data, kept), ``why`` what makes it change.
+    made anew (and the old one deleted or, where it holds data, kept), ``why`` what makes it change. ``detail`` is text of
+    several lines to be read with it.
     """
 
     stack: str
@@ -52,6 +53,7 @@ class ChangeLine:
     logical_id: str
     replacement: bool
     why: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Deploy a project: plan, show, ask, do, follow.
 
 The order: the foundation, then the function's package into its bucket, then the feeds side by side, then the landing
-bucket with its notifications, then the stacks of feeds that are no more are deleted (their tables are kept).
+bucket with its notifications (or those of a bucket that is not the project's), then the stacks of feeds that are no more
+are deleted (their tables are kept).
 
 A queue that goes takes its messages along, and while a feed changes from one trigger to the other, or is not deployed,
 nobody hears of a file that lands. The sweep of such a feed is called at the end, to look for them.
@@ -23,6 +24,7 @@ from penstock.errors import PenstockError
 from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.emulate import finish_emulated
+from penstock.stack.existing_bucket import turn_on
 from penstock.stack.follow import OnEvent, StackEvent, follow
 from penstock.stack.names import Names
 from penstock.stack.package import Progress
@@ -54,11 +56,14 @@ _MISSES_EVENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a deploy came to. ``outputs`` are pairs of a label and a value, for people."""
+    """What a deploy came to. ``outputs`` are pairs of a label and a value, for people; ``left`` is what somebody else has to
+    do before files are loaded, None for nothing.
+    """
 
     names: Names
     changes: tuple[ChangeLine, ...]
     outputs: tuple[tuple[str, str], ...]
+    left: str | None = None
 
 
 def deploy(
@@ -99,18 +104,21 @@ def deploy(
     if not agreed:
         return None
     try:
-        execute_deploy(connection, prepared, progress, one_at_a_time)
+        left = execute_deploy(connection, prepared, progress, one_at_a_time)
     except PenstockError:
         with suppress(PenstockError):  # what went wrong first is what matters
             discard_planned(connection, project.name)
         raise
-    return Deployed(prepared.names, prepared.lines, _outputs(prepared))
+    return Deployed(prepared.names, prepared.lines, _outputs(prepared), left)
 
 
 def execute_deploy(
     connection: Connection, prepared: PreparedDeploy, progress: Progress, on_event: OnEvent
-) -> None:
-    """Do what was planned, tier by tier. Raises :class:`~penstock.errors.ServiceError` where a stack fails."""
+) -> str | None:
+    """Do what was planned, tier by tier, and give what is left for somebody else to do.
+
+    Raises :class:`~penstock.errors.ServiceError` where a stack fails.
+    """
 
     def execute(stack: PreparedStack) -> None:
         _execute_stack(connection, stack, prepared.target, on_event)
@@ -119,6 +127,7 @@ def execute_deploy(
         side_by_side(execute, [stack for stack in prepared.stacks if stack.template.tier == tier])
         if tier == "foundation":
             _upload(connection.client("s3"), prepared, progress)
+    left = None if prepared.bucket is None else turn_on(connection, prepared.bucket)
     side_by_side(
         lambda state: delete_stack(connection, state, prepared.target.poll_seconds, on_event),
         prepared.obsolete,
@@ -126,6 +135,7 @@ def execute_deploy(
     _look_for_missed(connection, prepared, progress)
     if prepared.target.emulated:
         finish_emulated(connection, [stack.template for stack in prepared.stacks])
+    return left
 
 
 def _look_for_missed(connection: Connection, prepared: PreparedDeploy, progress: Progress) -> None:

@@ -17,7 +17,7 @@ from penstock.contract.project import Project, read_project
 from penstock.stack.connect import Connection, explained
 from penstock.stack.deploy import serialize
 from penstock.stack.follow import OnEvent
-from penstock.stack.names import Names
+from penstock.stack.names import Names, name_project
 from penstock.stack.package import Progress
 from penstock.stack.prepare import side_by_side
 from penstock.stack.state import StackState, delete_stack, find_stacks
@@ -72,7 +72,7 @@ def destroy(
 
 def prepare_destroy(project: Project, connection: Connection, *, data: bool) -> PreparedDestroy:
     """Find what there is of the project."""
-    names = Names(project.name, connection.account(), connection.region)
+    names = name_project(project, connection.account(), connection.region)
     states = find_stacks(connection, project.name)
     first = [state for name, state in states.items() if name == names.landing_stack]
     last = [state for name, state in states.items() if name == names.foundation_stack]
@@ -86,7 +86,10 @@ def prepare_destroy(project: Project, connection: Connection, *, data: bool) -> 
     return PreparedDestroy(
         stacks=(tuple(first), tuple(feeds), tuple(last)),
         buckets=tuple(
-            b for b in (names.landing_bucket, names.artifacts_bucket) if _has_bucket(connection, b)
+            bucket
+            for bucket in (names.own_landing_bucket, names.artifacts_bucket)
+            # The project's own of an earlier day, named to be somebody's that is only used, is that.
+            if bucket != names.existing_bucket and _has_bucket(connection, bucket)
         ),
         tables=tuple(sorted(table for table in tables if _owns_table(connection, names, table))),
         log_groups=_find_log_groups(connection, names),

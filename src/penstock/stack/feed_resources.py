@@ -11,7 +11,14 @@ from penstock.plan.model import Plan
 from penstock.stack.encryption import encrypt_function, encrypt_log_group, encrypt_queue
 from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.roles import dead_letters_policy, loader_role, queue_policy, state_machine_role
+from penstock.stack.roles import (
+    dead_letters_policy,
+    event_source,
+    loader_role,
+    queue_policy,
+    state_machine_role,
+)
+from penstock.stack.rule_resource import build_rule
 from penstock.stack.state_machine import chunk_concurrency, fold_definition
 from penstock.stack.table_resource import KEPT, build_table
 
@@ -79,8 +86,10 @@ def feed_resources(
         },
         "Function": _function(names, contract, code, logs),
         **_state_machine(names, contract, logs),
-        **(_direct_trigger(names) if direct else _queue_trigger(names, contract)),
+        **(_direct_trigger(names, contract) if direct else _queue_trigger(names, contract)),
     }
+    if names.existing_bucket is not None:
+        resources["Rule"] = build_rule(names, contract)
     if not plan.table.exists:
         resources["Table"] = build_table(plan.table, names)
     return resources
@@ -232,16 +241,17 @@ def _queue_trigger(names: Names, contract: Contract) -> dict[str, Resource]:
     }
 
 
-def _direct_trigger(names: Names) -> dict[str, Resource]:
+def _direct_trigger(names: Names, contract: Contract) -> dict[str, Resource]:
+    service, source = event_source(names, contract.name)
     return {
         "Permission": {
             "Type": "AWS::Lambda::Permission",
             "Properties": {
                 "Action": "lambda:InvokeFunction",
                 "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]},
-                "Principal": "s3.amazonaws.com",
+                "Principal": service,
                 "SourceAccount": names.account,
-                "SourceArn": names.bucket_arn(names.landing_bucket),
+                "SourceArn": source,
             },
         },
         "AsynchronousCalls": {

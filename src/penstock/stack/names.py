@@ -47,11 +47,13 @@ class FeedNames:
     tick: str
     schedule: str
     state_machine: str
+    rule: str
     queue_arn: str
     dead_letters_arn: str
     function_arn: str
     sweep_arn: str
     state_machine_arn: str
+    rule_arn: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,16 @@ class Names:
     """The names of a project in one account and region. ``account`` is twelve digits.
 
     ``key`` is the ARN of the KMS key that all it keeps is encrypted with, where that is not a key of each service's own.
+    ``existing_bucket`` is the bucket that files land in where that is not the project's own, and ``existing_key`` the ARN
+    of the KMS key of its objects, where the functions have to be allowed it.
     """
 
     project: str
     account: str
     region: str
     key: str | None = None
+    existing_bucket: str | None = None
+    existing_key: str | None = None
 
     @property
     def partition(self) -> str:
@@ -101,12 +107,17 @@ class Names:
 
     @property
     def landing_stack(self) -> str:
-        """The stack of the landing bucket. No feed can take its name: a feed's stack says ``feed``."""
+        """The stack of the project's own landing bucket. No feed can take its name: a feed's stack says ``feed``."""
         return shorten(f"penstock-{self.project}-landing", 128)
 
     @property
     def landing_bucket(self) -> str:
         """The bucket that files are dropped into."""
+        return self.existing_bucket or self.own_landing_bucket
+
+    @property
+    def own_landing_bucket(self) -> str:
+        """The bucket that the project makes for files, unless it is given one."""
         return self._bucket("landing")
 
     @property
@@ -173,6 +184,7 @@ class Names:
         queue = shorten(f"{self.project}_{name}", 80)
         dead_letters = shorten(f"{self.project}_{name}_dead-letters", 80)
         machine = shorten(f"{self.project}_{name}", 80)
+        rule = shorten(f"{self.project}_{name}", 64)
         return FeedNames(
             stack=shorten(f"penstock-{self.project}-feed-{name}", 128),
             queue=queue,
@@ -184,11 +196,13 @@ class Names:
             tick=shorten(f"{self.project}_{name}_tick", 64),
             schedule=shorten(f"{self.project}_{name}", 64),
             state_machine=machine,
+            rule=rule,
             queue_arn=self.arn("sqs", queue),
             dead_letters_arn=self.arn("sqs", dead_letters),
             function_arn=self.arn("lambda", f"function:{function}"),
             sweep_arn=self.arn("lambda", f"function:{sweep}"),
             state_machine_arn=self.arn("states", f"stateMachine:{machine}"),
+            rule_arn=self.arn("events", f"rule/{rule}"),
         )
 
     def _bucket(self, purpose: str) -> str:
@@ -198,4 +212,11 @@ class Names:
 
 def name_project(project: Project, account: str, region: str) -> Names:
     """Give the names of a project in an account and region."""
-    return Names(project.name, account, region, key=project.encryption.key)
+    return Names(
+        project.name,
+        account,
+        region,
+        key=project.encryption.key,
+        existing_bucket=project.landing.bucket,
+        existing_key=project.landing.key,
+    )

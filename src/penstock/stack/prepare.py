@@ -20,6 +20,7 @@ from penstock.plan.model import Plan
 from penstock.stack.adopt import describe_kept, index_steps, require_own_buckets
 from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
+from penstock.stack.existing_bucket import BucketPlan, plan_bucket
 from penstock.stack.feed_resources import Code
 from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names, name_project
@@ -48,7 +49,9 @@ class PreparedStack:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDeploy:
-    """All that a deploy would do. ``obsolete`` are the stacks of feeds that the project no longer has."""
+    """All that a deploy would do. ``obsolete`` are the stacks that the project no longer has, of feeds or of a landing bucket of its
+    own. ``bucket`` is what is to be done about one that is not its own.
+    """
 
     names: Names
     target: Target
@@ -56,12 +59,14 @@ class PreparedDeploy:
     code: Code
     stacks: tuple[PreparedStack, ...]
     obsolete: tuple[StackState, ...]
+    bucket: BucketPlan | None = None
 
     @property
     def lines(self) -> tuple[ChangeLine, ...]:
         """Every change, in the order of deployment."""
         changed = [line for stack in self.stacks if stack.change_set for line in stack.change_set.lines]
-        return (*changed, *(_removal(state) for state in self.obsolete))
+        asked = () if self.bucket is None else self.bucket.lines
+        return (*changed, *asked, *(_removal(self.names, state) for state in self.obsolete))
 
 
 def prepare_deploy(
@@ -80,6 +85,7 @@ def prepare_deploy(
     way; nothing is left behind then.
     """
     names = name_project(project, connection.account(), connection.region)
+    bucket = plan_bucket(connection, names)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
     saved_queries = target.saved_queries and connection.reaches_aws()
@@ -99,7 +105,7 @@ def prepare_deploy(
         discard_planned(connection, project.name)
         raise
     obsolete = tuple(state for name, state in sorted(states.items()) if name not in wanted)
-    return PreparedDeploy(names, target, package, code, tuple(stacks), obsolete)
+    return PreparedDeploy(names, target, package, code, tuple(stacks), obsolete, bucket)
 
 
 def package_code(names: Names, target: Target, digest: str) -> Code:
@@ -189,7 +195,8 @@ def _read_template(connection: Connection, stack: str) -> Mapping[str, Any]:
     return body
 
 
-def _removal(state: StackState) -> ChangeLine:
+def _removal(names: Names, state: StackState) -> ChangeLine:
+    landing = state.name == names.landing_stack
     return ChangeLine(
         stack=state.name,
         action="remove",
@@ -197,5 +204,7 @@ def _removal(state: StackState) -> ChangeLine:
         name=state.name,
         logical_id=state.name,
         replacement=False,
-        why="its feed is no longer in the project; its table is kept",
+        why=f"files land in {names.landing_bucket} now; {names.own_landing_bucket} is kept"
+        if landing
+        else "its feed is no longer in the project; its table is kept",
     )

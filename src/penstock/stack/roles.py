@@ -43,6 +43,7 @@ def loader_statements(
         # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
         # with the object's key as the prefix.
         _allow("ListFiles", ["s3:ListBucket"], landing, {**here, **_below(f"{literal(prefix)}*")}),
+        *_decrypting(names),
         _allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),
         _allow(
             "KeepLedger",
@@ -68,6 +69,15 @@ def loader_statements(
             names.arn("logs", f"log-group:{own.log_group}:*"),
         ),
     ]
+
+
+def _decrypting(names: Names) -> list[Statement]:
+    """What reading takes besides where files land encrypted with a key that is not AWS's own, through S3 and no other way."""
+    if names.existing_key is None:
+        return []
+    domain = "amazonaws.com.cn" if names.partition == "aws-cn" else "amazonaws.com"
+    through = {"StringEquals": {"kms:ViaService": f"s3.{names.region}.{domain}"}}
+    return [_allow("DecryptFiles", ["kms:Decrypt"], names.existing_key, through)]
 
 
 def _writing(table: Table) -> str:
@@ -269,16 +279,17 @@ _LOG_DELIVERY = [
 
 
 def queue_policy(names: Names, feed: str) -> Mapping[str, Any]:
-    """Let the landing bucket, and nothing else, send to a feed's queue."""
+    """Let who tells of the landing bucket's objects, and nothing else, send to a feed's queue."""
     own = names.feed(feed)
+    service, source = event_source(names, feed)
     condition = {
-        "ArnEquals": {"aws:SourceArn": names.bucket_arn(names.landing_bucket)},
+        "ArnEquals": {"aws:SourceArn": source},
         "StringEquals": {"aws:SourceAccount": names.account},
     }
     statement = _allow("TakeEventsOfLandingBucket", ["sqs:SendMessage"], own.queue_arn, condition)
     return _document(
         [
-            {**statement, "Principal": {"Service": "s3.amazonaws.com"}},
+            {**statement, "Principal": {"Service": service}},
             _refuse_in_the_clear("sqs:*", own.queue_arn),
         ]
     )
@@ -303,6 +314,15 @@ def topic_policy(names: Names) -> Mapping[str, Any]:
             _refuse_in_the_clear("sns:Publish", names.topic_arn),
         ]
     )
+
+
+def event_source(names: Names, feed: str) -> tuple[str, str]:
+    """Give the service that tells a feed of objects, and the ARN of what tells: the bucket, or, of a bucket that is not
+    the project's, the feed's rule in EventBridge.
+    """
+    if names.existing_bucket is None:
+        return "s3.amazonaws.com", names.bucket_arn(names.landing_bucket)
+    return "events.amazonaws.com", names.feed(feed).rule_arn
 
 
 def encrypted_transport_only(names: Names, bucket: str) -> Mapping[str, Any]:

@@ -7,7 +7,8 @@ resources, which a hundred feeds would pass; with a stack each, a feed is also a
 1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs, the dashboard.
 2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules, alarms,
    saved queries.
-3. ``penstock-<project>-landing``: the landing bucket with its notifications.
+3. ``penstock-<project>-landing``: the landing bucket with its notifications. Left out where files land in a bucket that is
+   not the project's, of which EventBridge tells by a rule in each feed's stack.
 
 They refer to one another by names alone, which are literal (:mod:`penstock.stack.names`).
 """
@@ -93,17 +94,7 @@ def build_templates(
             )
             for contract in feeds
         ),
-        StackTemplate(
-            names.landing_stack,
-            "landing",
-            None,
-            _template(
-                f"Penstock {project.name}: where files land",
-                landing_resources(names, notifications),
-                {"LandingBucket": names.landing_bucket},
-            ),
-            tags,
-        ),
+        *_landing(names, notifications, tags),
     )
     for stack in stacks:
         _check_size(stack)
@@ -145,6 +136,18 @@ def _feed(contract: Contract, plan: Plan, options: StackOptions, logs: Logs) -> 
     )
 
 
+def _landing(names: Names, notifications: dict[str, Any], tags: Mapping[str, str]) -> list[StackTemplate]:
+    """Give the stack of the landing bucket; none where that is not the project's own."""
+    if names.existing_bucket is not None:
+        return []
+    body = _template(
+        f"Penstock {names.project}: where files land",
+        landing_resources(names, notifications),
+        {"LandingBucket": names.landing_bucket},
+    )
+    return [StackTemplate(names.landing_stack, "landing", None, body, tags)]
+
+
 def _template(description: str, resources: Mapping[str, Any], outputs: Mapping[str, str]) -> dict[str, Any]:
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -160,7 +163,12 @@ def _check(project: Project, plans: Mapping[str, Plan], names: Names) -> None:
         for name, plan in sorted(plans.items())
         if plan.table.name == names.ledger
     ]
-    if len(project.feeds) > MAX_NOTIFICATIONS:
+    if names.existing_bucket == names.artifacts_bucket:
+        problems.append(
+            f"files can't land in {names.artifacts_bucket}, the project's own bucket of rejects and reports: name another "
+            "in `landing.bucket`"
+        )
+    if names.existing_bucket is None and len(project.feeds) > MAX_NOTIFICATIONS:
         problems.append(
             f"the project has {len(project.feeds)} feeds, and a bucket notifies at most {MAX_NOTIFICATIONS}: split it in two"
         )
