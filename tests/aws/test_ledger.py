@@ -372,6 +372,22 @@ def test_an_approved_version_is_due_and_no_longer_settled_until_it_is_loaded(wor
     assert world.ledger.read_state(*KEY).approved is None
 
 
+def test_what_is_forgotten_is_due_and_has_no_version_and_no_manifest_any_more(world: World) -> None:
+    made = claim(world, "run-1")
+    assert made is not None
+    world.ledger.point(made, Pointer("m1", whole=False))
+    assert not world.ledger.forget("orders", *KEY)  # there is nothing yet, and somebody is at work
+    world.ledger.settle(made, V1, "m1")
+    busy = claim(world, "run-2")
+    assert busy is not None
+    assert not world.ledger.forget("orders", *KEY)
+    world.ledger.settle(busy, None)
+    assert world.ledger.forget("orders", *KEY)
+    state = world.ledger.read_state(*KEY)
+    assert (state.applied, state.manifest, due(world)) == (None, None, [KEY])
+    assert not world.ledger.forget("orders", *KEY)
+
+
 def test_nothing_is_approved_of_a_run_that_is_not_the_last_or_while_another_is_at_work(world: World) -> None:
     held = claim(world, "run-1")
     assert held is not None

@@ -89,6 +89,25 @@ def test_a_backfill_loads_what_lies_under_its_prefix_alone(project: Path) -> Non
     assert part["first_queued"] == ["incoming/orders/2025/a.csv"]
 
 
+def test_a_backfill_loads_again_what_was_loaded_where_that_is_said(project: Path) -> None:
+    running = land(project, "incoming/orders/2023/a.csv")
+    prefix = "incoming/orders/2023/"
+    sweep(project, prefix, command="backfill")
+    wait_until_applied(project)
+    dynamodb = running.connection.client("dynamodb")
+    for item in dynamodb.scan(TableName="orders")["Items"]:
+        dynamodb.delete_item(TableName="orders", Key={name: item[name] for name in ("pk", "order_id")})
+    (part,) = sweep(project, prefix, command="backfill")
+    assert (part["applied"], part["queued"]) == (1, 0)
+    (part,) = sweep(project, prefix, "--again", "--dry-run", command="backfill")
+    assert (part["applied"], part["queued"]) == (0, 1)
+    assert dynamodb.scan(TableName="orders")["Count"] == 0
+    (part,) = sweep(project, prefix, "--again", command="backfill")
+    assert part["first_queued"] == [f"{prefix}a.csv"]
+    wait_until_applied(project)
+    assert dynamodb.scan(TableName="orders")["Count"] == 2
+
+
 def test_a_backfill_above_several_feeds_gives_each_its_own(project: Path) -> None:
     parts = sweep(project, "incoming/", "--dry-run", command="backfill")
     assert [(part["feed"], part["prefix"]) for part in parts] == [

@@ -37,7 +37,9 @@ class Desk:
     def ledger(self) -> Ledger:
         return Ledger(self.connection.client("dynamodb"), self.names.ledger)
 
-    def deploy(self, *feeds: dict[str, Any], agree: bool = True, **project: Any) -> Deployed | None:
+    def deploy(
+        self, *feeds: dict[str, Any], agree: bool = True, replace: str = "", **project: Any
+    ) -> Deployed | None:
         write_project(self.folder, feeds, **project)
         self.shown.clear()
 
@@ -50,6 +52,7 @@ class Desk:
             self.connection,
             emulated_target(),
             confirm=confirm,
+            may_replace=replace.split().__contains__,
             cache=cache_folder() / "package",
             on_event=self.events.append,
         )

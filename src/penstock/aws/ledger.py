@@ -195,6 +195,16 @@ class Ledger:
         condition = "applied.run = :run AND attribute_not_exists(claim_run)"
         return self._update(bucket, key, update, condition, values) is not None
 
+    def forget(self, feed: str, bucket: str, key: str) -> bool:
+        """Forget which version was applied, and what the table holds of it, and have the object looked at again.
+
+        That is for a table that lacks what was loaded. False where somebody is at work on the object, or nothing was applied.
+        """
+        values = {":yes": True, ":feed": feed, ":now": self.clock()}
+        update = "SET pending = :yes, due_feed = :feed, due_at = :now REMOVE applied, manifest, approved"
+        condition = "attribute_exists(applied) AND attribute_not_exists(claim_run)"
+        return self._update(bucket, key, update, condition, values) is not None
+
     def save(self, claim: Claim, saved: Saved | None) -> None:
         """Note where the claim's run keeps what it has done, for the steps after it; None: nothing of it is of use.
 

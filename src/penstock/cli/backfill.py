@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 EXAMPLE = "penstock backfill incoming/orders/2025/"
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     prefix: Annotated[
         str,
         typer.Argument(
             metavar="PREFIX", help="What the keys in the landing bucket begin with.", show_default=False
         ),
     ],
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Load what is loaded already once more, as into a table that is new or was emptied.",
+        ),
+    ] = False,
     dry_run: DryRun = False,
     local: Local = None,
     region: Region = None,
@@ -33,14 +40,15 @@ def command(
 
     These are files that were there before their feed was, or that S3 told nobody
     of. The prefix is that of a feed, a part of it, or one above several feeds;
-    each file is loaded by its feed, and what is loaded already is left alone.
+    each file is loaded by its feed, and what is loaded already is left alone,
+    unless --again is said.
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.sweeping import Gauge, open_sweepers, show_swept, sweep_prefix  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile, changes=not dry_run)
     parts = _share_out(place, prefix)
-    with open_sweepers(place, dry_run=dry_run) as sweepers, Gauge() as show:
+    with open_sweepers(place, dry_run=dry_run, again=again) as sweepers, Gauge() as show:
         swept = [sweep_prefix(sweepers[feed], part, show) for feed, part in parts]
     show_swept(swept, dry_run=dry_run, json=json)
     return 0

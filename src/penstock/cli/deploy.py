@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from penstock.cli.deployment import agree, require_somebody, show_changes, show_event
 from penstock.cli.options import Json, Profile, ProjectFolder, Region, Yes
@@ -19,12 +21,22 @@ def command(
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace",
+            metavar="TABLE",
+            help="Let this table, the present one, be replaced by a new one; it is kept. It can be said several times.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Deploy the project to AWS, after showing what would change.
 
     What an earlier destroy kept is adopted. A deploy that failed half-way goes on
-    when it is done again.
+    when it is done again. A table that would be replaced by a new, empty one is
+    left alone, and all else too, unless it is named with --replace.
     """
     from penstock.cli.place import connect, project_folder  # noqa: PLC0415 -- `--help` does not need it
     from penstock.contract.project import read_project  # noqa: PLC0415 -- as above
@@ -44,6 +56,7 @@ def command(
         connect(found, region, profile),
         aws_target(found.architecture),
         confirm=confirm,
+        may_replace=(replace or []).__contains__,
         progress=tell,
         on_event=show_event,
     )

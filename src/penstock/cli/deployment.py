@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.stack.follow import StackEvent
 
 _SIGNS = {"add": "+", "change": "~", "remove": "-", "adopt": "="}
+_ANEW = {"no": "", "perhaps": " (perhaps made anew)", "yes": " (made anew)"}
 _STYLES = {"add": "green", "change": "yellow", "remove": "red", "adopt": "cyan"}
 
 
@@ -31,7 +32,7 @@ def show_changes(changes: Sequence[ChangeLine]) -> None:
         if change.stack != stack:
             stack = change.stack
             tell(stack, "bold")
-        anew = " (made anew)" if change.replacement else ""
+        anew = _ANEW[change.replacement]
         why = f": {change.why}" if change.why else ""
         kind = change.kind.removeprefix("AWS::").replace("::", " ")
         tell(f"  {_SIGNS[change.action]} {kind} {change.name}{anew}{why}", _STYLES[change.action])

@@ -73,8 +73,8 @@ class Gauge:
 
 
 @contextmanager
-def open_sweepers(place: Place, *, dry_run: bool) -> Iterator[dict[str, Sweeper]]:
-    """Give what sweeps each feed of a place; with ``dry_run`` it queues nothing.
+def open_sweepers(place: Place, *, dry_run: bool, again: bool = False) -> Iterator[dict[str, Sweeper]]:
+    """Give what sweeps each feed of a place; with ``dry_run`` it queues nothing, with ``again`` what is loaded already too.
 
     From a desk a request takes long and costs nothing here, so that several are under way at once.
     """
@@ -89,6 +89,7 @@ def open_sweepers(place: Place, *, dry_run: bool) -> Iterator[dict[str, Sweeper]
                 place.ledger,
                 None if dry_run else open_hints(place, feed),
                 each=pool.map,
+                again=again,
             )
             for feed in place.project.feeds
         }

@@ -114,6 +114,7 @@ def deploy_project(
         server.connection(),
         emulated_target(),
         confirm=lambda _changes: True,
+        may_replace=lambda _name: True,
         cache=cache_folder() / "package",
         progress=progress,
         on_event=on_event,

@@ -103,8 +103,8 @@ def _require_same_key(name: str, found: Mapping[str, Any], wanted: Mapping[str, 
     if _key_of(found) != _key_of(wanted):
         raise UsageError(
             f"The table {name} exists, with the key {_spell(_key_of(found))}, and the contract wants "
-            f"{_spell(_key_of(wanted))}. A table's key can't be changed: name another table in `load.table` (this one is "
-            "kept), or delete this one."
+            f"{_spell(_key_of(wanted))}. A table's key can't be changed. Name another table in `load.table`, and deploy with "
+            f"--replace {name}: this one is kept."
         )
 
 

@@ -15,6 +15,7 @@ from penstock.stack.follow import read_validation_errors
 from penstock.stack.target import Target
 
 Action = Literal["add", "change", "remove", "adopt"]
+Replacement = Literal["no", "perhaps", "yes"]
 
 _ACTIONS: Final[dict[str, Action]] = {
     "Add": "add",
@@ -42,8 +43,8 @@ _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed"
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
     """One change to one resource. ``name`` is the resource's own where it has one, ``replacement`` whether it would be
-    made anew (and the old one deleted or, where it holds data, kept), ``why`` what makes it change. ``detail`` is text of
-    several lines to be read with it.
+    made anew (and the old one, ``replaces``, deleted or, where it holds data, kept), ``why`` what makes it change.
+    ``detail`` is text of several lines to be read with it.
     """
 
     stack: str
@@ -51,8 +52,9 @@ class ChangeLine:
     kind: str
     name: str
     logical_id: str
-    replacement: bool
+    replacement: Replacement
     why: str
+    replaces: str = ""
     detail: str = ""
 
 
@@ -140,9 +142,29 @@ def _read_change(stack: str, change: dict[str, Any], resources: Mapping[str, Any
         kind=change["ResourceType"],
         name=named if isinstance(named, str) else change.get("PhysicalResourceId") or logical_id,
         logical_id=logical_id,
-        replacement=change.get("Replacement") == "True" or change.get("PolicyAction") == "ReplaceAndDelete",
+        replacement=_read_replacement(change),
         why=_explain(action, change),
+        replaces=change.get("PhysicalResourceId", ""),
     )
+
+
+def _read_replacement(change: Mapping[str, Any]) -> Replacement:
+    """Tell whether the resource would be made anew.
+
+    CloudFormation says "Conditional" where a property decides by its value. Of a table's attribute definitions it does so
+    whenever an index comes or goes; none that stays is ever edited (:func:`penstock.stack.adopt.index_steps`).
+    """
+    if change.get("Replacement") == "True" or change.get("PolicyAction") == "ReplaceAndDelete":
+        return "yes"
+    if change.get("Replacement") != "Conditional":
+        return "no"
+    deciding = {
+        detail.get("Target", {}).get("Name")
+        for detail in change.get("Details", [])
+        if detail.get("Target", {}).get("RequiresRecreation", "Never") != "Never"
+    }
+    harmless = change["ResourceType"] == "AWS::DynamoDB::Table" and deciding == {"AttributeDefinitions"}
+    return "no" if harmless else "perhaps"
 
 
 def _explain(action: Action, change: dict[str, Any]) -> str:

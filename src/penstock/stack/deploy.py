@@ -37,6 +37,7 @@ from penstock.stack.prepare import (
     prepare_deploy,
     side_by_side,
 )
+from penstock.stack.replace import MayReplace, require_asked
 from penstock.stack.state import delete_stack
 from penstock.stack.sweep_resources import FULL_SWEEP, write_order
 from penstock.stack.target import Target
@@ -66,19 +67,21 @@ class Deployed:
     left: str | None = None
 
 
-def deploy(
+def deploy(  # noqa: PLR0913 -- what a deploy takes, each by its name
     folder: Path,
     connection: Connection,
     target: Target,
     *,
     confirm: Confirm,
+    may_replace: MayReplace = lambda _name: False,
     cache: Path | None = None,
     progress: Progress = lambda _message: None,
     on_event: OnEvent = lambda _event: None,
 ) -> Deployed | None:
     """Deploy the project in a folder; None where ``confirm`` says no.
 
-    ``confirm`` is not called where nothing would change. ``cache`` holds packages; it is ``.penstock/package`` in the
+    ``confirm`` is not called where nothing would change. ``may_replace`` tells which tables and buckets may be replaced by new
+    ones; of others that is refused with :class:`~penstock.errors.UsageError`. ``cache`` holds packages; it is ``.penstock/package`` in the
     project's folder unless said. ``on_event`` is called for one event at a time. Raises
     :class:`~penstock.errors.ContractError` for the project itself, and :class:`~penstock.errors.ServiceError`, with the
     resource and the reason, where a stack fails: what was deployed before it stays, and a second deploy goes on.
@@ -97,6 +100,7 @@ def deploy(
     )
     agreed = False
     try:
+        require_asked(prepared.lines, may_replace)
         agreed = not prepared.lines or confirm(prepared.lines)
     finally:  # Ctrl-C is a no too
         if not agreed:

@@ -51,7 +51,7 @@ class BucketPlan:
             kind="AWS::S3::Bucket",
             name=self.bucket,
             logical_id=self.bucket,
-            replacement=False,
+            replacement="no",
             why=f"its notifications go to EventBridge too; {others}. The whole configuration will be",
             detail=json.dumps(self.wanted, indent=2, sort_keys=True),
         )

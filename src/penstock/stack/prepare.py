@@ -203,7 +203,7 @@ def _removal(names: Names, state: StackState) -> ChangeLine:
         kind="AWS::CloudFormation::Stack",
         name=state.name,
         logical_id=state.name,
-        replacement=False,
+        replacement="no",
         why=f"files land in {names.landing_bucket} now; {names.own_landing_bucket} is kept"
         if landing
         else "its feed is no longer in the project; its table is kept",

@@ -68,7 +68,8 @@ class Sweeper:
     """What sweeping a feed takes. ``hints`` is None where nothing is to be queued. ``memory_mb`` is the function's, if it is one.
 
     ``silent_after`` is for how many seconds the feed may be silent; None where nobody said.
-    ``each`` is how the slices of a page are worked on: one after the other, or several at once by a pool's ``map``.
+    ``each`` is how the slices of a page are worked on: one after the other, or several at once by a pool's ``map``. With
+    ``again`` what is applied is forgotten and queued like the rest.
     """
 
     plan: Plan
@@ -82,6 +83,7 @@ class Sweeper:
     each: Callable[[Callable[[Listed], Slice], Iterable[Listed]], Iterable[Slice]] = map
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+    again: bool = False
 
 
 def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYTHING) -> Iterator[Slice]:
@@ -201,11 +203,22 @@ def _compare_slice(sweeper: Sweeper, listed: Listed, number: int) -> Slice:
         key: _judge(state, found[key], sweeper.plan_hash, now, number)
         for (_, key), state in zip(named, states, strict=True)
     }
+    if sweeper.again:
+        findings = {key: _forget(sweeper, key, finding) for key, finding in findings.items()}
     counts: Counter[str] = Counter(findings.values())
     queued = tuple(key for key, finding in findings.items() if finding == "queued")
     sent = _send(sweeper, [(sweeper.bucket, key) for key in queued])
     tally = Tally(looked=len(found), read_units=READ_UNITS * len(found), **counts)
     return Slice(listed[-1]["Key"], tally + sent, queued)
+
+
+def _forget(sweeper: Sweeper, key: str, finding: Finding) -> Finding:
+    """Have an object that is applied loaded again; one that somebody is at work on since is left to them."""
+    if finding != "applied":
+        return finding
+    looking = sweeper.hints is None
+    forgotten = looking or sweeper.ledger.forget(sweeper.plan.name, sweeper.bucket, key)
+    return "queued" if forgotten else "under_way"
 
 
 def _look_up(sweeper: Sweeper, named: Sequence[Named]) -> list[State]:
