@@ -58,6 +58,24 @@ def surroundings(project: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.aws
+def test_the_doctor_ends_with_a_code_for_scripts_and_shows_problems_with_what_to_do(project: Path) -> None:
+    done = invoke("doctor", "--json", "--project", project)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert [each["check"] for each in found][:2] == ["credentials", "permissions"]
+    assert {each["verdict"] for each in found} == {"ok", "warning"}  # nobody is named to be told
+    functions = find_running(project).connection.client("lambda")
+    functions.put_function_concurrency(FunctionName="shop_orders_sweep", ReservedConcurrentExecutions=0)
+    done = invoke("doctor", "--project", project)
+    functions.delete_function_concurrency(FunctionName="shop_orders_sweep")
+    assert done.exit_code == 3
+    assert "\norders\n" in done.stdout
+    assert "  problem functions: the function shop_orders_sweep was stopped" in done.stdout
+    assert "aws lambda delete-function-concurrency --function-name shop_orders_sweep" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 problem, 1 warning, ")
+
+
 @pytest.mark.parametrize(
     "command",
     ["up", "down", "synth", "deploy", "destroy", "runs", "put", "rejects", "sweep", "backfill", "console"],

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import botocore.configprovider
@@ -81,6 +82,16 @@ class Connection:
         surroundings name its endpoint.
         """
         return str(self.client("cloudformation").meta.endpoint_url).startswith("https://")
+
+    def credentials_end(self) -> datetime | None:
+        """Give when the credentials end; None where they don't, or where nobody says."""
+        if self.access_key is not None:
+            return None
+        self.client("sts")  # which reads the credentials
+        found = self._opened.session.get_credentials()
+        # botocore knows it of those that it can renew, and has no public name for it.
+        end = getattr(found, "_expiry_time", None)
+        return end if isinstance(end, datetime) else None
 
     def account(self) -> str:
         """Give the twelve digits of the account. Raises :class:`ServiceError` where the credentials don't work."""

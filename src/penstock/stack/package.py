@@ -58,15 +58,8 @@ def build_package(
     Raises :class:`UsageError` where the package is larger than Lambda takes or pip is missing, and
     :class:`ServiceError` where the libraries can't be fetched.
     """
-    own = {**_own_files(), **{f"plans/{feed}.json": text.encode() for feed, text in plans.items()}}
-    if target.interpreter is not None:
-        own["bootstrap"] = _bootstrap(target.interpreter).encode()
-    kind = f"{target.python} {target.architecture} {target.emulated}"
-    way = Path(__file__).read_bytes()  # another way of packing gives other packages
-    libraries_digest = _digest([way, kind.encode(), *(pin.encode() for pin in read_pins(target))])
-    digest = _digest(
-        [libraries_digest.encode(), *(part for name in sorted(own) for part in (name.encode(), own[name]))]
-    )
+    own = _own_parts(plans, target)
+    libraries_digest, digest = _digests(own, target)
     path = cache / f"function-{digest[:32]}.zip"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -82,6 +75,28 @@ def build_package(
         _forget_old(cache)
     path.touch()
     return _measure(path, digest)
+
+
+def digest_package(plans: Mapping[str, str], target: Target) -> str:
+    """Give the digest of the package of these plans, without building it."""
+    return _digests(_own_parts(plans, target), target)[1]
+
+
+def _own_parts(plans: Mapping[str, str], target: Target) -> dict[str, bytes]:
+    """Give the package's files that are no library's."""
+    own = {**_own_files(), **{f"plans/{feed}.json": text.encode() for feed, text in plans.items()}}
+    if target.interpreter is not None:
+        own["bootstrap"] = _bootstrap(target.interpreter).encode()
+    return own
+
+
+def _digests(own: Mapping[str, bytes], target: Target) -> tuple[str, str]:
+    """Give the digests of the libraries and of the whole package."""
+    kind = f"{target.python} {target.architecture} {target.emulated}"
+    way = Path(__file__).read_bytes()  # another way of packing gives other packages
+    libraries = _digest([way, kind.encode(), *(pin.encode() for pin in read_pins(target))])
+    parts = [libraries.encode(), *(part for name in sorted(own) for part in (name.encode(), own[name]))]
+    return libraries, _digest(parts)
 
 
 def _forget_old(cache: Path) -> None:

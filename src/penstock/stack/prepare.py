@@ -181,11 +181,12 @@ def _find_steps(
         if kept != template.body:
             steps = (kept, *index_steps(kept, template.body))
     elif not new:
-        steps = index_steps(_read_template(connection, template.name), template.body)
+        steps = index_steps(read_template(connection, template.name), template.body)
     return tuple(steps)
 
 
-def _read_template(connection: Connection, stack: str) -> Mapping[str, Any]:
+def read_template(connection: Connection, stack: str) -> Mapping[str, Any]:
+    """Give the template that a stack was last deployed with. Raises :class:`ServiceError`."""
     with explained(f"read the template of the stack {stack}"):
         body = connection.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
     with suppress(ValueError):

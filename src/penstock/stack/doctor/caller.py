@@ -1,0 +1,211 @@
+"""Who is asking, and what they may do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from penstock.errors import ServiceError
+from penstock.stack.doctor.finding import Finding, Subject, Verdict, looking
+from penstock.stack.existing_bucket import DENIED
+
+SOON_SECONDS: Final = 15 * 60
+_REFUSED: Final = DENIED | {"AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
+
+Asked = tuple[str, tuple[str, ...]]
+"""A resource, and the actions that are to be allowed on it."""
+
+
+def check_credentials(subject: Subject) -> Iterator[Finding]:
+    """Say who is asking, in which account and region, and until when."""
+    with looking("who you are", "sts:GetCallerIdentity"):
+        who = subject.client("sts").get_caller_identity()["Arn"]
+    names, end = subject.names, subject.connection.credentials_end()
+    where = f"{who}, in the account {names.account} and the region {names.region}"
+    if end is None:
+        yield Finding("credentials", None, "ok", where)
+        return
+    verdict: Verdict = "warning" if end.timestamp() - time.time() < SOON_SECONDS else "ok"
+    until = f"until {datetime.fromtimestamp(end.timestamp(), UTC):%H:%M} UTC"
+    yield Finding(
+        "credentials", None, verdict, f"{where}, {until}", "Log in again." if verdict == "warning" else ""
+    )
+
+
+def check_permissions(subject: Subject) -> Iterator[Finding]:
+    """Say what the caller may not do that the commands do: asked of IAM, or, where that is not allowed, by reading."""
+    principal = _find_principal(subject)
+    if principal is not None and principal.endswith(":root"):
+        yield Finding("permissions", None, "ok", "the account's root user may do everything")
+        return
+    try:
+        working = _denied(subject, principal, _to_work(subject))
+        deploying = _denied(subject, principal, _to_deploy(subject))
+    except _NotAskedError:
+        yield from _try_reading(subject)
+        return
+    yield _tell(working, "work with what is deployed", "problem")
+    yield _tell(deploying, "deploy", "warning")
+
+
+class _NotAskedError(Exception):
+    """IAM does not say what the caller may do."""
+
+
+def _tell(denied: Sequence[str], what: str, verdict: Verdict) -> Finding:
+    if not denied:
+        return Finding("permissions", None, "ok", f"you may do what it takes to {what}, says IAM")
+    missing = "; ".join(denied)
+    do = "Have them allowed, if you are to do that."
+    return Finding("permissions", None, verdict, f"to {what} you lack {missing}", do)
+
+
+def _find_principal(subject: Subject) -> str | None:
+    """Give the ARN that IAM knows the caller by: of a session, its role's, which has a path that the session does not say."""
+    with looking("who you are", "sts:GetCallerIdentity"):
+        arn = str(subject.client("sts").get_caller_identity()["Arn"])
+    kind, _, name = arn.rpartition(":")[2].partition("/")
+    if kind != "assumed-role":
+        return arn if kind in {"user", "role", "root"} else None
+    try:
+        found = subject.client("iam").get_role(RoleName=name.partition("/")[0])
+    except ClientError:
+        return None
+    return str(found["Role"]["Arn"])
+
+
+def _denied(subject: Subject, principal: str | None, asked: Sequence[Asked]) -> list[str]:
+    """Give what IAM would deny. Raises :class:`_NotAskedError` where it does not say."""
+    if principal is None:
+        raise _NotAskedError
+    denied: list[str] = []
+    for resource, actions in asked:
+        request = {
+            "PolicySourceArn": principal,
+            "ActionNames": list(actions),
+            "ResourceArns": [resource],
+        }
+        try:
+            found = subject.client("iam").simulate_principal_policy(**request)
+        except ClientError as error:
+            raise _NotAskedError from error
+        wrong = [
+            one["EvalActionName"] for one in found["EvaluationResults"] if one["EvalDecision"] != "allowed"
+        ]
+        denied += [f"{', '.join(wrong)} on {resource}"] if wrong else []
+    return denied
+
+
+def _to_work(subject: Subject) -> list[Asked]:
+    """What `put`, `runs`, `rejects`, `replay`, `sweep`, `dlq` and `redrive` do."""
+    names = subject.names
+    landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
+    asked: list[Asked] = [
+        (names.ledger_arn, ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem")),
+        (f"{names.ledger_arn}/index/by_feed", ("dynamodb:Query",)),
+        (f"{names.ledger_arn}/index/by_due", ("dynamodb:Query",)),
+        (artifacts, ("s3:ListBucket",)),
+        (f"{artifacts}/rejects/*", ("s3:GetObject", "s3:PutObject")),
+        (landing, ("s3:ListBucket",)),
+    ]
+    for contract in subject.project.feeds:
+        own = names.feed(contract.name)
+        taking = ("sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
+        telling: Asked = (own.function_arn, ("lambda:InvokeFunction",))
+        if contract.trigger != "direct":
+            telling = (own.queue_arn, ("sqs:GetQueueUrl", "sqs:SendMessage"))
+        asked += [
+            (f"{landing}/{contract.source.prefix}*", ("s3:PutObject",)),
+            (own.dead_letters_arn, taking),
+            telling,
+        ]
+    return asked
+
+
+def _to_deploy(subject: Subject) -> list[Asked]:
+    """What `deploy` does, for CloudFormation acts with the rights of who calls it: the making of one thing of each kind."""
+    names = subject.names
+    own = names.feed(subject.project.feeds[0].name)
+    stack = names.arn("cloudformation", f"stack/{own.stack}/*")
+    role = f"arn:{names.partition}:iam::{names.account}:role/{own.stack}-Role"
+    landing = (
+        [] if names.existing_bucket else [(names.bucket_arn(names.landing_bucket), ("s3:CreateBucket",))]
+    )
+    rule: list[Asked] = (
+        [(own.rule_arn, ("events:PutRule", "events:PutTargets"))] if names.existing_bucket else []
+    )
+    changing = (
+        "CreateChangeSet",
+        "DescribeChangeSet",
+        "DescribeStackEvents",
+        "DescribeStacks",
+        "ExecuteChangeSet",
+        "GetTemplate",
+    )
+    return [
+        (stack, tuple(f"cloudformation:{action}" for action in changing)),
+        (role, ("iam:CreateRole", "iam:GetRole", "iam:PassRole", "iam:PutRolePolicy")),
+        (names.bucket_arn(names.artifacts_bucket), ("s3:CreateBucket", "s3:PutBucketPolicy")),
+        (f"{names.bucket_arn(names.artifacts_bucket)}/code/*", ("s3:GetObject", "s3:PutObject")),
+        *landing,
+        *rule,
+        (own.function_arn, ("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:InvokeFunction")),
+        (own.queue_arn, ("sqs:CreateQueue", "sqs:SetQueueAttributes")),
+        (own.state_machine_arn, ("states:CreateStateMachine", "states:UpdateStateMachine")),
+        (names.ledger_arn, ("dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:UpdateTable")),
+        (names.topic_arn, ("sns:CreateTopic", "sns:Subscribe")),
+        (names.arn("scheduler", f"schedule/default/{own.tick}"), ("scheduler:CreateSchedule",)),
+        (names.arn("logs", f"log-group:{own.log_group}"), ("logs:CreateLogGroup", "logs:PutRetentionPolicy")),
+    ]
+
+
+def _try_reading(subject: Subject) -> Iterator[Finding]:
+    """Read a little of what the commands read, which changes nothing."""
+    names = subject.names
+    by_feed = {
+        "TableName": names.ledger,
+        "IndexName": "by_feed",
+        "KeyConditionExpression": "feed = :feed",
+        "ExpressionAttributeValues": {":feed": {"S": subject.project.feeds[0].name}},
+        "Limit": 1,
+    }
+    prefix = subject.project.feeds[0].source.prefix
+    reads: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("dynamodb:Query on the ledger", "dynamodb", "query", by_feed),
+        (
+            "s3:ListBucket on the artifacts bucket",
+            "s3",
+            "list_objects_v2",
+            {"Bucket": names.artifacts_bucket, "MaxKeys": 1},
+        ),
+        (
+            "s3:ListBucket on the landing bucket",
+            "s3",
+            "list_objects_v2",
+            {"Bucket": names.landing_bucket, "Prefix": prefix, "MaxKeys": 1},
+        ),
+    ]
+    denied = [right for right, service, call, asked in reads if _is_refused(subject, service, call, asked)]
+    untold = "IAM does not tell you what you may do (iam:SimulatePrincipalPolicy)"
+    if denied:
+        text = f"{untold}; you lack {', '.join(denied)}"
+        yield Finding("permissions", None, "problem", text, "Have them allowed.")
+    else:
+        yield Finding(
+            "permissions", None, "ok", f"{untold}; reading works, and what else you may is not known"
+        )
+
+
+def _is_refused(subject: Subject, service: str, call: str, asked: dict[str, Any]) -> bool:
+    """Tell whether a call is refused for lack of rights; what is not there is another check's."""
+    try:
+        getattr(subject.client(service), call)(**asked)
+    except ClientError as error:
+        return error.response.get("Error", {}).get("Code") in _REFUSED
+    except ServiceError:
+        return True
+    return False
