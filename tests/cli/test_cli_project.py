@@ -347,6 +347,7 @@ def test_a_destroy_says_what_it_takes_and_keeps_the_data_unless_told(tmp_path: P
     try:
         tables = find_running(folder).connection.client("dynamodb").list_tables
         said = destroy(folder)
+        assert said.index("In AWS, account 000000000000, us-east-1") < said.index("To be deleted:")
         assert "  - stack penstock-shop-feed-orders" in said
         assert "table orders is kept" in said
         assert said.endswith("Deleted. The data is kept.\n")
@@ -370,7 +371,7 @@ def test_a_deploy_shows_its_changes_and_does_nothing_where_the_answer_is_no(proj
     os.close(stdin)
     os.close(terminal)
     assert (asked.returncode, answer) == (0, ""), said
-    assert "  + DynamoDB Table orders" in said
+    assert said.index("In AWS, account 000000000009, us-east-1") < said.index("  + DynamoDB Table orders")
     assert " to add" in said
     assert said.endswith("Nothing was deployed.\n")
     client = find_running(project).server.connection("000000000009").client("cloudformation")

@@ -237,7 +237,8 @@ def test_only_the_feeds_own_rule_may_tell_it(trigger: str, tmp_path: Path) -> No
     resources = next(stack for stack in templates_of(folder) if stack.feed).body["Resources"]
     rule = f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/shop_orders"
     if trigger == "queue":
-        (statement,) = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        statements = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        (statement,) = [one for one in statements if one["Effect"] == "Allow"]
         assert statement["Principal"] == {"Service": "events.amazonaws.com"}
         assert statement["Condition"] == {
             "ArnEquals": {"aws:SourceArn": rule},

@@ -46,6 +46,7 @@ def command(
     require_somebody(yes)
     folder = project_folder(project)
     found = read_project(folder)
+    connection, _ = connect(found, region, profile)
 
     def confirm(changes: tuple[ChangeLine, ...]) -> bool:
         show_changes(changes)
@@ -53,7 +54,7 @@ def command(
 
     deployed = deploy(
         folder,
-        connect(found, region, profile),
+        connection,
         aws_target(found.architecture),
         confirm=confirm,
         may_replace=(replace or []).__contains__,

@@ -36,6 +36,7 @@ def command(
     require_somebody(yes)
     folder = project_folder(project)
     found = read_project(folder)
+    connection, _ = connect(found, region, profile)
 
     def confirm(prepared: PreparedDestroy) -> bool:
         _show(prepared)
@@ -45,7 +46,7 @@ def command(
 
     destroyed = destroy(
         folder,
-        connect(found, region, profile),
+        connection,
         aws_target(found.architecture),
         data=data,
         confirm=confirm,

@@ -68,15 +68,19 @@ def find_place(
         )
     if unsaid:
         tell("The project's embedded AWS does not run (`penstock up` starts it): this is about AWS itself")
-    connection = connect(project, region, profile)
-    names = name_project(project, connection.account(), connection.region)
-    tell(f"In AWS, account {names.account}, {names.region}")
-    return Place(project, connection, names, None)
+    connection, account = connect(project, region, profile)
+    return Place(project, connection, name_project(project, account, connection.region), None)
 
 
-def connect(project: Project, region: str | None, profile: str | None) -> Connection:
-    """Connect to AWS, in the region of the call, of the project, or of the AWS configuration, in this order."""
-    return Connection(find_region(region or project.region, profile), profile)
+def connect(project: Project, region: str | None, profile: str | None) -> tuple[Connection, str]:
+    """Connect to AWS, in the region of the call, of the project, or of the AWS configuration, in this order; say where that is.
+
+    Gives the account too.
+    """
+    connection = Connection(find_region(region or project.region, profile), profile)
+    account = connection.account()
+    tell(f"In AWS, account {account}, {connection.region}")
+    return connection, account
 
 
 def choose_feeds(project: Project, named: str | None) -> tuple[Contract, ...]:

@@ -176,6 +176,8 @@ _PROJECT = """\
     architecture: arm64            # or x86_64
     tags: {team: data}
     landing: {bucket: lake, key: arn:aws:kms:...}    # a bucket that you have, with its KMS key if it has one of yours; else one is made
+    permissions_boundary: arn:aws:iam::123456789012:policy/boundary    # past which no role may go
+    vpc: {subnets: [subnet-0a1b2c3d, subnet-1a2b3c4d], security_groups: [sg-0a1b2c3d]}    # that the functions run in
     large_objects: {over: 256, chunk: 64, concurrency: 10, tolerated_failures: 0}    # for every contract
     defaults:                      # a part of a contract that lies under every contract
       quality: {max_rejects: 5%}

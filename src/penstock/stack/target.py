@@ -18,6 +18,8 @@ checks before a change set      done                                            
 is executed                                                                     adopted for one in the way
 what state machines do         writes results of maps to S3 and logs; needs    neither; its own calls ask no role
                                 a role for every call
+boundary of roles, VPC of      made                                            dropped: functions run on this computer
+functions
 lifecycle of buckets            objects under ``runs/`` expire                  dropped: they stay
 policies of resources           asked about every call                          never asked
 saved queries for the logs      part of each feed's stack                        left out: it takes no

@@ -31,6 +31,7 @@ from penstock.stack.feed_resources import Code, Logs, feed_resources, notificati
 from penstock.stack.names import Names
 from penstock.stack.project_resources import foundation_resources, landing_resources
 from penstock.stack.queries import query_resources
+from penstock.stack.surroundings import surround
 from penstock.stack.sweep_resources import sweep_resources
 from penstock.stack.table_resource import PROJECT_TAG
 
@@ -73,23 +74,18 @@ def build_templates(
     names = options.names
     _check(project, plans, names)
     tags = {**project.tags, PROJECT_TAG: project.name}
-    logs = Logs(
-        project.logs.retention_days, project.logs.level, project.logs.debug_share, tracing=project.tracing
-    )
     feeds = sorted(project.feeds, key=lambda contract: contract.name)
     notifications: dict[str, list[Any]] = {}
     for contract in feeds:
         notifications.setdefault(notification_kind(contract), []).append(notification(names, contract))
     stacks = (
-        StackTemplate(
-            names.foundation_stack, "foundation", None, _foundation(project, names, feeds, logs), tags
-        ),
+        StackTemplate(names.foundation_stack, "foundation", None, _foundation(project, names, feeds), tags),
         *(
             StackTemplate(
                 names.feed(contract.name).stack,
                 "feed",
                 contract.name,
-                _feed(contract, plans[contract.name], options, logs),
+                _feed(project, contract, plans[contract.name], options),
                 {**tags, "penstock:feed": contract.name},
             )
             for contract in feeds
@@ -101,11 +97,11 @@ def build_templates(
     return stacks
 
 
-def _foundation(project: Project, names: Names, feeds: Sequence[Contract], logs: Logs) -> dict[str, Any]:
+def _foundation(project: Project, names: Names, feeds: Sequence[Contract]) -> dict[str, Any]:
     """Give the template of what feeds share. The dashboard has what room the rest leaves."""
     template = _template(
         f"Penstock {project.name}: what its feeds share",
-        foundation_resources(names, project.alerts.email, logs.retention_days),
+        foundation_resources(names, project.alerts.email, project.logs.retention_days),
         {
             "ArtifactsBucket": names.artifacts_bucket,
             "Ledger": names.ledger,
@@ -118,16 +114,20 @@ def _foundation(project: Project, names: Names, feeds: Sequence[Contract], logs:
     return template
 
 
-def _feed(contract: Contract, plan: Plan, options: StackOptions, logs: Logs) -> dict[str, Any]:
+def _feed(project: Project, contract: Contract, plan: Plan, options: StackOptions) -> dict[str, Any]:
     names = options.names
+    logs = Logs(
+        project.logs.retention_days, project.logs.level, project.logs.debug_share, tracing=project.tracing
+    )
+    resources = {
+        **feed_resources(names, contract, plan, options.code, logs),
+        **sweep_resources(names, contract, options.code, logs),
+        **alarm_resources(names, contract),
+        **(query_resources(names, contract.name) if options.saved_queries else {}),
+    }
     return _template(
         f"Penstock {names.project}: the feed {contract.name}",
-        {
-            **feed_resources(names, contract, plan, options.code, logs),
-            **sweep_resources(names, contract, options.code, logs),
-            **alarm_resources(names, contract),
-            **(query_resources(names, contract.name) if options.saved_queries else {}),
-        },
+        surround(project, names, resources),
         {
             "Function": names.feed(contract.name).function,
             "Table": plan.table.name,
