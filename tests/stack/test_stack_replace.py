@@ -115,6 +115,7 @@ TABLE = "AWS::DynamoDB::Table"
             _line(TABLE, "Conditional", AttributeDefinitions="Conditionally", TableName="Conditionally"),
             "may replace the table",
         ),
+        (_line(TABLE, "Conditional"), "may replace the table"),
         (_line("AWS::S3::Bucket", "True", BucketName="Always"), "would replace the bucket orders-items"),
     ],
 )
@@ -129,6 +130,7 @@ def test_what_is_replaced_or_may_be_is_refused_and_allowed_by_its_name(line: Cha
     [
         _line(TABLE, "Conditional", AttributeDefinitions="Conditionally", GlobalSecondaryIndexes="Never"),
         _line(TABLE, "False", BillingMode="Never"),
+        _line("AWS::S3::Bucket", "Conditional", NotificationConfiguration="Conditionally"),
         _line("AWS::SQS::Queue", "True", FifoQueue="Always"),  # what is in it the sweep finds again
         _line("AWS::Lambda::Permission", "True", Principal="Always"),
     ],

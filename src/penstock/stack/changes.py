@@ -37,6 +37,11 @@ _NAMES: Final = (
     "Name",
     "Endpoint",
 )
+_REPLACING: Final[Mapping[str, set[str]]] = {
+    "AWS::DynamoDB::Table": {"ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"},
+    "AWS::S3::Bucket": {"BucketName", "BucketNamePrefix"},
+}
+"""The properties of what holds data by which it is made anew (CloudFormation's reference, "Update requires: Replacement")."""
 _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -151,8 +156,8 @@ def _read_change(stack: str, change: dict[str, Any], resources: Mapping[str, Any
 def _read_replacement(change: Mapping[str, Any]) -> Replacement:
     """Tell whether the resource would be made anew.
 
-    CloudFormation says "Conditional" where a property decides by its value. Of a table's attribute definitions it does so
-    whenever an index comes or goes; none that stays is ever edited (:func:`penstock.stack.adopt.index_steps`).
+    CloudFormation says "Conditional" where the value of a property decides, and says so readily: of a table's attribute definitions
+    whenever an index comes or goes, though none that stays is ever edited (:func:`penstock.stack.adopt.index_steps`).
     """
     if change.get("Replacement") == "True" or change.get("PolicyAction") == "ReplaceAndDelete":
         return "yes"
@@ -163,8 +168,8 @@ def _read_replacement(change: Mapping[str, Any]) -> Replacement:
         for detail in change.get("Details", [])
         if detail.get("Target", {}).get("RequiresRecreation", "Never") != "Never"
     }
-    harmless = change["ResourceType"] == "AWS::DynamoDB::Table" and deciding == {"AttributeDefinitions"}
-    return "no" if harmless else "perhaps"
+    replacing = _REPLACING.get(change["ResourceType"], deciding)
+    return "perhaps" if deciding & replacing or not deciding else "no"
 
 
 def _explain(action: Action, change: dict[str, Any]) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from penstock.contract.project import Project, read_project
+from penstock.errors import ServiceError
 from penstock.stack.connect import Connection, explained
 from penstock.stack.deploy import serialize
+from penstock.stack.erase import erase_bucket, erase_log_group, erase_table
 from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names, name_project
 from penstock.stack.package import Progress
@@ -58,16 +60,32 @@ def destroy(
     for tier in prepared.stacks:
         side_by_side(lambda state: delete_stack(connection, state, target.poll_seconds, tell), tier)
     if data:
-        for bucket in prepared.buckets:
-            progress(f"Deleting the bucket {bucket} and all that is in it")
-            _delete_bucket(connection.client("s3"), bucket)
-        for table in prepared.tables:
-            progress(f"Deleting the table {table}")
-            _delete_table(connection.client("dynamodb"), table)
-        for group in prepared.log_groups:
-            with explained(f"delete the log group {group}"):
-                connection.client("logs").delete_log_group(logGroupName=group)
+        _erase(connection, prepared, progress)
     return prepared
+
+
+def _erase(connection: Connection, prepared: PreparedDestroy, progress: Progress) -> None:
+    """Delete the data. What can't be deleted keeps nothing else from it, and is told at the end."""
+    s3, dynamodb, logs = (connection.client(service) for service in ("s3", "dynamodb", "logs"))
+    steps: list[tuple[str, Callable[[], None]]] = [
+        *(
+            (f"the bucket {bucket} and all that is in it", partial(erase_bucket, s3, bucket, progress))
+            for bucket in prepared.buckets
+        ),
+        *((f"the table {table}", partial(erase_table, dynamodb, table)) for table in prepared.tables),
+        *((f"the log group {group}", partial(erase_log_group, logs, group)) for group in prepared.log_groups),
+    ]
+    failed: list[str] = []
+    for what, erase in steps:
+        progress(f"Deleting {what}")
+        try:
+            erase()
+        except ServiceError as error:
+            failed.append(str(error))
+    if failed:
+        raise ServiceError(
+            "\n".join([*failed, "All else is deleted. `penstock destroy --data` goes on with it."])
+        )
 
 
 def prepare_destroy(project: Project, connection: Connection, *, data: bool) -> PreparedDestroy:
@@ -83,6 +101,8 @@ def prepare_destroy(project: Project, connection: Connection, *, data: bool) -> 
     }
     for state in feeds:
         tables |= set(_tables_of(connection, state))
+    if data:
+        tables |= set(_tagged_tables(connection, project.name))
     return PreparedDestroy(
         stacks=(tuple(first), tuple(feeds), tuple(last)),
         buckets=tuple(
@@ -91,7 +111,7 @@ def prepare_destroy(project: Project, connection: Connection, *, data: bool) -> 
             # The project's own of an earlier day, named to be somebody's that is only used, is that.
             if bucket != names.existing_bucket and _has_bucket(connection, bucket)
         ),
-        tables=tuple(sorted(table for table in tables if _owns_table(connection, names, table))),
+        tables=tuple(sorted(table for table in tables if _owns_table(connection, names.project, table))),
         log_groups=_find_log_groups(connection, names),
         data=data,
     )
@@ -104,6 +124,16 @@ def _tables_of(connection: Connection, state: StackState) -> Iterator[str]:
             for resource in page["StackResourceSummaries"]:
                 if resource["ResourceType"] == "AWS::DynamoDB::Table" and resource.get("PhysicalResourceId"):
                     yield resource["PhysicalResourceId"]
+
+
+def _tagged_tables(connection: Connection, project: str) -> Iterator[str]:
+    """Give the tables that bear the project's tag: those of feeds that it has no longer, and those that were replaced, too."""
+    with explained("look for the project's tables by their tag (tag:GetResources)"):
+        pages = connection.client("resourcegroupstaggingapi").get_paginator("get_resources")
+        asked = {"Key": PROJECT_TAG, "Values": [project]}
+        for page in pages.paginate(TagFilters=[asked], ResourceTypeFilters=["dynamodb:table"]):
+            for resource in page["ResourceTagMappingList"]:
+                yield str(resource["ResourceARN"]).rpartition("/")[2]
 
 
 def _find_log_groups(connection: Connection, names: Names) -> tuple[str, ...]:
@@ -135,30 +165,13 @@ def _has_bucket(connection: Connection, bucket: str) -> bool:
     return True
 
 
-def _owns_table(connection: Connection, names: Names, table: str) -> bool:
+def _owns_table(connection: Connection, project: str, table: str) -> bool:
     """Tell whether there is such a table and the project made it: somebody else's lacks its tag."""
     client = connection.client("dynamodb")
     with explained(f"look at the table {table}"):
-        try:
-            tags = client.list_tags_of_resource(ResourceArn=names.arn("dynamodb", f"table/{table}"))["Tags"]
+        try:  # for of the tags of a table that is not there DynamoDB may say that nobody is allowed to see them
+            arn = client.describe_table(TableName=table)["Table"]["TableArn"]
         except client.exceptions.ResourceNotFoundException:
             return False
-    return any(tag["Key"] == PROJECT_TAG and tag["Value"] == names.project for tag in tags)
-
-
-def _delete_bucket(client: Any, bucket: str) -> None:
-    with explained(f"delete the bucket {bucket}"):
-        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if found:
-                objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
-                client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-        client.delete_bucket(Bucket=bucket)
-
-
-def _delete_table(client: Any, table: str) -> None:
-    with explained(f"delete the table {table}"):
-        client.update_table(TableName=table, DeletionProtectionEnabled=False)
-        client.get_waiter("table_exists").wait(TableName=table)
-        client.delete_table(TableName=table)
-        client.get_waiter("table_not_exists").wait(TableName=table)
+        tags = client.list_tags_of_resource(ResourceArn=arn)["Tags"]
+    return any(tag["Key"] == PROJECT_TAG and tag["Value"] == project for tag in tags)
