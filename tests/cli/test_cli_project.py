@@ -69,7 +69,7 @@ def test_the_doctor_ends_with_a_code_for_scripts_and_shows_problems_with_what_to
     functions.put_function_concurrency(FunctionName="shop_orders_sweep", ReservedConcurrentExecutions=0)
     done = invoke("doctor", "--project", project)
     functions.delete_function_concurrency(FunctionName="shop_orders_sweep")
-    assert done.exit_code == 3
+    assert done.exit_code == 1
     assert "\norders\n" in done.stdout
     assert "  problem functions: the function shop_orders_sweep was stopped" in done.stdout
     assert "aws lambda delete-function-concurrency --function-name shop_orders_sweep" in done.stdout

@@ -215,6 +215,7 @@ def test_what_the_project_says_now_and_is_not_deployed_is_told_once(desk: Desk, 
     stack = "the stack penstock-shop"
     assert found == {
         ("orders", "stacks", "warning", f"{stack}-feed-orders differs from what the project says now"),
+        (None, "stacks", "warning", f"{stack} differs from what the project says now"),  # its dashboard does
         ("theirs", "stacks", "problem", f"{stack}-feed-theirs is not deployed"),
         (None, "stacks", "warning", f"{stack}-landing differs from what the project says now"),
         (None, "stacks", "warning", f"{stack}-feed-returns belongs to nothing that the project has"),

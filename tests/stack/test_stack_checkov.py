@@ -59,7 +59,13 @@ def review(tmp_path_factory: pytest.TempPathFactory) -> Review:
 
 def _templates(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every feed that the options can make, and what feeds share."""
-    for key, project in {"own-key": {"encryption": {"key": KEY}}, "no-key": {}}.items():
+    account: dict[str, Any] = {
+        "landing": {"bucket": "their-lake", "key": KEY},
+        "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        "vpc": {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]},
+    }
+    ways = {"own-key": {"encryption": {"key": KEY}}, "account": account, "no-key": {}}
+    for key, project in ways.items():
         for variant, contract in VARIANTS.items():
             if project and variant not in EACH_WAY:
                 continue
@@ -113,6 +119,8 @@ def test_with_a_key_of_its_own_a_project_needs_no_reason_about_encryption(review
         if name.startswith("queue.")
     }
     assert {name for name, found in about.items() if found} == {
+        "queue.account.feed",
+        "queue.account.foundation",
         "queue.no-key.feed",
         "queue.no-key.foundation",
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from penstock.cli.exits import DONE, SERVICE_FAILED
+from penstock.cli.exits import CONTRACT_BROKEN, DONE
 from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
 from penstock.cli.output import count, give_json, say, visible
 
@@ -30,7 +30,7 @@ def command(
 
     Credentials, permissions, quotas; the stacks against the project; of each feed
     its table, the way of its events from the bucket to the function, its functions
-    and the schedules of its sweep. Nothing is changed. Ends with 3 where there is a
+    and the schedules of its sweep. Nothing is changed. Ends with 1 where there is a
     problem; a warning is none.
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
@@ -44,7 +44,7 @@ def command(
         give_json([asdict(finding) for finding in findings])
     else:
         _say(findings)
-    return SERVICE_FAILED if any(finding.verdict == "problem" for finding in findings) else DONE
+    return CONTRACT_BROKEN if any(finding.verdict == "problem" for finding in findings) else DONE
 
 
 def _say(findings: Sequence[Finding]) -> None:

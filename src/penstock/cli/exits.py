@@ -26,7 +26,7 @@ TERMINATED: Final = 143
 MEANINGS: Final = {
     DONE: "Done. Rejected records within the contract's limit are no failure.",
     CONTRACT_BROKEN: "The data broke its contract: too many rejects, a wrong header, an empty file where a header is due, "
-    "or nothing loaded and something rejected. Of `penstock status`: something wants a look, or is wrong.",
+    "or nothing loaded and something rejected. Of `penstock status`: something wants a look, or is wrong; of `penstock doctor`: there is a problem.",
     CALL_WRONG: "The call or the contract is wrong. Nothing was done.",
     SERVICE_FAILED: "A service failed, or made no progress. What was done is kept.",
     INTERRUPTED: "Ctrl-C.",

@@ -5,6 +5,7 @@ checkov (https://www.checkov.io) reads it from a resource's metadata. What has n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from penstock.stack.names import Names
@@ -24,3 +25,11 @@ def accept_findings(**reasons: str | None) -> dict[str, Any]:
     """Give a resource's metadata from a reason for each check; None where the check finds nothing."""
     skipped = [{"id": check, "comment": reason} for check, reason in sorted(reasons.items()) if reason]
     return {"Metadata": {"checkov": {"skip": skipped}}} if skipped else {}
+
+
+def change_findings(resource: Mapping[str, Any], **reasons: str | None) -> dict[str, Any]:
+    """Give a resource with these reasons in the place of those that it has for the same checks; None takes one away."""
+    metadata = resource.get("Metadata", {})
+    known = {one["id"]: one["comment"] for one in metadata.get("checkov", {}).get("skip", ())}
+    bare = {key: value for key, value in resource.items() if key != "Metadata"}
+    return {**bare, **accept_findings(**{**known, **reasons})}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from penstock.contract.project import Project, VpcModel
+from penstock.stack.findings import change_findings
 from penstock.stack.names import Names
 
 Resource = dict[str, Any]
@@ -23,6 +24,9 @@ INTERFACES: Final = (
 )
 """What Lambda takes on a function's role for, to put it into a VPC: those of the AWS managed policy AWSLambdaVPCAccessExecutionRole
 that are not for logs."""
+
+
+_ALL_INTERFACES: Final = "Lambda takes its right to network interfaces on all resources or not at all; the function's code is refused it"
 
 
 def surround(project: Project, names: Names, resources: Mapping[str, Resource]) -> dict[str, Resource]:
@@ -50,6 +54,7 @@ def _surround_role(
     if project.vpc is not None and functions:
         network = {"PolicyName": "network", "PolicyDocument": network_policy(functions)}
         properties["Policies"] = [*properties["Policies"], network]
+        role = change_findings(role, CKV_AWS_111=_ALL_INTERFACES)
     return {**role, "Properties": properties}
 
 
@@ -81,4 +86,5 @@ def _surround_function(vpc: VpcModel | None, resource: Resource) -> Resource:
     if vpc is None or resource["Type"] != "AWS::Lambda::Function":
         return resource
     network = {"SubnetIds": list(vpc.subnets), "SecurityGroupIds": list(vpc.security_groups)}
-    return {**resource, "Properties": {**resource["Properties"], "VpcConfig": network}}
+    properties = {**resource["Properties"], "VpcConfig": network}
+    return change_findings({**resource, "Properties": properties}, CKV_AWS_117=None)

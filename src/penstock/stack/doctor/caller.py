@@ -154,6 +154,11 @@ def _to_deploy(subject: Subject) -> list[Asked]:
         *landing,
         *rule,
         (own.function_arn, ("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:InvokeFunction")),
+        (names.arn("cloudwatch", f"alarm:{own.function}-*"), ("cloudwatch:PutMetricAlarm",)),
+        (
+            f"arn:{names.partition}:cloudwatch::{names.account}:dashboard/{names.dashboard}",
+            ("cloudwatch:PutDashboard",),
+        ),
         (own.queue_arn, ("sqs:CreateQueue", "sqs:SetQueueAttributes")),
         (own.state_machine_arn, ("states:CreateStateMachine", "states:UpdateStateMachine")),
         (names.ledger_arn, ("dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:UpdateTable")),

@@ -69,7 +69,9 @@ def examine(project: Project, names: Names, connection: Connection, target: Targ
 def _describe(project: Project, names: Names, connection: Connection, target: Target) -> Subject:
     plans = compile_feeds(project)
     digest = digest_package({feed: write_plan(plan) for feed, plan in plans.items()}, target)
-    templates = build_templates(project, plans, StackOptions(names, package_code(names, target, digest)))
+    templates = build_templates(
+        project, plans, StackOptions(names, package_code(names, target, digest), target.saved_queries)
+    )
     try:
         states = find_stacks(connection, project.name)
     except ServiceError:  # which the check of the stacks tells; what is there is looked for one by one then
