@@ -66,6 +66,18 @@ def test_what_is_up_comes_up_again_with_what_it_held(project: Path) -> None:
 
 
 @pytest.mark.aws
+def test_a_bucket_that_is_somebody_elses_in_aws_is_stood_in_for_without_versions(project: Path) -> None:
+    (project / "penstock.yaml").write_text("penstock: 1\nname: post\nlanding: {bucket: their-lake}\n")
+    said: list[str] = []
+    running = up(project, said.append)
+    assert "Making the bucket their-lake, which in AWS is there already" in said
+    run = put(project, project / "letters.csv")
+    assert (run.bucket, run.version[:5], run.status) == ("their-lake", "etag:", "done")
+    buckets = running.connection.client("s3").list_buckets()["Buckets"]
+    assert len([found for found in buckets if "artifacts" not in found["Name"]]) == 1
+
+
+@pytest.mark.aws
 def test_after_a_crash_up_starts_anew(project: Path) -> None:
     first = up(project).server
     os.kill(first.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ one's.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from penstock.stack.connect import Connection, explained
 
 STACK: Final = "AWS::CloudFormation::Stack"
 _SUCCESSES: Final = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "DELETE_COMPLETE"}
+_HANDLER: Final = re.compile(
+    r'Resource handler returned message: "(?P<said>.*)" \(RequestToken: [^,()]*, HandlerErrorCode: (?P<code>\w+)\)',
+    re.DOTALL,
+)
+_REQUEST: Final = re.compile(r"\s*\((?:Service: [^()]*|SDK Attempt Count: \d+)\)")
 _CANCELLED: Final = (
     "Resource creation cancelled",
     "Resource update cancelled",
@@ -27,7 +33,8 @@ _CANCELLED: Final = (
 class StackEvent:
     """What happened to a resource of a stack, or to the stack itself: ``kind`` is then ``AWS::CloudFormation::Stack``.
 
-    ``status`` and ``reason`` are CloudFormation's own words.
+    ``status`` and ``reason`` are CloudFormation's own words, less what is for its own people; ``resource`` is what the resource
+    itself is called, where it has come so far.
     """
 
     stack: str
@@ -35,6 +42,7 @@ class StackEvent:
     name: str
     status: str
     reason: str
+    resource: str = ""
 
     @property
     def failed(self) -> bool:
@@ -83,15 +91,23 @@ class Follower:
     def _conclude(self, last: StackEvent, causes: list[StackEvent]) -> None:
         if last.status in _SUCCESSES:
             return
-        lines = [f"  {cause.name} ({cause.kind}): {cause.reason or cause.status}" for cause in causes]
+        # In the order of time: what failed first brought about the rest.
+        lines = list(dict.fromkeys(_describe(cause) for cause in causes))
         if not lines:
             with explained(f"ask why the stack {last.stack} failed"):
                 lines = read_validation_errors(
                     self.connection.client("cloudformation"), StackName=self.stack_id
                 )
-        raise ServiceError(
-            "\n".join([f"The stack {last.stack} ended as {last.status}. {last.reason}".rstrip(), *lines])
-        )
+        ended = f"The stack {last.stack} ended as {last.status}. {last.reason}".rstrip()
+        raise ServiceError("\n".join([ended, *lines, *([_GO_ON] if lines else [])]))
+
+
+_GO_ON: Final = "  Mend that, and do it again: what is done already stays as it is."
+
+
+def _describe(cause: StackEvent) -> str:
+    called = f" {cause.resource}" if cause.resource not in {"", cause.name} else ""
+    return f"  {cause.name} ({cause.kind}{called}): {cause.reason or cause.status}"
 
 
 def follow(connection: Connection, stack_id: str, poll_seconds: float) -> Follower:
@@ -119,8 +135,15 @@ def _read_event(event: dict[str, Any]) -> StackEvent:
         kind=event["ResourceType"],
         name=event["LogicalResourceId"],
         status=event["ResourceStatus"],
-        reason=event.get("ResourceStatusReason", ""),
+        reason=shorten_reason(event.get("ResourceStatusReason", "")),
+        resource=event.get("PhysicalResourceId", ""),
     )
+
+
+def shorten_reason(reason: str) -> str:
+    """Give a reason without the tokens of requests and the names of handlers around what the service said; its code stays."""
+    reason = _HANDLER.sub(lambda found: f"{found['said'].rstrip()} ({found['code']})", reason)
+    return _REQUEST.sub("", reason).strip()
 
 
 def _is_end(event: dict[str, Any], stack_id: str) -> bool:
