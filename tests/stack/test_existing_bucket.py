@@ -23,7 +23,6 @@ from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection
 from penstock.stack.existing_bucket import BucketPlan, turn_on
 from penstock.stack.rule_resource import match_key
-from penstock.stack.target import emulated_target
 
 ACCOUNTS = itertools.count(1)
 THEIRS = "their-lake"
@@ -252,15 +251,6 @@ def test_only_the_feeds_own_rule_may_tell_it(trigger: str, tmp_path: Path) -> No
     pattern = resources["Rule"]["Properties"]["EventPattern"]["detail"]
     assert pattern["bucket"]["name"] == [THEIRS]
     assert pattern["object"]["key"] == [{"wildcard": "incoming/orders/*.csv"}]
-
-
-def test_the_landing_stack_keeps_the_saved_queries_and_makes_no_bucket(tmp_path: Path) -> None:
-    folder = write_project(tmp_path, [feed("orders")], landing=LANDING)
-    (landing,) = [stack for stack in templates_of(folder) if stack.tier == "landing"]
-    assert {resource["Type"] for resource in landing.body["Resources"].values()} == {
-        "AWS::Logs::QueryDefinition"
-    }
-    assert "landing" not in {stack.tier for stack in templates_of(folder, emulated_target())}
 
 
 def test_the_loader_may_use_the_key_of_the_bucket_through_s3_alone(tmp_path: Path) -> None:
