@@ -117,12 +117,12 @@ offset does not sort as text. For such a field let `set` make the value, in UTC:
 `on_duplicate: last` and `first` can't stand beside it, nor can `mode: mirror` and `skip_unchanged`; `on_duplicate: reject` keeps its meaning within a file.
 After a change of the contract the same rows make other items, at the same values. Raise `load.revision` by one with such a change, and
 each row that is loaded again replaces what it made before; else only those do whose digest happens to be greater. What it costs is said
-under [Operating](operating.md#rows-that-compete).
+under [Operating](loading.md#rows-that-compete).
 
 ## Mirrors
 
 With `load.mode: mirror` what a newer version of an object lacks is deleted, and what did not change is not written; a rejected row keeps its
-old item. [Operating](operating.md#mirrors-and-rows-that-did-not-change) has the rule whole, and what it costs.
+old item. [Operating](loading.md#mirrors-and-rows-that-did-not-change) has the rule whole, and what it costs.
 
 ## Files
 
