@@ -38,13 +38,15 @@ def run_enforcing_server() -> Iterator[Server]:
         stop_server(started)
 
 
-def deploy_enforced(server: Server, folder: Path, *feeds: dict[str, Any]) -> tuple[Connection, Names]:
-    """Deploy a project of these feeds, with all policies but for their refusal of what is not encrypted on its way.
+def deploy_enforced(
+    server: Server, folder: Path, *feeds: dict[str, Any], **more: Any
+) -> tuple[Connection, Names]:
+    """Deploy a project of these feeds, and with ``more`` in its file, with all policies but for their refusal of what is not encrypted on its way.
 
     On loopback nothing is, and S3's own messages to the queues count as not encrypted either.
     """
     connection = server.connection()
-    project = write_project(folder, feeds)
+    project = write_project(folder, feeds, **more)
 
     def without_tls(*arguments: Any) -> tuple[StackTemplate, ...]:
         return tuple(_let_in_the_clear(template) for template in build_templates(*arguments))

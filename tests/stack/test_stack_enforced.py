@@ -121,6 +121,22 @@ def test_the_sweep_works_within_its_role_and_may_do_no_more(enforcing: Server, t
         assert "access was denied" in str(_call_as_scheduled(connection, names.feed("orders").schedule))
 
 
+def test_a_bucket_that_keeps_no_versions_and_is_somebody_elses_takes_no_more_rights(
+    enforcing: Server, tmp_path: Path
+) -> None:
+    s3 = enforcing.connection().client("s3")
+    s3.create_bucket(Bucket="their-lake")
+    hourly = feed("orders", schedule="rate(1 hour)")
+    connection, names = deploy_enforced(
+        enforcing, tmp_path / "shop", hourly, landing={"bucket": "their-lake"}
+    )
+    s3.put_object(Bucket="their-lake", Key="incoming/orders/a file.csv", Body=FILE)
+    _wait_for_runs(connection, names, {"orders": "done"})
+    assert [item["order_id"]["S"] for item in _items(connection, "orders-items")] == ["o1"]
+    answer = _call_as_scheduled(connection, names.feed("orders").schedule)
+    assert (answer["outcome"], answer["applied"], answer["queued"]) == ("done", 1, 0)
+
+
 def test_a_large_object_is_loaded_chunk_by_chunk_within_the_role(enforcing: Server, tmp_path: Path) -> None:
     large = {"over": 0.001, "chunk": 0.001, "concurrency": 2}
     # A limit has every chunk surveyed and decided on, and not only loaded.
