@@ -207,6 +207,16 @@ def test_what_is_gone_is_found_each_by_its_own_check(server: Server, tmp_path: P
     }
 
 
+def test_of_a_project_that_is_not_deployed_each_stack_is_named_and_no_more(
+    server: Server, tmp_path: Path
+) -> None:
+    desk = Desk(write_project(tmp_path, FEEDS), server.connection(f"{next(ACCOUNTS):012d}"))
+    assert {(one.check, one.verdict, one.text) for one in ailing(desk)} == {
+        ("stacks", "problem", f"the stack penstock-shop{part} is not deployed")
+        for part in ("", "-landing", "-feed-orders", "-feed-returns")
+    }
+
+
 def test_what_the_project_says_now_and_is_not_deployed_is_told_once(desk: Desk, tmp_path: Path) -> None:
     theirs = feed("theirs", load={"table": "nobodys", "table_exists": True})
     changed = feed("orders", load={"ttl": "expires"}, function={"memory": 512})

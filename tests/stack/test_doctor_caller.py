@@ -17,6 +17,7 @@ from penstock.stack.doctor.alerts import check_alerts
 from penstock.stack.doctor.caller import check_credentials, check_permissions
 from penstock.stack.doctor.examine import BEFORE
 from penstock.stack.doctor.finding import Check, Finding, Subject
+from penstock.stack.doctor.keys import check_keys
 from penstock.stack.doctor.quotas import check_quotas
 from penstock.stack.doctor.tables import check_ledger
 from penstock.stack.names import name_project
@@ -239,6 +240,30 @@ def test_a_ledger_without_its_index_is_a_problem(ask: Ask) -> None:
     table = {"TableStatus": "ACTIVE", "GlobalSecondaryIndexes": [{"IndexName": "by_feed"}]}
     (finding,) = ask(check_ledger, {"describe_table": {"Table": table}})
     assert (finding.verdict, finding.text) == ("problem", "shop_penstock_ledger lacks its index by_due")
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "do"),
+    [
+        ("Enabled", "ok", ""),
+        ("Disabled", "problem", "aws kms enable-key --key-id "),
+        ("PendingDeletion", "problem", "At once: aws kms cancel-key-deletion --key-id "),
+    ],
+)
+def test_a_key_that_is_switched_off_is_a_problem(ask: Ask, state: str, verdict: str, do: str) -> None:
+    key = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/0a1b"
+    answers = {"describe_key": {"KeyMetadata": {"KeyState": state}}}
+    (finding,) = ask(check_keys, answers, encryption={"key": key})
+    assert (finding.check, finding.verdict) == ("keys", verdict)
+    assert finding.do.startswith(do)
+    assert ask(check_keys, answers) == []
+
+
+def test_a_key_that_is_not_there_is_a_problem(ask: Ask) -> None:
+    key = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/0a1b"
+    landing = {"bucket": "their-lake", "key": key}
+    (finding,) = ask(check_keys, {"describe_key": "NotFoundException"}, landing=landing)
+    assert finding.text == f"there is no key {key}, which `landing.key` names"
 
 
 def test_the_caller_is_looked_at_first() -> None:

@@ -131,6 +131,29 @@ def test_the_whole_configuration_is_shown_and_nothing_is_put_without_agreement(d
 
 
 @pytest.mark.aws
+def test_who_may_not_put_the_configuration_deploys_all_else_and_the_next_deploy_shows_it_again(
+    desk: Desk,
+) -> None:
+    s3, bucket = desk.connection.client("s3"), _bucket_of(desk)
+
+    def refuse(**_: Any) -> None:
+        raise _denied("PutBucketNotificationConfiguration")
+
+    call = "before-call.s3.PutBucketNotificationConfiguration"
+    s3.meta.events.register(call, refuse)
+    deployed = desk.deploy(feed("orders"), landing={"bucket": bucket})
+    s3.meta.events.unregister(call, refuse)
+    assert deployed is not None
+    assert deployed.left is not None
+    assert f"aws s3api put-bucket-notification-configuration --bucket {bucket}" in deployed.left
+    assert set(desk.stacks().values()) == {"CREATE_COMPLETE"}
+    again = desk.deploy(feed("orders"), landing={"bucket": bucket})
+    assert again is not None
+    assert [line.name for line in again.changes] == [bucket]
+    assert again.left is None
+
+
+@pytest.mark.aws
 def test_a_destroy_with_data_leaves_the_bucket_and_what_is_in_it(desk: Desk) -> None:
     s3, bucket = desk.connection.client("s3"), _bucket_of(desk)
     s3.put_object(Bucket=bucket, Key="incoming/orders/kept.txt", Body=b"kept")

@@ -17,6 +17,7 @@ from penstock.stack.doctor.caller import check_credentials, check_permissions
 from penstock.stack.doctor.events import check_bucket, check_events
 from penstock.stack.doctor.finding import Check, FeedCheck, FeedSubject, Finding, Subject
 from penstock.stack.doctor.functions import check_functions, check_schedules
+from penstock.stack.doctor.keys import check_keys
 from penstock.stack.doctor.quotas import check_quotas
 from penstock.stack.doctor.stacks import check_stacks
 from penstock.stack.doctor.tables import check_ledger, check_table
@@ -34,6 +35,7 @@ BEFORE: Final[tuple[tuple[str, Check], ...]] = (
     ("credentials", check_credentials),
     ("permissions", check_permissions),
     ("quotas", check_quotas),
+    ("keys", check_keys),
     ("stacks", check_stacks),
 )
 SHARED: Final[tuple[tuple[str, Check], ...]] = (
