@@ -53,7 +53,8 @@ def test_the_roles_and_what_they_may_are_those_of_the_templates() -> None:
     told: dict[str, set[str]] = {}
     for role, rest in re.findall(r"^\| `(\w*Role)`(.*)$", TEXT, re.MULTILINE):
         told.setdefault(role, set()).update(NAMES.findall(rest))
-    of_options = {"UseKey", "UseKeyOfTables", "SendTraces"}
+    of_options = {"DecryptFiles", "KeepCodeFromConnecting", "LetLambdaConnect"}
+    of_options |= {"SendTraces", "UseKey", "UseKeyOfTables"}
     assert {role: sids - of_options for role, sids in statements.items()} == told
     assert of_options <= set(NAMES.findall(TEXT))
 

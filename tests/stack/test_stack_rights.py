@@ -12,7 +12,12 @@ from enforced_world import deploy_enforced, run_enforcing_server
 from role_calls import World, say_that_it_was_encrypted
 from stack_samples import feed
 
-from penstock.stack.roles import dead_letters_policy, encrypted_transport_only, queue_policy, topic_policy
+from penstock.stack.resource_policies import (
+    dead_letters_policy,
+    encrypted_transport_only,
+    queue_policy,
+    topic_policy,
+)
 
 pytestmark = pytest.mark.aws
 RIGHTS = list(csv.DictReader(Path(__file__).with_name("rights.csv").read_text().splitlines()))

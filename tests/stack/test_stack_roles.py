@@ -13,7 +13,7 @@ from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
 from penstock.stack.key import key_template
 from penstock.stack.names import Names
-from penstock.stack.roles import literal
+from penstock.stack.statements import literal
 from penstock.stack.template import StackTemplate
 
 PINNED = Path(__file__).with_name("statements.json")
@@ -21,6 +21,8 @@ PINNED = Path(__file__).with_name("statements.json")
 OPTIONS: dict[str, dict[str, Any]] = {
     "there is a key": {"encryption": {"key": KEY}},
     "it is traced": {"tracing": True},
+    "files land in another bucket": {"landing": {"bucket": "company-lake", "key": KEY}},
+    "functions are in a VPC": {"vpc": {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]}},
 }
 """What of a project adds statements to those that every project has."""
 
@@ -133,9 +135,9 @@ def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
         for resource in _many(statement.get("Resource", [])):
             beginning, _, rest = resource.partition("*")
             assert rest == "", resource
-            if resource == "*":  # deliveries of logs and traces have no ARNs; in a key's policy it is the key
+            if resource == "*":  # what these make has no ARNs beforehand; in a key's policy it is the key
                 (service,) = {action.partition(":")[0] for action in _many(statement["Action"])}
-                assert service in ({"kms"} if "Principal" in statement else {"logs", "xray"})
+                assert service in ({"kms"} if "Principal" in statement else {"ec2", "logs", "xray"})
             elif ":execution:" in resource:  # of one state machine, and of its maps
                 assert re.fullmatch(r"arn:aws:states:[^:]+:[0-9]{12}:execution:[a-z_-]+[:/]", beginning)
             elif beginning != resource:  # objects under a folder, and the streams of a log group
@@ -152,13 +154,25 @@ def test_roles_are_held_to_buckets_of_this_account(statements: dict[str, list[di
         assert statement["Condition"]["StringEquals"] == {"aws:ResourceAccount": ACCOUNT}
 
 
-def test_only_the_state_machine_may_do_something_to_all_resources(
+def test_what_may_be_done_to_all_resources_is_what_aws_allows_on_no_fewer(
     statements: dict[str, list[dict[str, Any]]],
 ) -> None:
-    for of, many in statements.items():
-        for statement in many if of != "penstock-shop-key/Key" and not of.endswith("traced") else []:
-            if statement["Effect"] == "Allow" and "*" in _many(statement.get("Resource", [])):
-                assert of.endswith("/StateMachineRole")
+    found = {
+        (of.rpartition("/")[2], statement["Sid"])
+        for of, many in statements.items()
+        for statement in many
+        if statement["Effect"] == "Allow" and "*" in _many(statement.get("Resource", []))
+        if of != "penstock-shop-key/Key"
+    }
+    roles = {"Role", "SweepRole", "StateMachineRole"}
+    assert found == {
+        ("StateMachineRole", "DeliverLogs"),
+        *((f"{role} where it is traced", "SendTraces") for role in roles),
+        *(
+            (f"{role} where functions are in a VPC", "LetLambdaConnect")
+            for role in roles - {"StateMachineRole"}
+        ),
+    }
 
 
 def test_services_are_held_to_this_account_and_to_what_of_it_calls(
@@ -241,7 +255,7 @@ def test_buckets_queues_and_the_topic_refuse_what_is_not_encrypted_on_its_way(
         for many in statements.values()
         for statement in many
         if statement["Effect"] == "Deny"
-        and statement["Principal"] == "*"
+        and statement.get("Principal") == "*"
         and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         for resource in _many(statement["Resource"])
     }

@@ -11,13 +11,8 @@ from penstock.plan.model import Plan
 from penstock.stack.encryption import encrypt_function, encrypt_log_group, encrypt_queue
 from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.roles import (
-    dead_letters_policy,
-    event_source,
-    loader_role,
-    queue_policy,
-    state_machine_role,
-)
+from penstock.stack.resource_policies import dead_letters_policy, event_source, queue_policy
+from penstock.stack.roles import loader_role, state_machine_role
 from penstock.stack.rule_resource import build_rule
 from penstock.stack.state_machine import chunk_concurrency, fold_definition
 from penstock.stack.table_resource import KEPT, build_table

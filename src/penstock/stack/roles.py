@@ -1,7 +1,7 @@
-"""Who may do what: the roles and the policies of resources, each statement with the exact ARNs it is about.
+"""Who may do what: the roles, each statement with the exact ARNs it is about.
 
-Least privilege is judged by reading, so all statements are in this file, but for those of a key's policy
-(:mod:`penstock.stack.key`), and pinned in a data file of the tests.
+Least privilege is judged by reading, so all statements are in this file, in :mod:`penstock.stack.resource_policies` and in
+:mod:`penstock.stack.key`, and pinned in a data file of the tests.
 """
 
 from __future__ import annotations
@@ -11,14 +11,9 @@ from typing import Any
 
 from penstock.plan.model import Table
 from penstock.stack.names import FeedNames, Names
+from penstock.stack.statements import Statement, allow, literal, write_document
 
 Resource = dict[str, Any]
-Statement = dict[str, Any]
-
-
-def literal(text: str) -> str:
-    """Give text that stands for itself in a policy, where ``*``, ``?`` and ``$`` would mean something."""
-    return "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
 
 
 def loader_role(
@@ -39,31 +34,31 @@ def loader_statements(
     here = _of_this_account(names)
     listed = [f"runs/{feed}/*", f"rejects/{feed}/*"]
     return [
-        _allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*", here),
+        allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*", here),
         # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
         # with the object's key as the prefix.
-        _allow("ListFiles", ["s3:ListBucket"], landing, {**here, **_below(f"{literal(prefix)}*")}),
+        allow("ListFiles", ["s3:ListBucket"], landing, {**here, **_below(f"{literal(prefix)}*")}),
         *_decrypting(names),
-        _allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),
-        _allow(
+        allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),
+        allow(
             "KeepLedger",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             names.ledger_arn,
             _leading("StringLike", _objects(names, prefix), "RUN#*"),
         ),
         # A run writes them; a replay starts from what the run left.
-        _allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written, here),
+        allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written, here),
         # What the steps of a large object leave for one another; listing tells what is missing (404) from what is
         # forbidden, as above.
-        _allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
-        _allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **_below(*listed)}),
+        allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
+        allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **_below(*listed)}),
         *(_manifests(names, feed) if manifest else []),
-        _allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
-        _allow("TellPeople", ["sns:Publish"], names.topic_arn),
+        allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
+        allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_events(own, direct=direct),
         *_use_key(names, "lambda", "s3", "sns", "sqs"),
         *_use_key_of_tables(names),
-        _allow(
+        allow(
             "WriteLogs",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             names.arn("logs", f"log-group:{own.log_group}:*"),
@@ -75,9 +70,8 @@ def _decrypting(names: Names) -> list[Statement]:
     """What reading takes besides where files land encrypted with a key that is not AWS's own, through S3 and no other way."""
     if names.existing_key is None:
         return []
-    domain = "amazonaws.com.cn" if names.partition == "aws-cn" else "amazonaws.com"
-    through = {"StringEquals": {"kms:ViaService": f"s3.{names.region}.{domain}"}}
-    return [_allow("DecryptFiles", ["kms:Decrypt"], names.existing_key, through)]
+    through = {"StringEquals": {"kms:ViaService": names.endpoint("s3")}}
+    return [allow("DecryptFiles", ["kms:Decrypt"], names.existing_key, through)]
 
 
 def _writing(table: Table) -> str:
@@ -90,8 +84,8 @@ def _manifests(names: Names, feed: str) -> list[Statement]:
     artifacts, here = names.bucket_arn(names.artifacts_bucket), _of_this_account(names)
     actions, below = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"manifests/{feed}/*"
     return [
-        _allow("KeepManifests", actions, f"{artifacts}/{below}", here),
-        _allow("ListManifests", ["s3:ListBucket"], artifacts, {**here, **_below(below)}),
+        allow("KeepManifests", actions, f"{artifacts}/{below}", here),
+        allow("ListManifests", ["s3:ListBucket"], artifacts, {**here, **_below(below)}),
     ]
 
 
@@ -106,10 +100,10 @@ def _below(*prefixes: str) -> Mapping[str, Any]:
 
 def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
     if direct:
-        return [_allow("KeepFailedEvents", ["sqs:SendMessage"], own.dead_letters_arn)]
+        return [allow("KeepFailedEvents", ["sqs:SendMessage"], own.dead_letters_arn)]
     # What Lambda takes on the role for (the AWS managed policy AWSLambdaSQSQueueExecutionRole), and no more.
     consume = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    return [_allow("TakeEvents", consume, own.queue_arn)]
+    return [allow("TakeEvents", consume, own.queue_arn)]
 
 
 def sweep_role(
@@ -128,38 +122,38 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watc
     own = names.feed(feed)
     landing = names.bucket_arn(names.landing_bucket)
     return [
-        _allow(
+        allow(
             "ListFiles",
             ["s3:ListBucket"],
             landing,
             {**_of_this_account(names), **_below(f"{literal(prefix)}*")},
         ),
-        _allow(
+        allow(
             "LookUpObjects",
             ["dynamodb:BatchGetItem"],
             names.ledger_arn,
             _leading("StringLike", _objects(names, prefix)),
         ),
-        _allow(
+        allow(
             "FindDeadClaims",
             ["dynamodb:Query"],
             f"{names.ledger_arn}/index/by_due",
             _leading("StringEquals", feed),
         ),
         *([_finding_runs(names, feed)] if watched else []),
-        _allow(
+        allow(
             "KeepRounds",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             names.ledger_arn,
             _leading("StringEquals", f"SWEEP#{feed}"),
         ),
-        _allow("TellLoader", ["lambda:InvokeFunction"], own.function_arn)
+        allow("TellLoader", ["lambda:InvokeFunction"], own.function_arn)
         if direct
-        else _allow("TellLoader", ["sqs:SendMessage"], own.queue_arn),
-        _allow("TellPeople", ["sns:Publish"], names.topic_arn),
+        else allow("TellLoader", ["sqs:SendMessage"], own.queue_arn),
+        allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_use_key(names, "lambda", "sns", *([] if direct else ["sqs"])),
         *_use_key_of_tables(names),
-        _allow(
+        allow(
             "WriteLogs",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             names.arn("logs", f"log-group:{own.sweep_log_group}:*"),
@@ -169,7 +163,7 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watc
 
 def _finding_runs(names: Names, feed: str) -> Statement:
     index = f"{names.ledger_arn}/index/by_feed"
-    return _allow("FindLastLoad", ["dynamodb:Query"], index, _leading("StringEquals", feed))
+    return allow("FindLastLoad", ["dynamodb:Query"], index, _leading("StringEquals", feed))
 
 
 _SEND_TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -181,7 +175,7 @@ _SAMPLE_TRACES = ["xray:GetSamplingRules", "xray:GetSamplingTargets", *_SEND_TRA
 
 def _trace(actions: Sequence[str], *, tracing: bool) -> list[Statement]:
     """Give what it takes to be traced, on all resources: X-Ray's traces have no ARNs (service authorization reference)."""
-    return [_allow("SendTraces", actions, "*")] if tracing else []
+    return [allow("SendTraces", actions, "*")] if tracing else []
 
 
 def _leading(operator: str, *keys: str) -> Mapping[str, Any]:
@@ -207,7 +201,7 @@ def schedule_role(names: Names, feed: str) -> Resource:
     }
     return _role(
         _trust("scheduler.amazonaws.com", condition),
-        [_allow("CallSweep", ["lambda:InvokeFunction"], own.sweep_arn)],
+        [allow("CallSweep", ["lambda:InvokeFunction"], own.sweep_arn)],
     )
 
 
@@ -232,17 +226,17 @@ def state_machine_statements(names: Names, feed: str) -> list[Statement]:
     executions = names.arn("states", f"execution:{own.state_machine}")
     results = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
     return [
-        _allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
+        allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
         # To read the lists, and what the ResultWriter of a distributed map needs (the same guide, "ResultWriter").
-        _allow("ReadListsAndWriteResults", results, runs, _of_this_account(names)),
-        _allow("StartMaps", ["states:StartExecution"], own.state_machine_arn),
-        _allow(
+        allow("ReadListsAndWriteResults", results, runs, _of_this_account(names)),
+        allow("StartMaps", ["states:StartExecution"], own.state_machine_arn),
+        allow(
             "LookAfterMaps",
             ["states:DescribeExecution", "states:StopExecution"],
             [f"{executions}:*", f"{executions}/*"],
         ),
         *_use_key(names, "s3"),
-        _allow("DeliverLogs", _LOG_DELIVERY, "*"),
+        allow("DeliverLogs", _LOG_DELIVERY, "*"),
     ]
 
 
@@ -251,7 +245,7 @@ def _use_key(names: Names, *services: str) -> list[Statement]:
     if names.key is None:
         return []
     through = {"StringEquals": {"kms:ViaService": [names.endpoint(service) for service in services]}}
-    return [_allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], names.key, through)]
+    return [allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], names.key, through)]
 
 
 def _use_key_of_tables(names: Names) -> list[Statement]:
@@ -261,7 +255,7 @@ def _use_key_of_tables(names: Names) -> list[Statement]:
     through = {"StringEquals": {"kms:ViaService": names.endpoint("dynamodb")}}
     actions = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
     wanted = [f"kms:{action}" for action in (*actions, "ReEncryptFrom", "ReEncryptTo")]
-    return [_allow("UseKeyOfTables", wanted, names.key, through)]
+    return [allow("UseKeyOfTables", wanted, names.key, through)]
 
 
 _LOG_DELIVERY = [
@@ -278,91 +272,16 @@ _LOG_DELIVERY = [
 (Step Functions guide, "Using CloudWatch Logs to log execution history")."""
 
 
-def queue_policy(names: Names, feed: str) -> Mapping[str, Any]:
-    """Let who tells of the landing bucket's objects, and nothing else, send to a feed's queue."""
-    own = names.feed(feed)
-    service, source = event_source(names, feed)
-    condition = {
-        "ArnEquals": {"aws:SourceArn": source},
-        "StringEquals": {"aws:SourceAccount": names.account},
-    }
-    statement = _allow("TakeEventsOfLandingBucket", ["sqs:SendMessage"], own.queue_arn, condition)
-    return _document(
-        [
-            {**statement, "Principal": {"Service": service}},
-            _refuse_in_the_clear("sqs:*", own.queue_arn),
-        ]
-    )
-
-
-def dead_letters_policy(names: Names, feed: str) -> Mapping[str, Any]:
-    """Let nobody but the account's own roles to a feed's dead letters: SQS moves them there itself, and Lambda as the loader."""
-    return _document([_refuse_in_the_clear("sqs:*", names.feed(feed).dead_letters_arn)])
-
-
-def topic_policy(names: Names) -> Mapping[str, Any]:
-    """Let the alarms of this account and region, and no other service, publish to the topic; roles do by their own policies."""
-    condition = {
-        "ArnLike": {"aws:SourceArn": names.arn("cloudwatch", "alarm:*")},
-        "StringEquals": {"aws:SourceAccount": names.account},
-    }
-    statement = _allow("TellOfAlarms", ["sns:Publish"], names.topic_arn, condition)
-    return _document(
-        [
-            {**statement, "Principal": {"Service": "cloudwatch.amazonaws.com"}},
-            # Of what goes on with a topic's messages a policy of it can name publishing alone.
-            _refuse_in_the_clear("sns:Publish", names.topic_arn),
-        ]
-    )
-
-
-def event_source(names: Names, feed: str) -> tuple[str, str]:
-    """Give the service that tells a feed of objects, and the ARN of what tells: the bucket, or, of a bucket that is not
-    the project's, the feed's rule in EventBridge.
-    """
-    if names.existing_bucket is None:
-        return "s3.amazonaws.com", names.bucket_arn(names.landing_bucket)
-    return "events.amazonaws.com", names.feed(feed).rule_arn
-
-
-def encrypted_transport_only(names: Names, bucket: str) -> Mapping[str, Any]:
-    """Refuse every request to a bucket that is not encrypted on its way."""
-    arn = names.bucket_arn(bucket)
-    return _document([_refuse_in_the_clear("s3:*", [arn, f"{arn}/*"])])
-
-
-def _refuse_in_the_clear(action: str, resources: str | list[str]) -> Statement:
-    return {
-        "Sid": "EncryptedTransportOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": action,
-        "Resource": resources,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-
-
 def _role(trust: Mapping[str, Any], statements: Sequence[Statement]) -> Resource:
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
             "AssumeRolePolicyDocument": trust,
-            "Policies": [{"PolicyName": "penstock", "PolicyDocument": _document(statements)}],
+            "Policies": [{"PolicyName": "penstock", "PolicyDocument": write_document(statements)}],
         },
     }
 
 
 def _trust(service: str, condition: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     statement: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    return _document([statement if condition is None else {**statement, "Condition": condition}])
-
-
-def _allow(
-    sid: str, actions: Sequence[str], resources: str | list[str], condition: Mapping[str, Any] | None = None
-) -> Statement:
-    statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
-    return statement if condition is None else {**statement, "Condition": condition}
-
-
-def _document(statements: Sequence[Statement]) -> Mapping[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+    return write_document([statement if condition is None else {**statement, "Condition": condition}])

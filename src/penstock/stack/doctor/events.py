@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
 from penstock.stack.existing_bucket import EVENT_BRIDGE
-from penstock.stack.roles import event_source, queue_policy
+from penstock.stack.resource_policies import event_source, queue_policy
 
 _CREATED: Final = {"s3:ObjectCreated:*"}
 
