@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests fast simulate docs bench clean
+.PHONY: demo test lint types tests fast simulate fuzz docs bench clean
 .DEFAULT_GOAL := test
 
 # Try it: real files through S3, SQS, Lambda and DynamoDB, on this machine.
@@ -29,6 +29,10 @@ fast: .venv/ready
 # Histories in which things go wrong, as many as SEEDS says, from the seed START on.
 simulate: .venv/ready
 	@$(BIN)/python tests/simulation/simulate.py --seeds $(or $(SEEDS),1000) --start $(or $(START),0)
+
+# Look for files, events, contracts and expressions that break what holds for all of them, for so many SECONDS.
+fuzz: .venv/ready
+	@$(BIN)/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),600)
 
 # Write anew what is generated: the contract's JSON Schema and its reference, and that of the commands.
 docs: .venv/ready

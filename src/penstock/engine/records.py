@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from penstock.engine.assemble import Assembly, LongLine, RecordBatch, place
 from penstock.engine.batch import Location, Position
 from penstock.engine.cursor import ByteTally, Cursor, Share
+from penstock.engine.escaped import EscapedLines
 from penstock.engine.fast import FastPath, KnownRuns
 from penstock.engine.grammar import CR, Grammar, Newline, take_line
 from penstock.engine.header import Header, refuse_header
@@ -57,6 +58,8 @@ class RecordReader:
         self._stop = sys.maxsize if stop is None else stop
         self._begun = start is not None
         self._fast: FastPath | None = None
+        goes_on = self._grammar.escape and not self._grammar.quote
+        self._escaped = EscapedLines(self._grammar) if goes_on else None
         self._known: KnownRuns = {} if known is None else known
 
     @property
@@ -155,8 +158,13 @@ class RecordReader:
         self._begun = True
 
     def _scan(self) -> Record | Broken | None:
-        window = self._window
-        return take_record(self._grammar, window.data, window.pos, self._cursor.newline, at_end=window.at_end)
+        window, newline, escaped = self._window, self._cursor.newline, self._escaped
+        if escaped and (known := escaped.judge(window.data, window.pos, window.base, newline)):
+            return known
+        found = take_record(self._grammar, window.data, window.pos, newline, at_end=window.at_end)
+        if escaped and isinstance(found, Broken):
+            escaped.note_broken(window.data, window.pos, window.base)
+        return found
 
     def _take_record(self, assembly: Assembly, record: Record, width: int) -> None:
         """Take a record of the careful scan: a blank line, a row, or one whose encoding or width is wrong."""

@@ -67,6 +67,21 @@ def take_record(
         return None
 
 
+def too_long(limit: int, at: int) -> Broken:
+    """Give the verdict on a record that does not end within the limit."""
+    return Broken(verdicts.RECORD_TOO_LONG, f"the record is longer than max_record_bytes ({limit})", at)
+
+
+def bare_newline(newline: Newline | None, at: int, cell: int | None = None) -> Broken:
+    """Give the verdict on a record that meets the other kind of newline, after a cell (not told where there are no quotes)."""
+    what = (
+        "a bare CR in a file whose lines end in LF"
+        if newline == "lf"
+        else "an LF in a file whose lines end in CR"
+    )
+    return Broken(verdicts.QUOTE_ERROR, what if cell is None else f"{what}, after cell {cell}", at)
+
+
 class _Scan:
     """A place in a record, moved forward from cell to cell."""
 
@@ -151,7 +166,7 @@ class _Scan:
         pos = self._pos
         if self._newline == "cr":
             if sign == LF:
-                self._break_newline("an LF in a file whose lines end in CR")
+                self._break_newline()
             return self._ended(pos, pos + 1, "cr")
         if sign == LF:
             return self._ended(pos, pos + 1, "lf")
@@ -161,7 +176,7 @@ class _Scan:
         if after == self._bound:
             self._need_more()
         if self._data[after : after + 1] != LF:
-            self._break_newline("a bare CR in a file whose lines end in LF")
+            self._break_newline()
         return self._ended(pos, after + 1, "lf")
 
     def _first_newline(self) -> Record:
@@ -190,9 +205,7 @@ class _Scan:
             raise _ShortError
 
     def _too_long(self) -> NoReturn:
-        limit = self._grammar.limit
-        message = f"the record is longer than max_record_bytes ({limit})"
-        raise _BrokenError(Broken(verdicts.RECORD_TOO_LONG, message, self._last))
+        raise _BrokenError(too_long(self._grammar.limit, self._last))
 
     def _never_closed(self) -> NoReturn:
         """Tell an unclosed quote from one long line: only the first has taken in the lines that follow."""
@@ -210,7 +223,7 @@ class _Scan:
         message = f"{what}, in cell {len(self._cells) + 1}"
         raise _BrokenError(Broken(verdicts.QUOTE_ERROR, message, self._pos if at is None else at))
 
-    def _break_newline(self, what: str) -> NoReturn:
+    def _break_newline(self) -> NoReturn:
         """Leave with a quote-error at a newline, which stands after a cell that was taken."""
-        message = f"{what}, after cell {len(self._cells)}"
-        raise _BrokenError(Broken(verdicts.QUOTE_ERROR, message, self._pos))
+        cell = len(self._cells) if self._grammar.quote else None
+        raise _BrokenError(bare_newline(self._newline, self._pos, cell))
