@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import random
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -165,6 +166,31 @@ def test_a_file_is_loaded_and_its_run_rejects_and_report_are_kept(function: Func
         world.s3.get_object(Bucket=world.artifacts, Key=f"reports/orders/{run.id}.json")["Body"].read()
     )
     assert (report["status"], report["version"], report["run"]) == ("done", version, run.id)
+
+
+HOSTILE_KEYS = [
+    "incoming/orders/../../../tmp/x.csv",
+    "incoming/orders/a\nRun: b\t\x7f\u202e\u2028'); --.csv",
+    "incoming/orders/" + "\u00e9" * 502 + ".csv",
+]
+
+
+def test_whatever_a_key_holds_it_names_an_object_and_nothing_else(function: Function) -> None:
+    world = function.world
+    messages = []
+    for number, key in enumerate(HOSTILE_KEYS):
+        assert len(key.encode()) <= 1_024
+        world.put(key, HEADER + b"k%d,1,x\nz%d,two,y\n" % (number, number))
+        messages.append((f"m{number}", notification(world.landing, key)))
+    detail = {"bucket": {"name": world.landing}, "object": {"key": "incoming/orders/\ud800.csv"}}
+    half = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    assert function.call(queued(*messages, ("half", half))) == failures("half")
+    assert function.items() == {"k0": "1", "k1": "1", "k2": "1"}
+    assert {run.key for run in function.runs()} == set(HOSTILE_KEYS)
+    lines = function.stream.getvalue().split("\n")
+    assert all(json.loads(line)["time"] for line in lines[:-1])
+    kept = world.s3.list_objects_v2(Bucket=world.artifacts)["Contents"]
+    assert all(re.fullmatch(r"(rejects|reports)/orders/[\w:./-]+", found["Key"]) for found in kept)
 
 
 def test_a_version_already_applied_is_not_loaded_again(function: Function) -> None:

@@ -213,6 +213,7 @@ def test_long_flat_expressions_are_fine() -> None:
 
 @given(st.text(max_size=60) | st.text(alphabet="isnb'\"();,.-+*/%|<>= \n[]{}:?$@#!~^&\\0129eE_", max_size=60))
 @example("ELSE")  # the parser gives no expression at all
+@example("{:}")  # the parser fails
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_compiled_or_refused_with_its_path(text: str) -> None:
     problems: tuple[str, ...] = ()

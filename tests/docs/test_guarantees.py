@@ -1,4 +1,4 @@
-"""What the guarantees name as their proof is there."""
+"""What the guarantees, and the page on hostile input, name as their proof is there."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "guarantees.md").read_text()
-PLACES = sorted(set(re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", TEXT)))
+HOSTILE = (ROOT / "docs" / "hostile.md").read_text()
+PLACES = sorted(set(re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", TEXT + HOSTILE)))
 GUARDS = sorted(
     {
         name

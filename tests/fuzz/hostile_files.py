@@ -10,9 +10,9 @@ from penstock.engine.records import RecordReader
 from penstock.plan.model import Dialect
 
 FILE_BYTES = 30_000
-"""Bytes of a piled file; more would take longer, and show no more."""
+"""Enough that what is looked through again and again takes its time."""
 MOST_SECONDS = 8.0
-"""For one file, where it is read by itself it takes a tenth of it at most."""
+"""For one file; the slowest that was found took 0.3 seconds."""
 
 _SIGNS = [
     b",",

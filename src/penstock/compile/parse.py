@@ -61,6 +61,8 @@ def parse_expression(text: str) -> exp.Expr:
         RecursionError
     ) as error:  # the caller is so deep already that what is within the limits does not fit
         raise RefusedError(_TOO_DEEP) from error
+    except (AttributeError, TypeError, ValueError, LookupError) as error:  # as the parser fails of `{:}`
+        raise RefusedError("the expression can't be read: it is not one SQL expression") from error
     tree = trees[0] if len(trees) == 1 else None
     if tree is None:  # a sign alone, or a word that only ends another expression, such as ELSE
         raise RefusedError("the expression is empty")
