@@ -68,12 +68,23 @@ def test_a_header_with_none_of_the_fields_is_refused() -> None:
     assert code("partial", ["a", "b"]) == "missing-label"
 
 
+@pytest.mark.parametrize("match", ["exact", "equal", "subset", "superset", "partial"])
+@pytest.mark.parametrize("row", [["Smith", "Smith", ""], ["", "Smith", "Smith"]])
+def test_a_row_in_the_place_of_a_header_is_not_quoted_whatever_else_is_wrong_with_it(
+    match: FieldsMatch, row: list[str]
+) -> None:
+    with pytest.raises(DataError, match="none of the contract's fields") as caught:
+        bind_header(plan(match), row)
+    assert "Smith" not in str(caught.value)
+
+
 def test_a_name_given_twice_is_refused_whatever_its_case() -> None:
     assert code("partial", ["id", "ID"]) == "duplicate-label"
 
 
 def test_a_column_without_a_name_is_refused() -> None:
     assert code("partial", ["id", ""]) == "blank-label"
+    assert code("partial", ["", ""]) == "blank-label"
 
 
 @pytest.mark.parametrize("labels", [[], [""]])

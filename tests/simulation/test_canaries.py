@@ -317,6 +317,7 @@ def test_what_is_sensitive_is_in_items_alone(load: Load) -> None:
 
 HEADERS: Final = {
     "a row in its place": write_row(**LOADED).encode(),
+    "a row that says one thing twice, and another not at all": b"canary-1,canary-1,,canary-2",
     "a row, broken": b'canary-1,"canary-2" canary-3,canary-4',
     "a row that is no text": b"canary-1,canary-2\xff",
     "a row that never ends": b"canary-1" + b"y" * 3000,

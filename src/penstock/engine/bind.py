@@ -76,8 +76,11 @@ def _list(labels: Sequence[str]) -> str:
 
 
 def _refuse_strangers(plan: Plan, names: Sequence[str], found: Sequence[str]) -> None:
-    """Refuse a header without a single name of the contract, and don't quote it: it may well be the first row."""
-    if all(found) and set(names).isdisjoint(found):
+    """Refuse a header without a single name of the contract, and don't quote it: it may well be the first row.
+
+    That comes before anything else is said of it, such as that a name is there twice. One without any name is left to that.
+    """
+    if any(found) and set(names).isdisjoint(found):
         codes = {
             "exact": verdicts.INCORRECT_LABEL,
             "equal": verdicts.EXTRA_LABEL,
