@@ -75,6 +75,12 @@ def test_the_sweep_starts_without_the_engine() -> None:
     assert not {"duckdb", "penstock.engine"} & set(done.stdout.split())
 
 
+def test_the_loader_starts_without_what_only_the_sweep_needs() -> None:
+    program = "import sys, penstock.aws.handler; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"zoneinfo", "penstock.aws.sweep"} & set(done.stdout.split())
+
+
 def test_imports_make_no_cycle() -> None:
     edges: dict[str, set[str]] = {}
     for path in SOURCE.rglob("*.py"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final, TypeGuard
-from zoneinfo import ZoneInfo
 
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,100}")
 _HALF: Final = re.compile("[\ud800-\udfff]")
@@ -28,6 +27,8 @@ def is_number(value: Any) -> bool:
 
 def is_time_zone(name: Any) -> TypeGuard[str]:
     """Tell whether something is the IANA name of a time zone."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 -- a loader has no use for it, and would start later
+
     try:
         return isinstance(name, str) and bool(ZoneInfo(name).key)
     except (ValueError, KeyError, OSError):  # the name of nothing, of a folder, or of a file elsewhere
