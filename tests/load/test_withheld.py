@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from penstock.engine.decide import Decision, Tally
 from penstock.engine.resolved import REPEATED, Resolved, merge_rejects
 from penstock.engine.result import Reject
 from penstock.engine.withhold import Withholding
+from penstock.errors import ServiceError
 from penstock.load.chunk import ChunkReader, begin_object, never
 from penstock.load.correct import Correction
 from penstock.load.load import Loaded as Reached
@@ -198,10 +199,10 @@ class Run:
     def replay(self, changes: Changes | None, **parts: Any) -> Replayed:
         old, self.memory.found = self.memory.found, []
         rest = Remainder(lambda: iter(old), self.memory.data.count(b"\n") - 1, len(old), self.corrections)
+        seen = parts.pop("seen", None)
         plan = compile_things(self.folder, parts.pop("fields", FIELDS), **parts)
-        done = replay_rejects(
-            plan, self.memory, rest, changes, Items(self.memory), Rejects(self.memory), self.folder
-        )
+        items, rejects = Items(self.memory), Rejects(self.memory)
+        done = replay_rejects(plan, self.memory, rest, changes, items, rejects, self.folder, seen=seen)
         self.corrections = done.corrections
         return done
 
@@ -234,6 +235,27 @@ def test_in_a_correction_a_cell_that_is_left_withheld_is_what_lies_in_the_file(t
     assert shown(tuple(run.memory.found)) == [(b"b,(sensitive),y", "cells"), (b"c,(sensitive),z", "cells")]
     run.replay({second: b'b,"new",2', third: b'"c","(sensitive)",3'})
     assert run.notes == {"a": "se,cret", "b": "new", "c": "third"}
+
+
+def test_the_time_can_end_a_replay_while_it_reads_the_file_for_what_is_left_withheld(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = loaded(tmp_path, "a,secret,x\n")
+    readings: list[int] = []
+    usual = run.memory.blocks
+
+    def blocks(size: int, start: int = 0) -> Iterator[bytes]:
+        readings.append(start)
+        return usual(size, start)
+
+    monkeypatch.setattr(run.memory, "blocks", blocks)
+
+    def end(_reached: int) -> None:
+        raise ServiceError("the time is up")
+
+    with pytest.raises(ServiceError, match="the time is up"):
+        run.replay({run.memory.found[0].offset: b"a,(sensitive),1"}, seen=end)
+    assert readings == [0, len(HEADER)], "the header, and then the cell: no pass was begun"
 
 
 def test_a_correction_of_which_nothing_tells_what_is_withheld_stays_a_reject(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from penstock.engine.batch import RAW_LIMIT
 from penstock.engine.result import Reason
 from penstock.engine.withhold import MARK, fill_marks
 from penstock.errors import UsageError
+from penstock.load.chunk import Seen
 from penstock.load.correct import MOST_BYTES, Correction
 from penstock.load.protocols import ObjectSource
 from penstock.load.remainder import Changes, Remainder
@@ -42,10 +43,15 @@ class Filled:
 
 
 def fill_corrections(
-    dialect: Dialect, source: ObjectSource, remainder: Remainder, changes: Changes | None
+    dialect: Dialect,
+    source: ObjectSource,
+    remainder: Remainder,
+    changes: Changes | None,
+    seen: Seen | None = None,
 ) -> Filled:
     """Fill what is withheld in corrections from the object. If there is nothing it is not read, else as far as the last.
 
+    ``seen`` may end the reading: it can take long.
     Raises :class:`~penstock.errors.UsageError` where they are too much for the memory or old ones fit no more, and
     :class:`~penstock.errors.ServiceError` where the object can't be read.
     """
@@ -56,7 +62,7 @@ def fill_corrections(
         marked += (Correction(r.offset, r.length, sent[r.offset]) for r in rejects if r.offset in sent)
     contents: dict[int, bytes] = {}
     size = 0
-    for found, record in _read_records(source, sorted(marked)):
+    for found, record in _read_records(source, sorted(marked), seen):
         content = fill_marks(dialect, found.content, record)
         if content is not None:
             contents[found.offset] = content
@@ -81,7 +87,9 @@ def fill_corrections(
     )
 
 
-def _read_records(source: ObjectSource, places: Sequence[Correction]) -> Iterator[tuple[Correction, bytes]]:
+def _read_records(
+    source: ObjectSource, places: Sequence[Correction], seen: Seen | None
+) -> Iterator[tuple[Correction, bytes]]:
     """Give the bytes that lie in each place of an object, in one reading; none of a record that is longer than rejects keep."""
     waiting = [place for place in reversed(places) if place.length <= RAW_LIMIT]
     if not waiting:
@@ -92,6 +100,8 @@ def _read_records(source: ObjectSource, places: Sequence[Correction]) -> Iterato
     with closing(blocks):
         for block in blocks:
             end = base + len(block)
+            if seen is not None:
+                seen(end)
             while waiting and waiting[-1].offset < end:
                 place = waiting[-1]
                 stop = place.offset + place.length

@@ -94,7 +94,7 @@ def replay_rejects(  # noqa: PLR0913 -- what a pass needs, each by its name
     if touch is None:
         plan = replace(plan, manifest=None)
     begun = begin_object(plan, source)
-    work = _prepare(plan, source, begun, remainder, changes)
+    work = _prepare(plan, source, begun, remainder, changes, seen)
     known: KnownRuns = {}
 
     def read(wanted: Wanted) -> _FindingReader:
@@ -137,11 +137,16 @@ class _Work:
 
 
 def _prepare(
-    plan: Plan, source: ObjectSource, begun: Beginning, remainder: Remainder, changes: Changes | None
+    plan: Plan,
+    source: ObjectSource,
+    begun: Beginning,
+    remainder: Remainder,
+    changes: Changes | None,
+    seen: Seen | None,
 ) -> _Work:
     """Find what is named among the rejects, and put the corrections that can be read in its place."""
     wanted = Wanted()
-    filled = fill_corrections(plan.dialect, source, remainder, changes)
+    filled = fill_corrections(plan.dialect, source, remainder, changes, seen)
     fresh: list[Correction] = []
     faults = dict(filled.faults)
     held = list(filled.corrections)
