@@ -572,6 +572,8 @@ def test_a_chunk_that_wrote_another_number_than_it_counted_fails_the_run_under_i
     told = add_metrics(feed.lines())
     assert (told["NotConserved"], told["FilesFailed"]) == (1, 1)
     assert "RecordsLoaded" not in told
+    feed.step(order_of(feed), "cut")  # somebody starts the execution again
+    assert (feed.run.status, feed.run.code) == ("handed over", None)
 
 
 def test_a_deploy_in_the_middle_stops_the_run_with_a_word(feed: LargeFeed, plan: Plan) -> None:

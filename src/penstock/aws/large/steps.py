@@ -143,6 +143,7 @@ def _take_up(loader: Loader, run: Run, budget: Budget) -> Run:
         run,
         status="handed over",
         attempt=claim.attempt,
+        code=None,
         reason=None,
         ended_at=None,
         ends_by=format_time(claimed),
