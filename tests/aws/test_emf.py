@@ -140,8 +140,10 @@ def test_a_run_of_many_invocations_leaves_time_and_writes_to_each_of_them() -> N
 def test_a_replay_counts_what_is_no_reject_any_more_and_no_file() -> None:
     counts = {"read": 3, "loaded": 2, "rejected": 1, "filtered": 0}
     found = metrics_of(write(measure_replay(make_run(counts=counts, throttled=0))))
-    assert found == {"RecordsLoaded": 2, "WriteUnits": 5}
+    assert found == {"RecordsLoaded": 2}, "its writes were told when they were made"
 
 
 def test_a_replay_that_failed_counts_no_records() -> None:
-    assert metrics_of(write(measure_replay(make_run(status="failed", throttled=0)))) == {"WriteUnits": 5}
+    assert metrics_of(write(measure_replay(make_run(status="failed")))) == {}
+    lost = make_run(status="failed", code="not-conserved")
+    assert metrics_of(write(measure_replay(lost))) == {"NotConserved": 1}

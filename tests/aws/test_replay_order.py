@@ -27,6 +27,7 @@ from penstock.aws.replay.corrections import put_changes
 from penstock.aws.replay.record import begin_replay
 from penstock.aws.runs import Run, get_run, list_runs
 from penstock.aws.table.send import Answer, Sender
+from penstock.aws.table.stats import Counters
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.result import Reject
@@ -449,6 +450,21 @@ def test_without_time_a_replay_fails_and_says_so(feed: Feed) -> None:
     replay = feed.replay(run, {14: b"c,3"}, seconds=60)
     assert (replay.status, feed.find(run.id)) == ("failed", run)
     assert "The time was up" in str(replay.reason)
+
+
+def test_a_replay_that_loses_count_of_its_writes_fails_under_its_code_and_tells_what_was_written(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = feed.put(FILE)
+    before = add_metrics(map(json.loads, feed.stream.getvalue().splitlines()))
+    real = Counters.acknowledge
+    lose = lambda self, now, reading: real(self, now, replace(reading, puts=reading.puts - 1))  # noqa: E731
+    monkeypatch.setattr(Counters, "acknowledge", lose)
+    replay = feed.replay(run, {14: b"c,3"})
+    assert (replay.status, replay.code, feed.find(run.id)) == ("failed", "not-conserved", run)
+    told = add_metrics(map(json.loads, feed.stream.getvalue().splitlines()))
+    assert told["NotConserved"] == 1
+    assert told["WriteUnits"] == before["WriteUnits"] + 1
 
 
 def test_a_replay_is_not_replayed_itself(feed: Feed) -> None:

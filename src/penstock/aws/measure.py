@@ -1,11 +1,13 @@
 """What a run comes to in metrics. It is published once, by whoever ended it.
 
 What was done with records and files is a run's, and counted when it has ended. What the work took is an invocation's: the steps of
-a large file publish their own, so that a table that throttles is seen while it does.
+a large file, and replays, publish their own, so that a table that throttles is seen while it does, and where the work fails of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +16,7 @@ from penstock.aws.loader import Budget
 from penstock.aws.log import Log
 from penstock.aws.runs import Run
 from penstock.aws.table.stats import WriterStats
+from penstock.aws.table.write import TableWriter
 from penstock.metrics import Metric
 
 _RECORDS: Final = {
@@ -53,13 +56,26 @@ def measure_run(run: Run, budget: Budget) -> dict[Metric, float]:
 
 
 def measure_replay(own: Run) -> dict[Metric, float]:
-    """Give the metrics of a replay: what it took, and where rejects went that are none any more.
+    """Give the metrics of a replay: where rejects went that are none any more, and whether it lost count of them.
 
     They were counted as rejected when their file was loaded, and so they stay in the metrics of that time.
     """
+    values: dict[Metric, float] = {metrics.NOT_CONSERVED: own.code == verdicts.NOT_CONSERVED}
+    if own.status == "failed":
+        return values
     moved = {metric: own.counts.get(name, 0) for name, metric in _RECORDS.items() if name != "rejected"}
-    values: dict[Metric, float] = {} if own.status == "failed" else {**moved}
-    return values | _measure_writes(own.write_units, own.throttled, own.resent)
+    return {**values, **moved}
+
+
+@contextmanager
+def measured(writer: TableWriter, log: Log) -> Iterator[TableWriter]:
+    """Open a writer, and tell in the end what it wrote, be it that the work fails: a table that throttles may be why."""
+    try:
+        with writer:
+            yield writer
+    finally:
+        tell_writes(writer.stats, log)
+        log.debug("write units a second", over_time=writer.stats.rate_over_time)
 
 
 def tell_writes(stats: WriterStats, log: Log) -> None:

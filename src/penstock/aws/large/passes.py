@@ -7,8 +7,6 @@ two states of a chunk the one that is further counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -31,9 +29,8 @@ from penstock.aws.large.states import (
 from penstock.aws.large.unpacked import unpack_object
 from penstock.aws.loader import Deadline
 from penstock.aws.manifests import bring_files
-from penstock.aws.measure import tell_writes
+from penstock.aws.measure import measured
 from penstock.aws.runs import get_run
-from penstock.aws.table.write import TableWriter
 from penstock.engine.decide import Decision
 from penstock.errors import DataError, PenstockError, ServiceError, UsageError
 from penstock.load.chunk import Chunk
@@ -164,8 +161,9 @@ def _check_still_goes_on(job: Job) -> None:
 def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLoad, token: str) -> ChunkLoad:
     """Load leg by leg, and save after each."""
     loader, source, deadline = job.loader, job.source, job.make_deadline()
+    writer = loader.open_writer(job.budget, loader.chunk_workers)
     leg = 0
-    with job.make_scratch() as scratch, _open_writer(job) as items:
+    with job.make_scratch() as scratch, measured(writer, job.log) as items:
         named = _bring_named(job, decision, chunk.index, len(found.chunks), Path(scratch))
         while True:
             deadline.begin_leg()
@@ -196,18 +194,6 @@ def _load(job: Job, found: Cut, chunk: Chunk, decision: Decision, state: ChunkLo
             if ends or state.finished:
                 return state
             leg += 1
-
-
-@contextmanager
-def _open_writer(job: Job) -> Iterator[TableWriter]:
-    """Open a writer, and tell in the end what it wrote, be it that the step fails: a table that throttles may be why."""
-    writer = job.loader.open_writer(job.budget, job.loader.chunk_workers)
-    try:
-        with writer:
-            yield writer
-    finally:
-        tell_writes(writer.stats, job.log)
-        job.log.debug("write units a second", over_time=writer.stats.rate_over_time)
 
 
 def _begin(old: ChunkLoad | None, token: str, until: float) -> ChunkLoad:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from penstock import verdicts
 from penstock.aws.artifacts import S3RejectWriter, change_report, put_parts_left, read_rejects
 from penstock.aws.close import end_interrupted
 from penstock.aws.events import ReplayOrder
@@ -19,7 +20,7 @@ from penstock.aws.load import Outcome, load_key
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
 from penstock.aws.log import Level, Log
 from penstock.aws.manifests import begin_touch
-from penstock.aws.measure import measure_replay
+from penstock.aws.measure import measure_replay, measured
 from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, find_version
 from penstock.aws.replay.corrections import put_corrections, read_changes, read_corrections
@@ -183,7 +184,8 @@ def _replay(job: _Job, claim: Claim, found: ObjectVersion) -> Run:
     if job.order.corrections is not None:
         changes = read_changes(s3, artifacts, run.feed, run.id, job.order.corrections)
     rejects = S3RejectWriter(s3, artifacts, run.feed, run.id, name=f"left-{own.id}")
-    with loader.open_writer(job.budget, loader.loaders) as items, make_scratch() as name:
+    writer = loader.open_writer(job.budget, loader.loaders)
+    with measured(writer, job.log) as items, make_scratch() as name:
         try:
             done = replay_rejects(
                 loader.plan,
@@ -262,7 +264,9 @@ def _find_applied(claim: Claim, after: Run) -> Applied | None:
 
 def _fail(job: _Job, error: PenstockError) -> None:
     """Say of a replay why it came to nothing, so that it reaches who ordered it."""
-    failed = replace(job.own, status="failed", reason=str(error), ended_at=format_time(job.budget.clock()))
+    code = verdicts.NOT_CONSERVED if isinstance(error, ConservationError) else None
+    ended_at = format_time(job.budget.clock())
+    failed = replace(job.own, status="failed", code=code, reason=str(error), ended_at=ended_at)
     fail_replay(job.loader.ledger, failed)
     _tell(job, failed)
 
@@ -274,6 +278,7 @@ def _tell(job: _Job, own: Run) -> None:
         measure_replay(own),
         levels.get(own.status, "ERROR"),
         outcome=own.status,
+        code=own.code,
         reason=own.reason,
         counts=own.counts,
         items=own.items,
