@@ -305,9 +305,11 @@ def test_values_are_in_items_and_rejects_and_nowhere_else(way: str, load: Load) 
     assert not [canary for canary in UNSEEN if canary in feed.items]
 
 
-def test_what_is_sensitive_is_in_items_alone(load: Load) -> None:
+@pytest.mark.parametrize("way", ["at once", "in chunks"])
+def test_what_is_sensitive_is_in_items_alone(way: str, load: Load) -> None:
     fields = [{**field, "sensitive": field["name"] in {"text", "note", "tree"}} for field in FIELDS]
-    feed = load(write_file(*loaded_rows(), *wrong_rows()), {**CONTRACT, "schema": {"fields": fields}})
+    contract = {**CONTRACT, "schema": {"fields": fields}}
+    feed = load(write_file(*loaded_rows(), *wrong_rows()), contract, **WAYS[way])
     assert leaks(feed, CANARIES) == []
     assert "canary-in-a-note" in feed.items
     hidden = [*find_canaries(WRONG["constraint"]), *find_canaries(WRONG["object"]), "canary-20", "canary-21"]
