@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -61,6 +62,48 @@ def test_versions_markers_and_unfinished_uploads_go_by_as_many_as_a_request_dele
     assert asked == [10, 2]
     assert s3.list_buckets()["Buckets"] == []
     erase_bucket(s3, "full", _say_nothing)  # it is gone, which is what was wanted
+
+
+class _Hostile:
+    """A bucket as S3 has it, which reads what is to be deleted as XML; the embedded one can't even list such keys."""
+
+    def __init__(self, *keys: str, locked: str = "") -> None:
+        self.keys, self.locked = list(keys), locked
+
+    def get_paginator(self, call: str) -> Any:
+        versions = [{"Key": key, "VersionId": "1"} for key in self.keys]
+        page = {"Versions": versions} if call == "list_object_versions" else {}
+        return SimpleNamespace(paginate=lambda **_: [page])
+
+    def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        for key in [one["Key"] for one in Delete["Objects"]]:
+            if set(key) & {"\x07", "\ufffe"}:
+                raise ClientError({"Error": {"Code": "MalformedXML", "Message": Bucket}}, "DeleteObjects")
+            self.keys.remove(key)
+        return {}
+
+    def delete_object(self, Bucket: str, Key: str, VersionId: str) -> None:
+        if self.locked == Key:
+            raise ClientError(
+                {"Error": {"Code": "AccessDenied", "Message": f"{Bucket} {VersionId}"}}, "DeleteObject"
+            )
+        self.keys.remove(Key)
+
+    def delete_bucket(self, Bucket: str) -> None:
+        assert not self.keys, Bucket
+
+    def get_object_lock_configuration(self, Bucket: str) -> Any:
+        raise ClientError({"Error": {"Code": "ObjectLockConfigurationNotFoundError"}}, Bucket)
+
+
+def test_a_key_of_characters_that_xml_does_not_have_keeps_no_bucket_from_being_deleted() -> None:
+    bucket = _Hostile("a/../b", "bell\x07", "line\nfeed", "no \ufffe", "\U0001f600")
+    erase_bucket(bucket, "hostile", _say_nothing)
+    assert bucket.keys == []
+    bucket = _Hostile("bell\x07", "bell", locked="bell\x07")
+    with pytest.raises(ServiceError, match=r"1 versions .*\n  bell\\x07, version 1: AccessDenied: hostile 1"):
+        erase_bucket(bucket, "hostile", _say_nothing)
+    assert bucket.keys == ["bell\x07"]
 
 
 def test_what_is_under_retention_is_named_and_all_else_is_gone(connection: Connection) -> None:

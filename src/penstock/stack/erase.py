@@ -5,6 +5,7 @@ What is gone already is no failure, so that what broke off can be done again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
@@ -21,6 +22,8 @@ _ROUNDS: Final = 5
 """How often a bucket is emptied anew because something came in meanwhile."""
 _SAID_EVERY: Final = 10_000
 _NAMED: Final = 3
+_NO_XML: Final = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What a key may have and XML 1.0 can't say, which is how a request names the many that it deletes (XML 1.0, "Characters")."""
 
 
 def erase_bucket(client: Any, bucket: str, progress: Progress) -> None:
@@ -60,14 +63,28 @@ def _erase_versions(client: Any, bucket: str, progress: Progress) -> None:
     erased, errors = 0, list[dict[str, Any]]()
     listed = _list_versions(client, bucket)
     while versions := list(islice(listed, MOST)):
-        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
-        # What could not be deleted stands in an answer that is no error itself.
-        errors += answer.get("Errors", [])
+        errors += _erase_some(client, bucket, versions)
         before, erased = erased, erased + len(versions)
         if erased // _SAID_EVERY > before // _SAID_EVERY:
             progress(f"  {erased:,} versions of {bucket} are deleted")
     if errors:
         raise ServiceError(_explain(client, bucket, errors))
+
+
+def _erase_some(client: Any, bucket: str, versions: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Delete versions, and give what could not be deleted, which stands in an answer that is no error itself."""
+    errors: list[dict[str, Any]] = []
+    together = [version for version in versions if not _NO_XML.search(version["Key"])]
+    if together:
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": together, "Quiet": True})
+        errors += answer.get("Errors", [])
+    for version in versions:
+        if _NO_XML.search(version["Key"]):  # one by one they are named by the request's path
+            try:
+                client.delete_object(Bucket=bucket, **version)
+            except ClientError as error:
+                errors.append({**version, **error.response["Error"]})
+    return errors
 
 
 def _list_versions(client: Any, bucket: str) -> Iterator[dict[str, str]]:
