@@ -193,6 +193,10 @@ def test_to_expect_files_takes_a_schedule() -> None:
             ["load.stream: belongs to a table that is made here, and table_exists says that it is not"],
         ),
         (
+            {"load.table_key": "arn:aws:kms:eu-central-1:123456789012:key/0a1b"},
+            ["load.table_key: is the key of a table that exists; one that is made here is under the project's: encryption.key"],
+        ),
+        (
             {"load.indexes": [{"name": f"by_{n}", "partition_key": "code"} for n in range(21)]},
             ["load.indexes: DynamoDB takes 20 indexes a table, and these are 21"],
         ),

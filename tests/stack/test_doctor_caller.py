@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
-from stack_samples import ACCOUNT, feed, templates_of, write_project
+from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
 from penstock.contract.project import read_project
 from penstock.stack.connect import Connection
 from penstock.stack.doctor.alerts import check_alerts
 from penstock.stack.doctor.caller import check_credentials, check_permissions
 from penstock.stack.doctor.examine import BEFORE
-from penstock.stack.doctor.finding import Check, Finding, Subject
+from penstock.stack.doctor.finding import Check, FeedSubject, Finding, Subject
 from penstock.stack.doctor.keys import check_keys
 from penstock.stack.doctor.quotas import check_quotas
-from penstock.stack.doctor.tables import check_ledger
+from penstock.stack.doctor.tables import check_ledger, check_table
 from penstock.stack.names import name_project
 from penstock.stack.plans import compile_feeds
 
@@ -264,6 +264,46 @@ def test_a_key_that_is_not_there_is_a_problem(ask: Ask) -> None:
     landing = {"bucket": "their-lake", "key": key}
     (finding,) = ask(check_keys, {"describe_key": "NotFoundException"}, landing=landing)
     assert finding.text == f"there is no key {key}, which `landing.key` names"
+
+
+THEIRS = KEY.replace("0a1b2c3d", "8c9d0e1f")
+
+
+@pytest.mark.parametrize(
+    ("described", "load", "project", "verdict", "text"),
+    [
+        ("CUSTOMER", {}, {}, "problem", f"orders-items is encrypted with {THEIRS}, which the loader may not use"),
+        ("CUSTOMER", {"table_key": THEIRS}, {}, "ok", "orders-items is there"),
+        ("CUSTOMER", {}, {"encryption": {"key": THEIRS}}, "ok", "orders-items is there"),
+        ("AWS", {}, {}, "ok", "orders-items is there"),
+        (None, {}, {}, "warning", "whose that is could not be told. Could not look at the key"),
+    ],
+)  # fmt: skip
+def test_a_key_of_somebody_elses_table_that_the_loader_may_not_use_is_a_problem(
+    ask: Ask, described: str | None, load: dict[str, Any], project: dict[str, Any], verdict: str, text: str
+) -> None:
+    keys = [("customer_id", "HASH"), ("order_id", "RANGE")]
+    table = {
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        "SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": THEIRS},
+    }
+    answers = {
+        "describe_table": {"Table": table},
+        "describe_key": "AccessDenied" if described is None else {"KeyMetadata": {"KeyManager": described}},
+    }
+
+    def check(subject: Subject) -> Iterable[Finding]:
+        return check_table(FeedSubject(subject, subject.project.feeds[0]))
+
+    theirs = feed("orders", load={"table_exists": True, **load})
+    (finding,) = ask(check, answers, feeds=[theirs], **project)
+    assert finding.verdict == verdict
+    assert text in finding.text
+    assert (finding.do == "") == (verdict == "ok")
+    if verdict != "ok":
+        assert f"`table_key: {THEIRS}`" in finding.do
 
 
 def test_the_caller_is_looked_at_first() -> None:

@@ -16,6 +16,7 @@ from penstock.stack.names import Names
 from penstock.stack.statements import literal
 from penstock.stack.template import StackTemplate
 
+TABLE_KEY = KEY.replace("0a1b2c3d", "8c9d0e1f")
 PINNED = Path(__file__).with_name("statements.json")
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -107,6 +108,23 @@ def test_tracing_adds_what_it_needs_and_nothing_else(
         logical_id: [{"Sid": "SendTraces", "Effect": "Allow", "Action": actions, "Resource": "*"}]
         for logical_id, actions in (("Role", send), ("SweepRole", send), ("StateMachineRole", sample))
     }
+
+
+def test_of_a_table_that_has_a_key_of_its_own_the_loader_may_use_it_through_dynamodb_alone(
+    tmp_path: Path,
+) -> None:
+    """DynamoDB asks whether who writes may use the key, and refuses a write like a forbidden one."""
+    theirs = feed("orders", load={"table_exists": True, "table_key": TABLE_KEY})
+    for project, keys in (({}, TABLE_KEY), ({"encryption": {"key": KEY}}, [KEY, TABLE_KEY])):
+        found = {
+            f"{logical_id}/{statement['Sid']}": (statement["Resource"], statement["Condition"])
+            for template in templates_of(write_project(tmp_path, [theirs], **project))
+            for logical_id, resource in template.body["Resources"].items()
+            for statement in _find(resource)
+            if TABLE_KEY in json.dumps(statement)
+        }
+        through = {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}}
+        assert found == {"Role/UseKeyOfTables": (keys, through)}
 
 
 def test_a_loader_of_rows_that_compete_may_put_items_and_write_no_batches(tmp_path: Path) -> None:

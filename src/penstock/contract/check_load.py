@@ -34,6 +34,7 @@ def check_load(contract: Contract) -> Iterator[Problem]:
     unknown = Unknown(contract.transform.rename)
     yield from _check_manifest(load)
     yield from _check_table(load)
+    yield from _check_indexes(load)
     yield from _check_keys(contract, names, unknown)
     yield from _check_types(contract, names, unknown)
     yield from _check_ttl(contract, names, unknown)
@@ -68,6 +69,14 @@ def _check_table(load: LoadModel) -> Iterator[Problem]:
             yield Problem(
                 ("load", key), "belongs to a table that is made here, and table_exists says that it is not"
             )
+    if load.table_key is not None and not load.table_exists:
+        yield Problem(
+            ("load", "table_key"),
+            "is the key of a table that exists; one that is made here is under the project's: encryption.key",
+        )
+
+
+def _check_indexes(load: LoadModel) -> Iterator[Problem]:
     if len(load.indexes) > 20:
         yield Problem(
             ("load", "indexes"), f"DynamoDB takes 20 indexes a table, and these are {len(load.indexes)}"

@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag
 from penstock.contract.alarms import AlarmsModel
 from penstock.contract.scalars import (
     FeedName,
+    KeyArn,
     Many,
     Megabytes,
     Name,
@@ -166,6 +167,8 @@ class LoadModel(Part):
     """The table's name."""
     table_exists: bool = False
     """Whether the table is somebody else's: it is used, never made."""
+    table_key: KeyArn | None = None
+    """The ARN of the KMS key of a table that exists, if it is neither one of AWS's own nor the project's."""
     partition_key: KeyModel | None = None
     """The field, or the template, that is the partition key; due unless there are `items`."""
     sort_key: KeyModel | None = None

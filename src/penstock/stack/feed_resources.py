@@ -65,6 +65,7 @@ def feed_resources(
             contract.name,
             prefix=contract.source.prefix,
             table=plan.table,
+            table_key=contract.load.table_key,
             direct=direct,
             manifest=plan.manifest is not None,
             tracing=logs.tracing,

@@ -16,16 +16,33 @@ from penstock.stack.statements import Statement, allow, literal, write_document
 Resource = dict[str, Any]
 
 
-def loader_role(
-    names: Names, feed: str, *, prefix: str, table: Table, direct: bool, manifest: bool, tracing: bool
+def loader_role(  # noqa: PLR0913 -- what a loader's rights depend on, each by its name
+    names: Names,
+    feed: str,
+    *,
+    prefix: str,
+    table: Table,
+    table_key: str | None,
+    direct: bool,
+    manifest: bool,
+    tracing: bool,
 ) -> Resource:
-    """Give the role of a feed's loader."""
-    statements = loader_statements(names, feed, prefix=prefix, table=table, direct=direct, manifest=manifest)
+    """Give the role of a feed's loader. ``table_key`` is the ARN of the key of a table that has one of its own."""
+    statements = loader_statements(
+        names, feed, prefix=prefix, table=table, table_key=table_key, direct=direct, manifest=manifest
+    )
     return _role(_trust("lambda.amazonaws.com"), [*statements, *_trace(_SEND_TRACES, tracing=tracing)])
 
 
 def loader_statements(
-    names: Names, feed: str, *, prefix: str, table: Table, direct: bool, manifest: bool
+    names: Names,
+    feed: str,
+    *,
+    prefix: str,
+    table: Table,
+    table_key: str | None,
+    direct: bool,
+    manifest: bool,
 ) -> list[Statement]:
     """Give what a feed's loader may do: read its prefix, write its table, keep its accounts, tell people."""
     own = names.feed(feed)
@@ -57,7 +74,7 @@ def loader_statements(
         allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_events(own, direct=direct),
         *_use_key(names, "lambda", "s3", "sns", "sqs"),
-        *_use_key_of_tables(names),
+        *_use_key_of_tables(names, table_key),
         allow(
             "WriteLogs",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -248,14 +265,17 @@ def _use_key(names: Names, *services: str) -> list[Statement]:
     return [allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], names.key, through)]
 
 
-def _use_key_of_tables(names: Names) -> list[Statement]:
-    """Let DynamoDB use the project's key for the role (DynamoDB guide, "Authorizing use of your customer managed key")."""
-    if names.key is None:
+def _use_key_of_tables(names: Names, table_key: str | None = None) -> list[Statement]:
+    """Let DynamoDB use the project's key for the role, and that of a table which has one of its own (DynamoDB guide,
+    "Authorizing use of your customer managed key"): it asks for each who reads or writes.
+    """
+    keys = sorted({key for key in (names.key, table_key) if key is not None})
+    if not keys:
         return []
     through = {"StringEquals": {"kms:ViaService": names.endpoint("dynamodb")}}
     actions = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
     wanted = [f"kms:{action}" for action in (*actions, "ReEncryptFrom", "ReEncryptTo")]
-    return [allow("UseKeyOfTables", wanted, names.key, through)]
+    return [allow("UseKeyOfTables", wanted, keys if len(keys) > 1 else keys[0], through)]
 
 
 _LOG_DELIVERY = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table
 from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
 
@@ -38,7 +39,7 @@ def check_table(subject: FeedSubject) -> Iterator[Finding]:
         return
     found = list(_compare(subject, table))
     found += _check_ttl(subject)
-    found += [] if wanted.exists else _check_guards(subject, table)
+    found += _check_key(subject, table) if wanted.exists else _check_guards(subject, table)
     found += _check_capacity(subject, table)
     yield from found or [Finding("table", name, "ok", f"{wanted.name} is there, with the contract's key")]
 
@@ -99,6 +100,25 @@ def _check_ttl(subject: FeedSubject) -> Iterator[Finding]:
             f"--time-to-live-specification AttributeName={wanted.ttl},Enabled=true"
         )
     yield Finding("table", name, "problem", text, do)
+
+
+def _check_key(subject: FeedSubject, table: Mapping[str, Any]) -> Iterator[Finding]:
+    """Look whether the loader may use the key of a table that somebody else made; AWS's own let in all who may write."""
+    key = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    if key in {None, subject.whole.names.key, subject.contract.load.table_key}:
+        return
+    name, wanted = subject.contract.name, subject.plan.table.name
+    do = f"Write `table_key: {key}` under `load` in the contract, then `{DEPLOY}`."
+    try:
+        with looking(f"the key {key}", "kms:DescribeKey"):
+            owner = subject.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyManager"]
+    except ServiceError as error:
+        text = f"{wanted} is encrypted with {key}, and whose that is could not be told. {error}"
+        yield Finding("table", name, "warning", text, f"If it is not AWS's own: {do}")
+        return
+    if owner != "AWS":
+        text = f"{wanted} is encrypted with {key}, which the loader may not use, so that it can write nothing"
+        yield Finding("table", name, "problem", text, do)
 
 
 def _check_guards(subject: FeedSubject, table: Mapping[str, Any]) -> Iterator[Finding]:
