@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from penstock.errors import ServiceError
 from penstock.stack.connect import Connection
@@ -25,10 +26,7 @@ class _CloudFormation:
         self._events, self._shown = events, 0
 
     def get_paginator(self, call: str) -> Any:
-        assert call in {"describe_stack_events", "describe_events"}
-        paginator = (
-            self._events_so_far if call == "describe_stack_events" else lambda: {"OperationEvents": []}
-        )
+        paginator = {"describe_stack_events": self._events_so_far, "describe_events": self._refuse}[call]
 
         class Pages:
             @staticmethod
@@ -36,6 +34,10 @@ class _CloudFormation:
                 yield paginator()
 
         return Pages
+
+    @staticmethod
+    def _refuse() -> dict[str, Any]:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "ann may not"}}, "DescribeEvents")
 
     def _events_so_far(self) -> dict[str, Any]:
         shown = self._events[: self._shown]
@@ -107,6 +109,14 @@ def test_what_fails_in_the_rollback_comes_after_what_brought_it_about_and_nothin
         "  Table (AWS::DynamoDB::Table orders): orders already exists",
         f"  Queue (AWS::SQS::Queue): {denied}",
     ]
+
+
+def test_who_may_not_ask_what_was_found_wrong_is_told_all_else() -> None:
+    stack, reason = "penstock-shop-feed-orders", "The following hook(s)/validation failed: [x]."
+    said = _fail((STACK, stack, "CREATE_IN_PROGRESS"), (STACK, stack, "ROLLBACK_COMPLETE", reason))
+    assert said.splitlines()[0] == f"The stack {stack} ended as ROLLBACK_COMPLETE. {reason}"
+    assert "(cloudformation:DescribeEvents)" in said
+    assert "ann may not" in said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from penstock.errors import ServiceError
 from penstock.stack.connect import Connection, explained
 
@@ -94,10 +96,7 @@ class Follower:
         # In the order of time: what failed first brought about the rest.
         lines = list(dict.fromkeys(_describe(cause) for cause in causes))
         if not lines:
-            with explained(f"ask why the stack {last.stack} failed"):
-                lines = read_validation_errors(
-                    self.connection.client("cloudformation"), StackName=self.stack_id
-                )
+            lines = read_validation_errors(self.connection.client("cloudformation"), StackName=self.stack_id)
         ended = f"The stack {last.stack} ended as {last.status}. {last.reason}".rstrip()
         raise ServiceError("\n".join([ended, *lines, *([_GO_ON] if lines else [])]))
 
@@ -154,8 +153,13 @@ def _is_end(event: dict[str, Any], stack_id: str) -> bool:
 def read_validation_errors(client: Any, **about: str) -> list[str]:
     """Give what CloudFormation found wrong with a template before it began, in indented lines, for a failed stack
     (``StackName``) or change set (``ChangeSetName``); its other calls only say that there is something.
+
+    Where it may not be asked, that is a line too: what is known already is not to be lost for it.
     """
-    pages = client.get_paginator("describe_events").paginate(**about)
+    try:
+        pages = list(client.get_paginator("describe_events").paginate(**about))
+    except (ClientError, BotoCoreError) as error:
+        return [f"  What it found wrong could not be asked (cloudformation:DescribeEvents): {error}"]
     return [
         f"  {event.get('LogicalResourceId')}: {event.get('ValidationStatusReason')}"
         for page in pages
