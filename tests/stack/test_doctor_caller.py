@@ -106,17 +106,25 @@ def identity(arn: str) -> dict[str, Any]:
     return {"get_caller_identity": {"Arn": arn}}
 
 
-def simulated(*denied: str) -> Callable[..., dict[str, Any]]:
-    """Answers as IAM does of a caller who may do all but what is ``denied``."""
+def simulated(*denied: str, untold: Sequence[str] = ()) -> Callable[..., dict[str, Any]]:
+    """Answers as IAM does of a caller who may do all but what is ``denied``, by conditions of these keys."""
 
-    def simulate(PolicySourceArn: str, ActionNames: list[str], ResourceArns: list[str]) -> dict[str, Any]:
+    def simulate(
+        PolicySourceArn: str,
+        ActionNames: list[str],
+        ResourceArns: list[str],
+        ContextEntries: list[dict[str, Any]],
+    ) -> dict[str, Any]:
         del PolicySourceArn, ResourceArns
-        return {
-            "EvaluationResults": [
-                {"EvalActionName": name, "EvalDecision": "implicitDeny" if name in denied else "allowed"}
-                for name in ActionNames
-            ]
-        }
+        told = {entry["ContextKeyName"] for entry in ContextEntries}
+        missing = [key for key in untold if key not in told]
+        results = [
+            {"EvalActionName": name, "EvalDecision": "implicitDeny", "MissingContextValues": missing}
+            if name in denied and (missing or not untold)
+            else {"EvalActionName": name, "EvalDecision": "allowed"}
+            for name in ActionNames
+        ]
+        return {"EvaluationResults": results}
 
     return simulate
 
@@ -154,6 +162,29 @@ def test_what_iam_would_deny_is_named_and_only_who_deploys_needs_the_rights_to_d
     ledger = f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/shop_penstock_ledger"
     assert work.text == f"to work with what is deployed you lack dynamodb:GetItem on {ledger}"
     assert "iam:PassRole on arn:aws:iam::" in deploy.text
+
+
+def test_a_denial_by_what_the_simulation_is_not_told_is_none(ask: Ask) -> None:
+    simulate = simulated("iam:PassRole", untold=["iam:PassedToService"])
+    _, deploy = ask(check_permissions, {**identity(USER), "simulate_principal_policy": simulate})
+    assert deploy.verdict == "ok"
+    assert "not sure is iam:PassRole on arn:aws:iam::" in deploy.text
+    assert deploy.text.endswith(", of which iam:PassedToService decides")
+    simulate = simulated("s3:PutObject", "dynamodb:GetItem", untold=["aws:RequestedRegion"])
+    found = ask(check_permissions, {**identity(USER), "simulate_principal_policy": simulate})
+    assert [(one.verdict, "not sure" in one.text) for one in found] == [("ok", False)] * 2
+
+
+def test_the_rights_to_deploy_are_asked_of_what_things_are_called(ask: Ask) -> None:
+    asked: list[dict[str, Any]] = []
+    ask(check_permissions, {**identity(USER), "simulate_principal_policy": simulated()}, asked=asked)
+    about = {action: one["ResourceArns"][0] for one in asked for action in one.get("ActionNames", ())}
+    assert about["cloudwatch:PutMetricAlarm"].endswith(":alarm:shop_orders_loader-errors")
+    assert about["logs:CreateLogGroup"].endswith(":log-group:/aws/lambda/shop_orders")
+    assert about["lambda:CreateFunction"].endswith(":function:shop_orders")
+    assert {"cloudformation:DescribeEvents", "cloudwatch:DescribeAlarms", "logs:FilterLogEvents"} <= set(
+        about
+    )
 
 
 def test_where_iam_does_not_say_reading_is_tried(ask: Ask) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from penstock.errors import ServiceError
 from penstock.stack.doctor.finding import Finding, Subject, Verdict, looking
 from penstock.stack.existing_bucket import DENIED
+from penstock.stack.names import Names
 
 SOON_SECONDS: Final = 15 * 60
 _REFUSED: Final = DENIED | {"AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
@@ -56,12 +58,21 @@ class _NotAskedError(Exception):
     """IAM does not say what the caller may do."""
 
 
-def _tell(denied: Sequence[str], what: str, verdict: Verdict) -> Finding:
-    if not denied:
-        return Finding("permissions", None, "ok", f"you may do what it takes to {what}, says IAM")
-    missing = "; ".join(denied)
+@dataclass(frozen=True, slots=True)
+class _Denied:
+    """What IAM would deny; ``perhaps`` where a condition decides of which it was not told."""
+
+    surely: tuple[str, ...]
+    perhaps: tuple[str, ...]
+
+
+def _tell(denied: _Denied, what: str, verdict: Verdict) -> Finding:
+    perhaps = f"; not sure is {'; '.join(denied.perhaps)}" if denied.perhaps else ""
+    if not denied.surely:
+        return Finding("permissions", None, "ok", f"you may do what it takes to {what}, says IAM{perhaps}")
+    missing = "; ".join(denied.surely)
     do = "Have them allowed, if you are to do that."
-    return Finding("permissions", None, verdict, f"to {what} you lack {missing}", do)
+    return Finding("permissions", None, verdict, f"to {what} you lack {missing}{perhaps}", do)
 
 
 def _find_principal(subject: Subject) -> str | None:
@@ -78,30 +89,52 @@ def _find_principal(subject: Subject) -> str | None:
     return str(found["Role"]["Arn"])
 
 
-def _denied(subject: Subject, principal: str | None, asked: Sequence[Asked]) -> list[str]:
+def _denied(subject: Subject, principal: str | None, asked: Sequence[Asked]) -> _Denied:
     """Give what IAM would deny. Raises :class:`_NotAskedError` where it does not say."""
     if principal is None:
         raise _NotAskedError
-    denied: list[str] = []
+    surely, perhaps = list[str](), list[str]()
     for resource, actions in asked:
         request = {
             "PolicySourceArn": principal,
             "ActionNames": list(actions),
             "ResourceArns": [resource],
+            "ContextEntries": _context(subject.names, resource),
         }
         try:
             found = subject.client("iam").simulate_principal_policy(**request)
         except ClientError as error:
             raise _NotAskedError from error
-        wrong = [
-            one["EvalActionName"] for one in found["EvaluationResults"] if one["EvalDecision"] != "allowed"
+        wrong = [one for one in found["EvaluationResults"] if one["EvalDecision"] != "allowed"]
+        sure = [one["EvalActionName"] for one in wrong if not _untold(one)]
+        surely += [f"{', '.join(sure)} on {resource}"] if sure else []
+        perhaps += [
+            f"{one['EvalActionName']} on {resource}, of which {', '.join(sorted(_untold(one)))} decides"
+            for one in wrong
+            if _untold(one)
         ]
-        denied += [f"{', '.join(wrong)} on {resource}"] if wrong else []
-    return denied
+    return _Denied(tuple(surely), tuple(perhaps))
+
+
+def _context(names: Names, resource: str) -> list[dict[str, Any]]:
+    """Give what a real request would bear: the simulation knows of no condition's key what it is not told."""
+    told = {"aws:ResourceAccount": ("string", names.account), "aws:SecureTransport": ("boolean", "true")}
+    if ":iam:" not in resource:  # which is of no region
+        told["aws:RequestedRegion"] = ("string", names.region)
+    return [
+        {"ContextKeyName": key, "ContextKeyType": kind, "ContextKeyValues": [value]}
+        for key, (kind, value) in told.items()
+    ]
+
+
+def _untold(result: Mapping[str, Any]) -> set[str]:
+    """Give the keys of conditions that a decision would have needed."""
+    parts = (result, *result.get("ResourceSpecificResults", ()))
+    return {key for part in parts for key in part.get("MissingContextValues", ())}
 
 
 def _to_work(subject: Subject) -> list[Asked]:
-    """What `put`, `runs`, `rejects`, `replay`, `sweep`, `dlq` and `redrive` do."""
+    """What `put`, `status`, `runs`, `rejects`, `replay`, `sweep`, `logs`, `dlq` and `redrive` do."""
     names = subject.names
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
     asked: list[Asked] = [
@@ -111,16 +144,18 @@ def _to_work(subject: Subject) -> list[Asked]:
         (artifacts, ("s3:ListBucket",)),
         (f"{artifacts}/rejects/*", ("s3:GetObject", "s3:PutObject")),
         (landing, ("s3:ListBucket",)),
+        (names.arn("cloudwatch", "alarm:*"), ("cloudwatch:DescribeAlarms",)),
     ]
     for contract in subject.project.feeds:
         own = names.feed(contract.name)
-        taking = ("sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
+        taking = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
         telling: Asked = (own.function_arn, ("lambda:InvokeFunction",))
         if contract.trigger != "direct":
-            telling = (own.queue_arn, ("sqs:GetQueueUrl", "sqs:SendMessage"))
+            telling = (own.queue_arn, ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"))
         asked += [
             (f"{landing}/{contract.source.prefix}*", ("s3:PutObject",)),
             (own.dead_letters_arn, taking),
+            (names.arn("logs", f"log-group:{own.log_group}:*"), ("logs:FilterLogEvents",)),
             telling,
         ]
     return asked
@@ -130,6 +165,7 @@ def _to_deploy(subject: Subject) -> list[Asked]:
     """What `deploy` does, for CloudFormation acts with the rights of who calls it: the making of one thing of each kind."""
     names = subject.names
     own = names.feed(subject.project.feeds[0].name)
+    alarm = names.alarm_arn(subject.project.feeds[0].name, "loader-errors")
     stack = names.arn("cloudformation", f"stack/{own.stack}/*")
     role = f"arn:{names.partition}:iam::{names.account}:role/{own.stack}-Role"
     landing = (
@@ -141,6 +177,7 @@ def _to_deploy(subject: Subject) -> list[Asked]:
     changing = (
         "CreateChangeSet",
         "DescribeChangeSet",
+        "DescribeEvents",
         "DescribeStackEvents",
         "DescribeStacks",
         "ExecuteChangeSet",
@@ -154,7 +191,7 @@ def _to_deploy(subject: Subject) -> list[Asked]:
         *landing,
         *rule,
         (own.function_arn, ("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:InvokeFunction")),
-        (names.arn("cloudwatch", f"alarm:{own.function}-*"), ("cloudwatch:PutMetricAlarm",)),
+        (alarm, ("cloudwatch:PutMetricAlarm",)),
         (
             f"arn:{names.partition}:cloudwatch::{names.account}:dashboard/{names.dashboard}",
             ("cloudwatch:PutDashboard",),
