@@ -62,6 +62,18 @@ def test_a_project_that_was_just_deployed_is_well(desk: Desk) -> None:
     }
 
 
+def test_a_queues_policy_is_the_same_in_other_words(desk: Desk) -> None:
+    """SQS may answer with one action as a text, or with the name of an action in other letters."""
+    sqs = desk.connection.client("sqs")
+    url = sqs.get_queue_url(QueueName="shop_orders")["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    told = policy.replace('["sqs:SendMessage"]', '"SQS:SendMessage"')
+    assert told != policy
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": told})
+    assert ailing(desk) == []
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+
 Break = Callable[[Desk], Callable[[], object]]
 """Breaks something, and gives what mends it."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import cfnlint.api
 import pytest
-from stack_samples import ACCOUNT, feed, index, templates_of, write_project
+from stack_samples import ACCOUNT, KEY, feed, index, templates_of, write_project
 
 from penstock.aws.events import SweepOrder, decode_sweep
 from penstock.compile.plan import compile_contract
@@ -202,6 +202,27 @@ def test_no_feed_writes_to_the_ledger(tmp_path: Path) -> None:
     contract = feed("orders", load={"table": "shop_penstock_ledger", "table_exists": True})
     with pytest.raises(ContractError, match="the feed orders would write to shop_penstock_ledger"):
         templates_of(write_project(tmp_path, [contract]))
+
+
+@pytest.mark.parametrize(
+    ("load", "project", "where"),
+    [
+        ({}, {"encryption": {"key": KEY}}, "encryption.key"),
+        ({}, {"landing": {"bucket": "their-lake", "key": KEY}}, "landing.key"),
+        ({"table_exists": True, "table_key": KEY}, {}, "load.table_key of the feed orders"),
+    ],
+)
+def test_a_key_of_another_region_than_the_project_is_deployed_to_is_refused(
+    tmp_path: Path, load: dict[str, Any], project: dict[str, Any], where: str
+) -> None:
+    """Also where the command or the surroundings say the region, and not the project."""
+    folder = write_project(tmp_path, [feed("orders", load=load)], **project, region=None)
+    assert synth(folder, region="eu-central-1")
+    with pytest.raises(ContractError) as refused:
+        synth(folder, region="eu-west-1")
+    assert refused.value.problems == (
+        f"{where} is a key of eu-central-1, and the project goes to eu-west-1: name one of its own region",
+    )
 
 
 def test_a_provisioned_table_and_its_index_have_the_capacity_of_the_contract(tmp_path: Path) -> None:

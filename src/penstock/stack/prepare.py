@@ -88,8 +88,7 @@ def prepare_deploy(
     bucket = plan_bucket(connection, names)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
-    saved_queries = target.saved_queries and connection.reaches_aws()
-    templates = build_templates(project, plans, StackOptions(names, code, saved_queries))
+    templates = build_templates(project, plans, stack_options(names, code, target, connection))
     progress("Comparing the project with what is deployed")
     states = find_stacks(connection, project.name)
     wanted = {template.name for template in templates}
@@ -117,6 +116,11 @@ def package_code(names: Names, target: Target, digest: str) -> Code:
         runtime=target.runtime,
         architecture=target.architecture,
     )
+
+
+def stack_options(names: Names, code: Code, target: Target, connection: Connection) -> StackOptions:
+    """Give what the templates take from where they go. An emulator that the surroundings name takes no saved queries."""
+    return StackOptions(names, code, target.saved_queries and connection.reaches_aws())
 
 
 def discard(connection: Connection, prepared: PreparedDeploy) -> None:

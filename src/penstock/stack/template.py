@@ -16,7 +16,7 @@ They refer to one another by names alone, which are literal (:mod:`penstock.stac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -68,8 +68,8 @@ def build_templates(
 ) -> tuple[StackTemplate, ...]:
     """Give the project's stacks in the order of their deployment. ``plans`` holds each feed's plan.
 
-    Raises :class:`ContractError` where the feeds are more than a bucket's notifications, where two make one table, or
-    where a template is larger than CloudFormation takes.
+    Raises :class:`ContractError` where the feeds are more than a bucket's notifications, where two make one table, where a
+    key is of another region, or where a template is larger than CloudFormation takes.
     """
     names = options.names
     _check(project, plans, names)
@@ -168,6 +168,7 @@ def _check(project: Project, plans: Mapping[str, Plan], names: Names) -> None:
             f"files can't land in {names.artifacts_bucket}, the project's own bucket of rejects and reports: name another "
             "in `landing.bucket`"
         )
+    problems += _check_keys(project, names)
     if names.existing_bucket is None and len(project.feeds) > MAX_NOTIFICATIONS:
         problems.append(
             f"the project has {len(project.feeds)} feeds, and a bucket notifies at most {MAX_NOTIFICATIONS}: split it in two"
@@ -184,6 +185,15 @@ def _check(project: Project, plans: Mapping[str, Plan], names: Names) -> None:
             )
     if problems:
         raise ContractError(problems)
+
+
+def _check_keys(project: Project, names: Names) -> Iterator[str]:
+    """A key of KMS serves its own region alone; S3 and SQS would take another's, and fail with the first file."""
+    said = [("encryption.key", names.key), ("landing.key", names.existing_key)]
+    said += [(f"load.table_key of the feed {feed.name}", feed.load.table_key) for feed in project.feeds]
+    for where, key in said:
+        if key is not None and key.split(":")[3] != names.region:
+            yield f"{where} is a key of {key.split(':')[3]}, and the project goes to {names.region}: name one of its own region"
 
 
 def _check_size(stack: StackTemplate) -> None:

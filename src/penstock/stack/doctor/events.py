@@ -121,11 +121,22 @@ def _check_queue(subject: FeedSubject) -> Iterator[Finding]:
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
     allowed = json.loads(found.get("Policy") or "{}").get("Statement", [])
     wanted = [one for one in queue_policy(subject.whole.names, name)["Statement"] if one["Effect"] == "Allow"]
-    if not all(statement in allowed for statement in wanted):
+    if not {_canonical(one) for one in wanted} <= {_canonical(one) for one in allowed}:
         service, source = event_source(subject.whole.names, name)
         text = f"the policy of the queue {own.queue} is not the project's: it may not let {source} in ({service})"
         yield Finding("events", name, "problem", text, _MADE_ANEW)
     yield from _check_mapping(subject)
+
+
+def _canonical(part: Any) -> str:
+    """Give text that is the same for what means the same in a policy: services write it in other ways than they were given it."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key.lower(): plain(inner) for key, inner in value.items()}
+        return sorted(str(one).lower() for one in (value if isinstance(value, list) else [value]))
+
+    return json.dumps(plain(part), sort_keys=True)
 
 
 _MADE_ANEW: Final = f"`penstock destroy`, then `{DEPLOY}`: all data is kept. CloudFormation does not see what was changed by hand."

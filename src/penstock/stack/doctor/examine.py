@@ -24,10 +24,10 @@ from penstock.stack.doctor.tables import check_ledger, check_table
 from penstock.stack.names import Names
 from penstock.stack.package import digest_package
 from penstock.stack.plans import compile_feeds
-from penstock.stack.prepare import package_code, side_by_side
+from penstock.stack.prepare import package_code, side_by_side, stack_options
 from penstock.stack.state import find_stacks
 from penstock.stack.target import Target
-from penstock.stack.template import StackOptions, build_templates
+from penstock.stack.template import build_templates
 
 _Asked = TypeVar("_Asked")
 
@@ -71,9 +71,8 @@ def examine(project: Project, names: Names, connection: Connection, target: Targ
 def _describe(project: Project, names: Names, connection: Connection, target: Target) -> Subject:
     plans = compile_feeds(project)
     digest = digest_package({feed: write_plan(plan) for feed, plan in plans.items()}, target)
-    templates = build_templates(
-        project, plans, StackOptions(names, package_code(names, target, digest), target.saved_queries)
-    )
+    code = package_code(names, target, digest)
+    templates = build_templates(project, plans, stack_options(names, code, target, connection))
     try:
         states = find_stacks(connection, project.name)
     except ServiceError:  # which the check of the stacks tells; what is there is looked for one by one then
