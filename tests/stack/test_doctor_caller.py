@@ -15,6 +15,7 @@ from penstock.contract.project import read_project
 from penstock.stack.connect import Connection
 from penstock.stack.doctor.alerts import check_alerts
 from penstock.stack.doctor.caller import check_credentials, check_permissions
+from penstock.stack.doctor.events import check_bucket
 from penstock.stack.doctor.examine import BEFORE
 from penstock.stack.doctor.finding import Check, FeedSubject, Finding, Subject
 from penstock.stack.doctor.keys import check_keys
@@ -295,6 +296,9 @@ def test_a_key_that_is_not_there_is_a_problem(ask: Ask) -> None:
     landing = {"bucket": "their-lake", "key": key}
     (finding,) = ask(check_keys, {"describe_key": "NotFoundException"}, landing=landing)
     assert finding.text == f"there is no key {key}, which `landing.key` names"
+    feeds = [feed("orders", load={"table_exists": True, "table_key": key})]
+    (finding,) = ask(check_keys, {"describe_key": "NotFoundException"}, feeds=feeds)
+    assert finding.text == f"there is no key {key}, which `load.table_key of orders` names"
 
 
 THEIRS = KEY.replace("0a1b2c3d", "8c9d0e1f")
@@ -303,7 +307,7 @@ THEIRS = KEY.replace("0a1b2c3d", "8c9d0e1f")
 @pytest.mark.parametrize(
     ("described", "load", "project", "verdict", "text"),
     [
-        ("CUSTOMER", {}, {}, "problem", f"orders-items is encrypted with {THEIRS}, which the loader may not use"),
+        ("CUSTOMER", {}, {}, "problem", f"orders-items is encrypted with {THEIRS}, which the functions may not use, so that nothing can be written"),
         ("CUSTOMER", {"table_key": THEIRS}, {}, "ok", "orders-items is there"),
         ("CUSTOMER", {}, {"encryption": {"key": THEIRS}}, "ok", "orders-items is there"),
         ("AWS", {}, {}, "ok", "orders-items is there"),
@@ -322,7 +326,9 @@ def test_a_key_of_somebody_elses_table_that_the_loader_may_not_use_is_a_problem(
     }
     answers = {
         "describe_table": {"Table": table},
-        "describe_key": "AccessDenied" if described is None else {"KeyMetadata": {"KeyManager": described}},
+        "describe_key": "AccessDenied"
+        if described is None
+        else {"KeyMetadata": {"KeyManager": described, "Arn": THEIRS}},
     }
 
     def check(subject: Subject) -> Iterable[Finding]:
@@ -334,7 +340,31 @@ def test_a_key_of_somebody_elses_table_that_the_loader_may_not_use_is_a_problem(
     assert text in finding.text
     assert (finding.do == "") == (verdict == "ok")
     if verdict != "ok":
-        assert f"`table_key: {THEIRS}`" in finding.do
+        assert "`load.table_key`" in finding.do
+
+
+@pytest.mark.parametrize(
+    ("key", "landing", "told"),
+    [
+        (None, {}, []),
+        ("alias/lake", {}, [f"Write {THEIRS} into `landing.key`, then `penstock deploy`."]),
+        ("alias/lake", {"key": THEIRS}, []),
+        (THEIRS, {"key": THEIRS}, []),
+    ],
+)
+def test_a_key_of_somebodys_bucket_that_the_loader_may_not_use_is_a_problem(
+    ask: Ask, key: str | None, landing: dict[str, Any], told: list[str]
+) -> None:
+    default = {"SSEAlgorithm": "aws:kms", **({} if key is None else {"KMSMasterKeyID": key})}
+    rules = [{"ApplyServerSideEncryptionByDefault": default}]
+    answers = {
+        "get_bucket_notification_configuration": {"EventBridgeConfiguration": {}},
+        "get_bucket_encryption": {"ServerSideEncryptionConfiguration": {"Rules": rules}},
+        "describe_key": {"KeyMetadata": {"KeyManager": "CUSTOMER", "Arn": THEIRS}},
+    }
+    there, *more = ask(check_bucket, answers, landing={"bucket": "their-lake", **landing})
+    assert there.text == "their-lake is there and tells EventBridge"
+    assert [(one.check, one.verdict, one.do) for one in more] == [("bucket", "problem", do) for do in told]
 
 
 def test_the_caller_is_looked_at_first() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import cfnlint.api
 import pytest
-from stack_samples import ACCOUNT, feed, templates_of, write_project
+from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
 from penstock.contract.project import read_project
 from penstock.errors import ContractError
@@ -79,9 +79,12 @@ def test_without_them_nothing_is_said_of_either(tmp_path: Path) -> None:
     assert "ec2:" not in text
 
 
-def test_cfn_lint_has_nothing_to_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "more", [{}, {"encryption": {"key": KEY}, "tracing": True}], ids=["alone", "with all else"]
+)
+def test_cfn_lint_has_nothing_to_say(tmp_path: Path, more: dict[str, Any]) -> None:
     landing = {"bucket": "their-lake", "key": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/0a1b"}
-    folder = write_project(tmp_path, FEEDS, permissions_boundary=BOUNDARY, vpc=VPC, landing=landing)
+    folder = write_project(tmp_path, FEEDS, permissions_boundary=BOUNDARY, vpc=VPC, landing=landing, **more)
     for template in templates_of(folder):
         found = cfnlint.api.lint(json.dumps(template.body), regions=["eu-central-1"])
         assert [f"{one.rule.id} {one.message}" for one in found] == []

@@ -155,7 +155,7 @@ def _find_log_groups(connection: Connection, names: Names) -> tuple[str, ...]:
 
 
 def _has_bucket(connection: Connection, bucket: str) -> bool:
-    with explained(f"look for the bucket {bucket}"):
+    with explained(f"look for the bucket {bucket} (s3:ListBucket)"):
         try:
             connection.client("s3").head_bucket(Bucket=bucket)
         except ClientError as error:

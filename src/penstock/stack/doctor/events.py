@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
+from penstock.stack.doctor.keys import Locked, check_allowed
 from penstock.stack.existing_bucket import EVENT_BRIDGE
 from penstock.stack.resource_policies import event_source, queue_policy
 
@@ -33,6 +34,25 @@ def check_bucket(subject: Subject) -> Iterator[Finding]:
     else:
         told = " and tells EventBridge" if names.existing_bucket else ""
         yield Finding("bucket", None, "ok", f"{bucket} is there{told}")
+    if found is not None and names.existing_bucket:
+        yield from _check_key(subject, bucket)
+
+
+def _check_key(subject: Subject, bucket: str) -> Iterator[Finding]:
+    """Look what objects are encrypted with that say nothing else themselves."""
+    s3, names = subject.client("s3"), subject.names
+    found = find(
+        f"the encryption of the bucket {bucket}",
+        "s3:GetEncryptionConfiguration",
+        lambda: s3.get_bucket_encryption(Bucket=bucket, ExpectedBucketOwner=names.account),
+    )
+    rules = [] if found is None else found["ServerSideEncryptionConfiguration"]["Rules"]
+    for rule in rules:
+        key = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+        if key is not None:  # without one it is that of S3 itself
+            so_that = "no file can be read that has no other key"
+            locked = Locked("bucket", None, bucket, key, names.existing_key, "`landing.key`", so_that)
+            yield from check_allowed(subject, locked)
 
 
 def _read_notifications(subject: Subject) -> Mapping[str, Any] | None:

@@ -29,6 +29,7 @@ _ABSENT: Final = {
     "NotFoundException",
     "QueueDoesNotExist",
     "ResourceNotFoundException",
+    "ServerSideEncryptionConfigurationNotFoundError",
 }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from penstock.errors import ServiceError
 from penstock.plan.model import KeyAttribute, Table
 from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
+from penstock.stack.doctor.keys import Locked, check_allowed
 
 
 def check_ledger(subject: Subject) -> Iterator[Finding]:
@@ -103,22 +103,19 @@ def _check_ttl(subject: FeedSubject) -> Iterator[Finding]:
 
 
 def _check_key(subject: FeedSubject, table: Mapping[str, Any]) -> Iterator[Finding]:
-    """Look whether the loader may use the key of a table that somebody else made; AWS's own let in all who may write."""
     key = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
-    if key in {None, subject.whole.names.key, subject.contract.load.table_key}:
-        return
-    name, wanted = subject.contract.name, subject.plan.table.name
-    do = f"Write `table_key: {key}` under `load` in the contract, then `{DEPLOY}`."
-    try:
-        with looking(f"the key {key}", "kms:DescribeKey"):
-            owner = subject.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyManager"]
-    except ServiceError as error:
-        text = f"{wanted} is encrypted with {key}, and whose that is could not be told. {error}"
-        yield Finding("table", name, "warning", text, f"If it is not AWS's own: {do}")
-        return
-    if owner != "AWS":
-        text = f"{wanted} is encrypted with {key}, which the loader may not use, so that it can write nothing"
-        yield Finding("table", name, "problem", text, do)
+    if key is not None:
+        contract = subject.contract
+        locked = Locked(
+            check="table",
+            feed=contract.name,
+            what=subject.plan.table.name,
+            key=key,
+            allowed=contract.load.table_key,
+            place="the contract's `load.table_key`",
+            so_that="nothing can be written",
+        )
+        yield from check_allowed(subject.whole, locked)
 
 
 def _check_guards(subject: FeedSubject, table: Mapping[str, Any]) -> Iterator[Finding]:
