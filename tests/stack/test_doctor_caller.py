@@ -186,6 +186,14 @@ def test_the_rights_to_deploy_are_asked_of_what_things_are_called(ask: Ask) -> N
     assert {"cloudformation:DescribeEvents", "cloudwatch:DescribeAlarms", "logs:FilterLogEvents"} <= set(
         about
     )
+    assert not any(action.startswith("ec2:") for action in about)
+
+
+def test_who_deploys_into_a_vpc_has_to_see_it(ask: Ask) -> None:
+    simulate = simulated("ec2:DescribeSubnets")
+    vpc = {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]}
+    _, deploy = ask(check_permissions, {**identity(USER), "simulate_principal_policy": simulate}, vpc=vpc)
+    assert (deploy.verdict, deploy.text) == ("warning", "to deploy you lack ec2:DescribeSubnets on *")
 
 
 def test_where_iam_does_not_say_reading_is_tried(ask: Ask) -> None:

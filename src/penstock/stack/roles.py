@@ -52,8 +52,8 @@ def loader_statements(
     listed = [f"runs/{feed}/*", f"rejects/{feed}/*"]
     return [
         allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*", here),
-        # Listing is for telling a missing object (404) from a forbidden one (403): S3 asks whether the caller may list
-        # with the object's key as the prefix.
+        # For telling a missing object from a forbidden one. S3 answers for both alike (403) to who may not list the whole
+        # bucket, so that the loader lists the key (penstock.aws.objects).
         allow("ListFiles", ["s3:ListBucket"], landing, {**here, **_below(f"{literal(prefix)}*")}),
         *_decrypting(names),
         allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),

@@ -174,6 +174,9 @@ def _to_deploy(subject: Subject) -> list[Asked]:
     rule: list[Asked] = (
         [(own.rule_arn, ("events:PutRule", "events:PutTargets"))] if names.existing_bucket else []
     )
+    # Lambda asks it of who puts a function into a VPC (Lambda guide, "Giving Lambda functions access to resources in an Amazon VPC").
+    connecting = tuple(f"ec2:Describe{what}" for what in ("SecurityGroups", "Subnets", "Vpcs"))
+    network: list[Asked] = [] if subject.project.vpc is None else [("*", connecting)]
     changing = (
         "CreateChangeSet",
         "DescribeChangeSet",
@@ -189,6 +192,7 @@ def _to_deploy(subject: Subject) -> list[Asked]:
         (names.bucket_arn(names.artifacts_bucket), ("s3:CreateBucket", "s3:PutBucketPolicy")),
         (f"{names.bucket_arn(names.artifacts_bucket)}/code/*", ("s3:GetObject", "s3:PutObject")),
         *landing,
+        *network,
         *rule,
         (own.function_arn, ("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:InvokeFunction")),
         (alarm, ("cloudwatch:PutMetricAlarm",)),
