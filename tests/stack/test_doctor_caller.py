@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
 from penstock.contract.project import read_project
+from penstock.errors import ServiceError
 from penstock.stack.connect import Connection
 from penstock.stack.doctor.alerts import check_alerts
 from penstock.stack.doctor.caller import check_credentials, check_permissions
@@ -349,6 +350,17 @@ def test_a_key_of_somebody_elses_table_that_the_loader_may_not_use_is_a_problem(
     assert (finding.do == "") == (verdict == "ok")
     if verdict != "ok":
         assert "`load.table_key`" in finding.do
+
+
+def test_a_bucket_of_another_account_does_not_pass_for_one_that_tells_this_one(ask: Ask) -> None:
+    def read(Bucket: str, ExpectedBucketOwner: str) -> dict[str, Any]:
+        code = (
+            "AccessDenied" if ExpectedBucketOwner == ACCOUNT else "NoSuchBucket"
+        )  # as S3 says of others' buckets
+        raise ClientError({"Error": {"Code": code, "Message": Bucket}}, "GetBucketNotificationConfiguration")
+
+    with pytest.raises(ServiceError, match=f"on a bucket of the account {ACCOUNT}"):
+        ask(check_bucket, {"get_bucket_notification_configuration": read}, landing={"bucket": "their-lake"})
 
 
 @pytest.mark.parametrize(

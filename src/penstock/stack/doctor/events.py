@@ -56,11 +56,12 @@ def _check_key(subject: Subject, bucket: str) -> Iterator[Finding]:
 
 
 def _read_notifications(subject: Subject) -> Mapping[str, Any] | None:
-    bucket, s3 = subject.names.landing_bucket, subject.client("s3")
+    bucket, owner, s3 = subject.names.landing_bucket, subject.names.account, subject.client("s3")
     found = find(
         f"the notifications of the bucket {bucket}",
-        "s3:GetBucketNotification",
-        lambda: s3.get_bucket_notification_configuration(Bucket=bucket),
+        f"s3:GetBucketNotification, on a bucket of the account {subject.names.account}",
+        # Another account's bucket tells that one's EventBridge, and its name says nothing of whose it is.
+        lambda: s3.get_bucket_notification_configuration(Bucket=bucket, ExpectedBucketOwner=owner),
     )
     return None if found is None else dict(found)
 
