@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
     "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
-    "watch": {"stack", "aws", "contract", "errors", "metrics"},
+    "watch": {"stack", "aws", "contract", "errors", "metrics", "verdicts"},
     "console": {"watch", "stack", "aws", "load", "engine", "contract", "errors", "verdicts"},
     "local": {"watch", "stack", "aws", "engine", "contract", "errors"},
 }

@@ -1,5 +1,7 @@
 """A feed is well unless something says otherwise, and what does so says what to do."""
 
+from typing import Any
+
 import pytest
 
 from penstock.aws.runs import Run, RunStatus
@@ -7,13 +9,9 @@ from penstock.watch.alarms import Alarm, AlarmState
 from penstock.watch.judge import Finding, judge_feed, worst
 
 
-def run(
-    number: int, key: str, status: RunStatus, reason: str | None = None, replays: str | None = None
-) -> Run:
+def run(number: int, key: str, status: RunStatus, reason: str | None = None, **more: Any) -> Run:
     started = f"2026-11-23T05:30:{number:02}.000Z"
-    return Run(
-        f"run-{number}", "orders", "landing", key, "v1", started, status, reason=reason, replays=replays
-    )
+    return Run(f"run-{number}", "orders", "landing", key, "v1", started, status, reason=reason, **more)
 
 
 def alarm(
@@ -45,8 +43,22 @@ def test_a_file_that_failed_is_wrong_with_its_reason_and_the_command_that_shows_
 
 
 def test_a_file_that_was_refused_wants_a_look_at_its_rejects() -> None:
-    [finding] = judge(run(1, "a.csv", "rejected", "12% rejected, and 5% are allowed."))
+    [finding] = judge(
+        run(1, "a.csv", "rejected", "12% rejected, and 5% are allowed.", counts={"rejected": 12})
+    )
     assert (finding.verdict, finding.command) == ("look", "penstock rejects run-1")
+
+
+def test_a_file_that_was_refused_unread_has_no_rejects_and_its_run_says_why() -> None:
+    [finding] = judge(run(1, "a.csv", "rejected", "The header lacks: id.", code="missing-label"))
+    assert (finding.verdict, finding.command) == ("look", "penstock runs run-1")
+
+
+def test_a_file_that_would_delete_too_much_waits_for_somebodys_word() -> None:
+    found = judge(
+        run(1, "a.csv", "rejected", "9 items would go.", code="delete-limit", counts={"rejected": 1})
+    )
+    assert [finding.command for finding in found] == ["penstock approve run-1"]
 
 
 def test_a_failure_is_over_once_the_same_file_was_loaded() -> None:
@@ -63,6 +75,8 @@ def test_a_replay_does_not_stand_for_its_file() -> None:
 def test_of_several_files_the_newest_is_named_and_the_others_are_counted() -> None:
     [finding] = judge(run(1, "a.csv", "failed"), run(2, "b.csv", "failed"), run(3, "c.csv", "failed"))
     assert finding.why == "c.csv failed (and 2 more files)"
+    [finding] = judge(run(1, "a.csv", "failed"), run(2, "b.csv", "failed"))
+    assert finding.why == "b.csv failed (and 1 more file)"
 
 
 def test_dead_letters_are_wrong() -> None:

@@ -1,7 +1,7 @@
 """Whether a feed is well: what is wrong with it, or wants a look, each with the command that shows more.
 
 Rejected records within the contract's limit are what the contract allows, and no reason to look. A file that failed or was
-refused is one as long as no later run of it ended better.
+refused within the last day, or as the feed's last one, is one as long as no later run of it ended better.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from penstock.aws.runs import Run
+from penstock.verdicts import DELETE_LIMIT
 from penstock.watch.alarms import Alarm
 
 Verdict = Literal["well", "look", "wrong"]
@@ -40,7 +41,7 @@ def judge_feed(
     due: int | None,
     unread: Iterable[str],
 ) -> tuple[Finding, ...]:
-    """Judge a feed by its latest ``runs``, the newest first, and the rest that is known. The worst is named first.
+    """Judge a feed by its ``runs`` of the last day, the newest first, and the rest that is known. The worst is named first.
 
     ``unread`` says what could not be read, and why.
     """
@@ -51,9 +52,8 @@ def judge_feed(
             Finding("wrong", f"{letters}: what failed as often as it may", f"penstock dlq --feed {feed}")
         )
     last = newest_by_file(runs)
-    findings += _judge_files("wrong", "failed", [run for run in last if run.status == "failed"], "runs")
-    refused = [run for run in last if run.status == "rejected"]
-    findings += _judge_files("look", "was refused", refused, "rejects")
+    findings += _judge_files("wrong", "failed", [run for run in last if run.status == "failed"])
+    findings += _judge_files("look", "was refused", [run for run in last if run.status == "rejected"])
     if due:
         lost = "a file has lost its worker" if due == 1 else f"{due:,} files have lost their workers"
         why = f"{lost}; the feed's sweep queues what was lost within five minutes"
@@ -80,10 +80,18 @@ def newest_by_file(runs: Sequence[Run]) -> list[Run]:
     return list(found.values())
 
 
-def _judge_files(verdict: Verdict, what: str, runs: Sequence[Run], command: str) -> list[Finding]:
+def _judge_files(verdict: Verdict, what: str, runs: Sequence[Run]) -> list[Finding]:
     if not runs:
         return []
     newest = runs[0]
-    others = f" (and {len(runs) - 1:,} more files)" if len(runs) > 1 else ""
+    others = f" (and {len(runs) - 1:,} more file{'s' if len(runs) > 2 else ''})" if len(runs) > 1 else ""
     reason = f": {newest.reason}" if newest.reason else ""
-    return [Finding(verdict, f"{newest.key} {what}{reason}{others}", f"penstock {command} {newest.id}")]
+    return [Finding(verdict, f"{newest.key} {what}{reason}{others}", f"penstock {_look_at(newest)}")]
+
+
+def _look_at(run: Run) -> str:
+    """Give the command for a run that did not end well. A file that was refused unread has no rejects to be listed."""
+    if run.code == DELETE_LIMIT:
+        return f"approve {run.id}"
+    listed = run.status == "rejected" and run.counts.get("rejected")
+    return f"rejects {run.id}" if listed else f"runs {run.id}"
