@@ -16,6 +16,8 @@ AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
 _NEXT: Final = re.compile(r"^(?:Feed \S+: )?(.*?)(?: Next: (penstock .+))?$", re.DOTALL)
 """A description of the stack's: what it means, and what to run next."""
+_MOST_AT_ONCE: Final = 100
+"""DescribeAlarms gives no more at once, and half as many unless it is asked (CloudWatch API reference)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,28 @@ def list_alarms(connection: Connection, names: Names, feeds: Iterable[str]) -> t
     Raises :class:`~penstock.errors.ServiceError`.
     """
     known = tuple(feeds)
+    owners = _find_owners(names, known)
     cloudwatch = connection.client("cloudwatch")
     ask = {"AlarmNamePrefix": f"{names.project}_", "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    size = {"PageSize": _MOST_AT_ONCE}
     found: list[Mapping[str, Any]] = []
     try:
-        for page in cloudwatch.get_paginator("describe_alarms").paginate(**ask):
+        for page in cloudwatch.get_paginator("describe_alarms").paginate(**ask, PaginationConfig=size):
             found += [*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())]
     except AwsError as error:
         raise explain_error(error, "read the alarms", "cloudwatch:DescribeAlarms") from error
-    return tuple(sorted((_alarm(item, names, known) for item in found), key=lambda alarm: alarm.name))
+    return tuple(
+        sorted(
+            (_alarm(item, _find_feed(item, names, known, owners)) for item in found),
+            key=lambda alarm: alarm.name,
+        )
+    )
 
 
-def _alarm(item: Mapping[str, Any], names: Names, feeds: tuple[str, ...]) -> Alarm:
+def _alarm(item: Mapping[str, Any], feed: str | None) -> Alarm:
     return Alarm(
         name=item["AlarmName"],
-        feed=_find_feed(item, names, feeds),
+        feed=feed,
         state=item["StateValue"],
         since=format_time(item["StateUpdatedTimestamp"].timestamp()),
         reason=item.get("StateReason", ""),
@@ -74,14 +83,25 @@ def _alarm(item: Mapping[str, Any], names: Names, feeds: tuple[str, ...]) -> Ala
     )
 
 
-def _find_feed(item: Mapping[str, Any], names: Names, feeds: tuple[str, ...]) -> str | None:
+def _find_owners(names: Names, feeds: tuple[str, ...]) -> dict[str, str]:
+    """Give the feed of each thing that an alarm can look at, by what a dimension calls it."""
+    owners: dict[str, str] = {}
+    for feed in feeds:
+        own = names.feed(feed)
+        things = (own.queue, own.dead_letters, own.function, own.sweep, own.state_machine_arn)
+        owners |= dict.fromkeys(things, feed)
+    return owners
+
+
+def _find_feed(
+    item: Mapping[str, Any], names: Names, feeds: tuple[str, ...], owners: Mapping[str, str]
+) -> str | None:
     """Give the feed that an alarm is about: what it measures says so, or its name does."""
     values = {dimension["Name"]: dimension["Value"] for dimension in item.get("Dimensions", ())}
     if values.get("Feed") in feeds:
         return str(values["Feed"])
-    for feed in feeds:
-        own = names.feed(feed)
-        if {own.queue, own.dead_letters, own.function, own.sweep, own.state_machine_arn} & {*values.values()}:
-            return feed
+    owner = next((owners[value] for value in values.values() if value in owners), None)
+    if owner is not None:
+        return owner
     named = [feed for feed in feeds if f"{item['AlarmName']}_".startswith(f"{names.project}_{feed}_")]
     return max(named, key=len, default=None)
