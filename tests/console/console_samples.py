@@ -104,7 +104,7 @@ class Memory:
         last = runs[0] if runs else None
         day = Day({"done": len(runs)}, 10, 2, whole=True)
         findings = judge_feed(feed, runs, alarms, 0, 0, ())
-        return FeedState(feed, format_time(NOW), last, last, day, None, 0, 0, alarms, findings)
+        return FeedState(feed, format_time(NOW), last, last, day, None, 0, 0, alarms, findings, tuple(runs))
 
     def runs(self, feeds: Sequence[str], limit: int, until: str = "") -> dict[str, list[Run]]:
         self._fail()

@@ -148,6 +148,34 @@ def test_the_last_file_is_known_however_long_ago_it_came(deployed: Deployed) -> 
     assert (state.last_file.id, state.verdict, state.day.runs) == ("run-1", "wrong", {})
 
 
+def test_of_many_runs_within_a_day_all_are_counted_and_judged(deployed: Deployed) -> None:
+    more = {"counts": {"loaded": 7, "rejected": 1}, "code": "source-error"}
+    deployed.run(0, ago=23 * HOUR, status="failed", reason="No table.", **more)
+    for number in range(1, 31):
+        deployed.run(number, ago=HOUR - number, counts={"loaded": 10, "rejected": 2}, bytes=9)
+    state = deployed.read()["orders"]
+    assert (state.day.runs, state.day.loaded, state.day.rejected) == ({"done": 30, "failed": 1}, 307, 61)
+    assert [finding.why for finding in state.findings] == ["0.csv failed: No table."]
+    assert [run.id for run in state.latest] == [f"run-{number}" for number in range(30, 10, -1)]
+    assert {run.bytes for run in state.latest} == {9}
+
+
+def test_the_last_file_is_known_whole_behind_many_replays(deployed: Deployed) -> None:
+    deployed.run(0, ago=2 * HOUR)
+    for number in range(1, 26):
+        deployed.run(number, ago=HOUR - number, replays="run-0")
+    state = deployed.read()["orders"]
+    assert state.last_file is not None
+    assert (state.last_file.id, state.freshness, state.day.runs) == ("run-0", 2.5, {"done": 1})
+
+
+def test_a_refused_file_of_an_earlier_day_is_over_once_another_file_came(deployed: Deployed) -> None:
+    deployed.run(1, ago=30 * HOUR, status="rejected")
+    assert deployed.read()["orders"].verdict == "look"
+    deployed.run(2, ago=25 * HOUR)
+    assert deployed.read()["orders"].verdict == "well"
+
+
 def test_the_backlog_is_what_waits_what_is_worked_on_and_what_lost_its_worker(deployed: Deployed) -> None:
     queue = deployed.names.feed("orders").queue
     deployed.send(queue, 3)

@@ -30,6 +30,21 @@ _STATES = {":running": "running", ":handed_over": "handed over"}
 _AT_WORK = ("running", "handed over")
 _DIED = "The worker ended before the run did: it ran out of time or memory. Its log says more."
 
+_BRIEF = (
+    "pk",
+    "feed",
+    "bucket",
+    "key",
+    "version",
+    "started_at",
+    "ends_by",
+    "status",
+    "code",
+    "reason",
+    "replays",
+)
+_BRIEF_COUNTS = ("loaded", "rejected")
+
 RunStatus = Literal["running", "handed over", "done", "rejected", "failed"]
 """``handed over``: the state machine is at work on it."""
 
@@ -209,10 +224,18 @@ def get_run(ledger: Ledger, run_id: str) -> Run | None:
 
 
 def list_runs(
-    ledger: Ledger, feed: str | None = None, limit: int = 20, *, since: str = "", until: str = ""
+    ledger: Ledger,
+    feed: str | None = None,
+    limit: int = 20,
+    *,
+    since: str = "",
+    until: str = "",
+    brief: bool = False,
 ) -> list[Run]:
     """Give the latest runs of a feed, or of all feeds, the newest first: those that began from ``since`` to ``until``.
 
+    With ``brief`` the runs of a feed lack what says neither which file it was nor how it ended, and have no counts but ``loaded``
+    and ``rejected``. They cost the ledger as much, and a third of the work here.
     Needs dynamodb:Query on the index ``by_feed``; dynamodb:Scan on it for all feeds, which reads every run that is kept.
     """
     if feed is None:
@@ -229,6 +252,7 @@ def list_runs(
         "ExpressionAttributeValues": to_item({":feed": feed, **limits}),
         "ScanIndexForward": False,
         "Limit": limit,
+        **(_in_brief() if brief else {}),
     }
     found: list[Run] = []
     for run in _pages(ledger, "query", request):
@@ -236,6 +260,13 @@ def list_runs(
         if len(found) == limit:
             break
     return found
+
+
+def _in_brief() -> dict[str, Any]:
+    """Give what makes a query's answer brief; aliases, for DynamoDB keeps some of these words for itself."""
+    paths = [f"#{name}" for name in _BRIEF] + [f"#counts.#{name}" for name in _BRIEF_COUNTS]
+    names = {f"#{name}": name for name in (*_BRIEF, "counts", *_BRIEF_COUNTS)}
+    return {"ProjectionExpression": ", ".join(paths), "ExpressionAttributeNames": names}
 
 
 def _pages(ledger: Ledger, operation: str, request: Mapping[str, Any]) -> Iterator[Run]:

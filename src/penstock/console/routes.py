@@ -27,8 +27,6 @@ from penstock.errors import ContractError, PenstockError, ServiceError, UsageErr
 
 RUNS_SHOWN: Final = 60
 REJECTS_SHOWN: Final = 25
-STRIP: Final = 12
-"""How many of a feed's runs the overview shows as shapes."""
 RUNS_DRAWN: Final = 200
 ALL_RUNS_DRAWN: Final = 400
 """How many runs the trends are drawn of: of one feed, and of all together. A run is about a kilobyte of the ledger."""
@@ -99,8 +97,7 @@ class Console:
         raise NotThereError("Nothing has this address. The links above lead to what there is.")
 
     def _overview(self) -> Element:
-        state = self.data.state()
-        return overview_page(self.frame, state, self.data.runs(self.data.feeds, STRIP), self.commands)
+        return overview_page(self.frame, self.data.state(), self.commands)
 
     def _runs(self, asked: Mapping[str, str]) -> Element:
         feeds = self.data.feeds

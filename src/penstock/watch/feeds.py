@@ -1,7 +1,8 @@
 """The state of each feed of a deployed project: read from its ledger, its queues and its alarms, changing nothing.
 
-A feed costs one or two queries of the ledger and one of its index ``by_due``, and four requests to SQS; the alarms cost one
-request for all. What may not be read is left out, and said among the findings with the permission that it takes.
+A feed costs one query of the ledger, and one or two more where many runs came within a day, one of its index ``by_due``, and
+four requests to SQS; the alarms cost a request for each hundred of them. What may not be read is left out, and said among the
+findings with the permission that it takes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from penstock.watch.judge import Finding, Verdict, judge_alarms, judge_feed, wor
 from penstock.watch.queues import Depth, read_depth
 
 DAY_SECONDS: Final = 86_400
+LATEST: Final = 20
+"""How many runs of a feed are read whole."""
 MOST_RUNS: Final = 1_000
 """How many runs of a day are looked at; each is about a kilobyte of the ledger."""
 MOST_DUE: Final = 1_000
@@ -51,7 +54,7 @@ class Day:
 class FeedState:
     """A feed as it is at a moment, ``read_at``.
 
-    ``last_run`` is the newest run, ``last_file`` the newest that is no replay. ``queue`` and ``dead_letters`` say what waits
+    ``last_run`` is the newest run, ``last_file`` the newest that is no replay, ``latest`` some of the newest. ``queue`` and ``dead_letters`` say what waits
     there; ``queue`` is None for a feed that S3 calls directly. ``due`` counts the files whose worker died, and that nobody is
     at work on. Each of the three is None where it could not be read, which is among the ``findings`` then.
     """
@@ -66,6 +69,7 @@ class FeedState:
     due: int | None
     alarms: tuple[Alarm, ...]
     findings: tuple[Finding, ...]
+    latest: tuple[Run, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -85,9 +89,11 @@ class FeedState:
         return (self.due or 0) + (0 if self.queue is None else self.queue.total)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain JSON types."""
+        """Give it as plain JSON types, without ``latest``, of which ``penstock runs`` has more."""
         judged = {"verdict": self.verdict, "freshness": self.freshness, "backlog": self.backlog}
-        return {"feed": self.feed, **judged, **asdict(self)}
+        told = {"feed": self.feed, **judged, **asdict(self)}
+        del told["latest"]
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +176,9 @@ def read_feed_state(
         connection.client("sqs"),
         names.feed(feed.name),
     )
-    runs = list_runs(ledger, feed.name, MOST_RUNS, since=format_time(now - DAY_SECONDS))
-    day = _sum_up(runs)
-    if not any(run.replays is None for run in runs):  # the last file came before, or none did
-        runs = list_runs(ledger, feed.name, max(20, len(runs) + 1))
+    latest, of_day = _read_runs(ledger, feed.name, format_time(now - DAY_SECONDS))
+    last_file = _find_last_file(ledger, feed.name, latest, of_day)
+    files = [run for run in of_day if run.replays is None]  # what a replay loads counts against its run
     unread: list[str] = []
     queue = _attempt(lambda: read_depth(sqs, own.queue), unread) if feed.trigger == "queue" else None
     letters = _attempt(lambda: read_depth(sqs, own.dead_letters).total, unread)
@@ -182,24 +187,41 @@ def read_feed_state(
     return FeedState(
         feed=feed.name,
         read_at=format_time(now),
-        last_run=runs[0] if runs else None,
-        last_file=next((run for run in runs if run.replays is None), None),
-        day=day,
+        last_run=latest[0] if latest else None,
+        last_file=last_file,
+        day=_sum_up(files, whole=len(of_day) < MOST_RUNS),
         queue=queue,
         dead_letters=letters,
         due=due,
         alarms=mine,
-        findings=judge_feed(feed.name, runs, mine, letters, due, unread),
+        findings=judge_feed(feed.name, files or [*filter(None, [last_file])], mine, letters, due, unread),
+        latest=tuple(latest),
     )
 
 
-def _sum_up(runs: Sequence[Run]) -> Day:
-    files = [run for run in runs if run.replays is None]  # what a replay loads counts against its run
+def _read_runs(ledger: Ledger, feed: str, since: str) -> tuple[list[Run], list[Run]]:
+    """Give a feed's latest runs, and those that began ``since``, in brief where they are more; the newest first."""
+    latest = list_runs(ledger, feed, LATEST)
+    if len(latest) == LATEST and latest[-1].started_at >= since:
+        return latest, list_runs(ledger, feed, MOST_RUNS, since=since, brief=True)
+    return latest, [run for run in latest if run.started_at >= since]
+
+
+def _find_last_file(ledger: Ledger, feed: str, latest: Sequence[Run], of_day: Sequence[Run]) -> Run | None:
+    """Give the newest run that is no replay, whole; None where the feed never had one."""
+    found = next((run for run in latest if run.replays is None), None)
+    if found is None and len(latest) == LATEST:  # replays, a good many of them
+        more = list_runs(ledger, feed, len(of_day) + LATEST)
+        found = next((run for run in more if run.replays is None), None)
+    return found
+
+
+def _sum_up(files: Sequence[Run], *, whole: bool) -> Day:
     return Day(
         runs=dict(Counter(run.status for run in files)),
         loaded=sum(run.counts.get("loaded", 0) for run in files),
         rejected=sum(run.counts.get("rejected", 0) for run in files),
-        whole=len(runs) < MOST_RUNS,
+        whole=whole,
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import Final
 
-from penstock.aws.runs import Run
 from penstock.console.commands import Commands
 from penstock.console.figures import count, span
 from penstock.console.frame import Frame, address, command, facts, page, prose, when
@@ -24,11 +22,11 @@ _VERDICTS: Final = {
 """The shape and the words for each verdict."""
 _RUN: Final = re.compile(r"\S+Z-[0-9a-f]{8}")
 """The id of a run in a command."""
+_STRIP: Final = 12
+"""How many of a feed's runs are shown as shapes."""
 
 
-def overview_page(
-    frame: Frame, state: ProjectState, latest: Mapping[str, Sequence[Run]], commands: Commands
-) -> Element:
+def overview_page(frame: Frame, state: ProjectState, commands: Commands) -> Element:
     """Give the page."""
     return page(
         frame,
@@ -37,7 +35,7 @@ def overview_page(
         [_finding(finding, commands) for finding in state.findings],
         h(
             "ul",
-            [_feed(frame, feed, latest.get(feed.feed, ()), commands) for feed in state.feeds],
+            [_feed(frame, feed, commands) for feed in state.feeds],
             class_="cards",
         ),
         legend(),
@@ -61,7 +59,8 @@ def _finding(finding: Finding, commands: Commands) -> Element:
     )
 
 
-def _feed(frame: Frame, state: FeedState, latest: Sequence[Run], commands: Commands) -> Element:
+def _feed(frame: Frame, state: FeedState, commands: Commands) -> Element:
+    latest = state.latest[:_STRIP]
     return h(
         "li",
         h(
