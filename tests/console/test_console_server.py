@@ -91,6 +91,15 @@ def test_another_cookie_is_refused(server: Server, cookie: str) -> None:
     assert ask(server, admitted=False, Cookie=cookie)[0].status == 403
 
 
+@pytest.mark.parametrize(
+    "other", ['theme={"dark": 1}', "a b=1", "flag", 'a="', "\xff=\xff", "penstock-{port}=old"]
+)
+def test_cookies_that_others_left_at_this_address_are_no_hindrance(server: Server, other: str) -> None:
+    own, left = server.guard.cookie.partition(";")[0], other.replace("{port}", str(server.guard.port))
+    for cookies in (f"{left}; {own}", f"{own}; {left}"):
+        assert ask(server, admitted=False, Cookie=cookies)[0].status == 200
+
+
 def test_a_wrong_token_in_the_cookie_is_refused(server: Server) -> None:
     name, _, token = server.guard.cookie.partition(";")[0].partition("=")
     for wrong in ("", token[:-1], token[::-1], token + "x"):
