@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ NOON = 1_795_413_600.0  # 2026-11-23T06:00:00Z
         ("2026-11-23T05:59:00Z", NOON - 60),
         ("2026-11-23 05:59", NOON - 60),
         ("2026-11-23T06:59:00+01:00", NOON - 60),
+        ("0001-01-01", 0.0),
     ],
 )
 def test_how_far_back_is_a_span_or_a_time_and_a_time_without_a_zone_is_utc(text: str, moment: float) -> None:
@@ -222,10 +224,13 @@ def test_lines_are_followed_until_ctrl_c_and_none_comes_twice(project: Path, run
     ]
     logs, group = running.connection.client("logs"), running.names.feed("orders").sweep_log_group
     logs.create_log_stream(logGroupName=group, logStreamName="followed")
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1, env=buffered
     ) as followed:
         assert followed.stdout is not None
+        patience = Timer(60, followed.kill)
+        patience.start()
         for number in (1, 2, 3):
             event = {
                 "timestamp": int(time.time() * 1000),
@@ -237,4 +242,5 @@ def test_lines_are_followed_until_ctrl_c_and_none_comes_twice(project: Path, run
         followed.send_signal(signal.SIGINT)
         rest = followed.stdout.read()
         assert followed.wait(20) == 130
+        patience.cancel()
     assert '"told"' not in rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 import re
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ def read_since(text: str, now: float) -> float:
         raise UsageError(
             f"--since is a time back, as 30m or 2h, or a time in ISO 8601; {text!r} is neither."
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def _open_feeds(place: Place, feeds: list[str], begin: float, *, sweep: bool) -> Tail:
@@ -121,6 +122,7 @@ def _lines(place: Place, tail: Tail, end: int | None, *, follow: bool) -> Iterat
         yield from tail.read(None if follow else end)
         if not follow:
             return
+        sys.stdout.flush()  # a pipe would keep back what there is until there is more
         time.sleep(_POLL_SECONDS if place.running is None else _LOCAL_POLL_SECONDS)
 
 
