@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from penstock.local.bridge.carry import Bridge
 from penstock.local.bridge.measure import read_document
@@ -43,7 +44,20 @@ def test_a_line_in_the_format_gives_its_values_under_its_dimensions() -> None:
     assert first.at == line["_aws"]["Timestamp"] / 1000
 
 
-@pytest.mark.parametrize("line", ["START RequestId: x", "{", '{"event": "_aws"}', '{"_aws": 1}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "START RequestId: x",
+        "{",
+        '{"event": "_aws"}',
+        '{"_aws": 1}',
+        '{"_aws": {"Timestamp": "now"}}',
+        '{"_aws": {"CloudWatchMetrics": [7]}}',
+        '{"_aws": {"CloudWatchMetrics": [{"Dimensions": [[]], "Metrics": [{}]}]}}',
+        '{"A": 1, "_aws": {"CloudWatchMetrics": [{"Dimensions": [[]], "Metrics": [{"Name": "A"}]}]}}',
+        '{"_aws": {"CloudWatchMetrics": [{"Dimensions": [7], "Metrics": []}]}}',
+    ],
+)
 def test_any_other_line_gives_none(line: str) -> None:
     assert points(line) == []
 
@@ -158,6 +172,23 @@ def test_each_line_is_counted_once_however_often_the_bridge_looks(world: World) 
 
 
 @pytest.mark.aws
+def test_what_was_read_before_something_failed_is_counted_by_the_next_step(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*asked: object, **more: object) -> None:
+        raise ConnectTimeoutError(endpoint_url="http://127.0.0.1")
+
+    for service, operation in (("sqs", "list_queues"), ("cloudwatch", "put_metric_data")):
+        world.log("orders", document("orders", RecordsLoaded=7))
+        with monkeypatch.context() as broken:
+            broken.setattr(world.client(service), operation, fail)
+            with pytest.raises(ConnectTimeoutError):
+                world.bridge.step()
+    world.bridge.step()
+    assert world.values("RecordsLoaded", "Sum", Project="shop", Feed="orders") == 14
+
+
+@pytest.mark.aws
 def test_dead_letters_are_a_metric_that_an_alarm_can_look_at(world: World) -> None:
     world.alarm(
         "orders_dead-letters", "ApproximateNumberOfMessagesVisible", "AWS/SQS", QueueName="shop_orders_dead"
@@ -228,9 +259,12 @@ def test_one_bridge_runs_beside_its_server_until_it_is_stopped_or_the_server_end
         stop_bridge(tmp_path)
         assert not first.is_alive()
         ensure_bridge(tmp_path, server, "shop", time.time())
+        old = noted_bridge(tmp_path)
+        ensure_bridge(tmp_path, server, "renamed", time.time())
         second = noted_bridge(tmp_path)
+        assert old is not None
         assert second is not None
-        assert second.is_alive()
+        assert (old.is_alive(), second.is_alive(), second.project) == (False, True, "renamed")
     finally:
         stop_server(server)
     assert wait_until(lambda: not second.is_alive(), 30)

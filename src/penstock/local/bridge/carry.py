@@ -33,6 +33,7 @@ class Bridge:
     _queues: Queues = field(init=False)
     _machines: Machines = field(init=False)
     _begun: bool = False
+    _points: list[Point] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         client, prefix = self.connection.client, f"{self.names.project}_"
@@ -41,15 +42,19 @@ class Bridge:
         self._machines = Machines(client("stepfunctions"), prefix, self.since)
 
     def step(self) -> None:
-        """Do it once. Raises botocore's errors, and :class:`~penstock.errors.ServiceError`."""
+        """Do it once. Raises botocore's errors, and :class:`~penstock.errors.ServiceError`.
+
+        What was measured by then is not lost: each line is given only once, so the next step puts what this one could not.
+        """
         alarms = self._list_alarms()
         if not self._begun:  # one that died in the middle left them silent
             self._let_speak(alarms, enabled=True)
             alarms = self._list_alarms()
             self._begun = True
-        points = list(self._measure())
-        if points:
-            self._put(points, [alarm for alarm in alarms if alarm["ActionsEnabled"]])
+        for point in self._measure():
+            self._points.append(point)
+        if self._points:
+            self._put([alarm for alarm in alarms if alarm["ActionsEnabled"]])
         self._judge(alarms)
 
     def _measure(self) -> Iterator[Point]:
@@ -66,15 +71,18 @@ class Bridge:
         found = pages.paginate(AlarmNamePrefix=f"{self.names.project}_", AlarmTypes=["MetricAlarm"])
         return [alarm for page in found for alarm in page["MetricAlarms"]]
 
-    def _put(self, points: Sequence[Point], alarms: Sequence[dict[str, Any]]) -> None:
-        """Put data points. What the server makes of them at once, it makes silently, and it is undone."""
+    def _put(self, alarms: Sequence[dict[str, Any]]) -> None:
+        """Put the data points. What the server makes of them at once, it makes silently, and it is undone."""
         self._let_speak(alarms, enabled=False)
         try:
-            for namespace, some in groupby(sorted(points, key=_namespace), key=_namespace):
-                while batch := list(islice(some, _MOST_POINTS)):
-                    self.connection.client("cloudwatch").put_metric_data(
-                        Namespace=namespace, MetricData=[point.datum() for point in batch]
-                    )
+            self._points.sort(key=_namespace)
+            while self._points:
+                _, some = next(groupby(self._points, key=_namespace))
+                batch = list(islice(some, _MOST_POINTS))
+                self.connection.client("cloudwatch").put_metric_data(
+                    Namespace=batch[0].namespace, MetricData=[point.datum() for point in batch]
+                )
+                del self._points[: len(batch)]
             before = {alarm["AlarmName"]: alarm for alarm in alarms}
             for alarm in self._list_alarms():
                 was = before.get(alarm["AlarmName"], alarm)

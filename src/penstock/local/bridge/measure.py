@@ -53,11 +53,17 @@ def read_document(line: LogLine) -> Iterator[Point]:
     A metric has a value, or a list of them, for each set of dimensions (CloudWatch guide, "Specification: Embedded metric
     format"). What does not follow the format is left out, as CloudWatch does.
     """
-    facts = line.facts or {}
+    try:
+        yield from _read(line.facts or {}, line.at)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return
+
+
+def _read(facts: Mapping[str, Any], written_at: int) -> Iterator[Point]:
     about = facts.get("_aws")
     if not isinstance(about, Mapping):
         return
-    at = float(about.get("Timestamp", line.at)) / 1000
+    at = float(about.get("Timestamp", written_at)) / 1000
     for directive in about.get("CloudWatchMetrics", ()):
         for names in directive.get("Dimensions", ()):
             dimensions = tuple((name, str(facts[name])) for name in names if name in facts)

@@ -15,9 +15,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from penstock.errors import ServiceError
 from penstock.local.bridge.carry import Bridge
 from penstock.local.processes import end, has_ended, spawn, started_at
 from penstock.local.server import PASSED_ON, Server, is_alive
@@ -31,11 +28,12 @@ _NOTE: Final = "bridge.json"
 
 @dataclass(frozen=True, slots=True)
 class BridgeProcess:
-    """A bridge that was started: its process, and the token of the server that it is for."""
+    """A bridge that was started: its process, the token of the server that it is for, and the name of the project."""
 
     pid: int
     started: str
     token: str
+    project: str
 
     def is_alive(self) -> bool:
         """Tell whether it runs, and not another process that has its id by now."""
@@ -43,15 +41,19 @@ class BridgeProcess:
 
 
 def ensure_bridge(folder: Path, server: Server, project: str, since: float) -> None:
-    """Start the bridge of a project's server, unless it runs. It is noted in ``folder``, and logs there."""
+    """Start the bridge of a project's server, unless it runs. It is noted in ``folder``, and logs there.
+
+    One that runs for another server, or for the name that the project had before, is stopped.
+    """
     noted = noted_bridge(folder)
-    if noted is not None and noted.token == server.token and noted.is_alive():
+    if noted is not None and (noted.token, noted.project) == (server.token, project) and noted.is_alive():
         return
+    stop_bridge(folder)
     about = json.dumps({"server": server.to_dict(), "project": project, "since": since})
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     command = [sys.executable, "-P", "-m", "penstock.local.bridge.process", about]
     pid = spawn(command, environment, folder / "bridge.log")
-    note = {"pid": pid, "started": started_at(pid) or "", "token": server.token}
+    note = {"pid": pid, "started": started_at(pid) or "", "token": server.token, "project": project}
     (folder / _NOTE).write_text(json.dumps(note) + "\n")
 
 
@@ -79,13 +81,13 @@ def run_bridge(server: Server, project: str, since: float) -> None:
 
 
 def _carry(server: Server, project: str, since: float) -> None:
-    """Do a step again and again. What goes wrong is logged."""
+    """Do a step again and again. What goes wrong is logged, and tried again: nobody would see that alarms stand still."""
     connection = server.connection()
     bridge = Bridge(connection, Names(project, str(connection.access_key), connection.region), since)
     while True:
         try:
             bridge.step()
-        except (BotoCoreError, ClientError, ServiceError):
+        except Exception:  # noqa: BLE001 -- as it says
             traceback.print_exc()
         time.sleep(STEP_SECONDS)
 
