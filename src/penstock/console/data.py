@@ -7,10 +7,9 @@ rejects is read from where the last one ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from penstock.aws.ledger import Ledger
 from penstock.aws.reject_pages import Cursor, RejectPage, RejectSource
@@ -22,9 +21,8 @@ from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
 from penstock.watch.alarms import Alarm, list_alarms
+from penstock.watch.at_once import ask_at_once
 from penstock.watch.feeds import ProjectState, read_project_state
-
-_AT_ONCE: Final = 8
 
 
 def rereading(folder: Path) -> Callable[[], Project]:
@@ -94,9 +92,8 @@ class Deployed:
         return read_project_state(self.connection, self.names, self.read().feeds)
 
     def runs(self, feeds: Sequence[str], limit: int, until: str = "") -> dict[str, list[Run]]:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = pool.map(lambda feed: list_runs(self._ledger, feed, limit, until=until), feeds)
-            return dict(zip(feeds, found, strict=True))
+        found = ask_at_once(lambda feed: list_runs(self._ledger, feed, limit, until=until), feeds)
+        return dict(zip(feeds, found, strict=True))
 
     def run(self, run_id: str) -> Run | None:
         return get_run(self._ledger, run_id)

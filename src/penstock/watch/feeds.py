@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -23,6 +22,7 @@ from penstock.errors import ServiceError
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
 from penstock.watch.alarms import Alarm, list_alarms
+from penstock.watch.at_once import ask_at_once
 from penstock.watch.judge import Finding, Verdict, judge_alarms, judge_feed, worst
 from penstock.watch.queues import Depth, read_depth
 
@@ -32,7 +32,6 @@ LATEST: Final = 20
 MOST_RUNS: Final = 1_000
 """How many runs of a day are looked at; each is about a kilobyte of the ledger."""
 MOST_DUE: Final = 1_000
-_AT_ONCE: Final = 8
 
 T = TypeVar("T")
 
@@ -150,9 +149,8 @@ def read_project_state(
     unread: list[str] = []
     alarms = _attempt(lambda: list_alarms(connection, names, [feed.name for feed in feeds]), unread) or ()
     wanted = [feed for feed in feeds if only in {None, feed.name}]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        states = pool.map(lambda feed: read_feed_state(connection, names, feed, alarms, clock), wanted)
-        found = sorted(states, key=lambda state: state.feed)
+    states = ask_at_once(lambda feed: read_feed_state(connection, names, feed, alarms, clock), wanted)
+    found = sorted(states, key=lambda state: state.feed)
     about_project = tuple(alarm for alarm in alarms if alarm.feed is None)
     findings = (*judge_alarms(about_project), *(Finding("look", problem) for problem in unread))
     return ProjectState(tuple(found), about_project, findings)
