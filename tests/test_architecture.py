@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "errors": set(),
     "verdicts": set(),
     "metrics": set(),
+    "figures": set(),
     "plan": {"verdicts", "errors"},
     "contract": {"errors", "verdicts"},
     "compile": {"contract", "engine", "plan", "errors", "verdicts"},
@@ -20,8 +21,8 @@ MAY_IMPORT = {
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
     "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
-    "watch": {"stack", "aws", "contract", "errors", "metrics", "verdicts"},
-    "console": {"watch", "stack", "aws", "load", "engine", "contract", "errors", "verdicts"},
+    "watch": {"stack", "aws", "contract", "errors", "metrics", "verdicts", "figures"},
+    "console": {"watch", "stack", "aws", "load", "engine", "contract", "errors", "verdicts", "figures"},
     "local": {"watch", "stack", "aws", "engine", "contract", "errors"},
 }
 """What each room may import of Penstock besides itself. The rooms not named here (the commands and the public

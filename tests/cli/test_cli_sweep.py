@@ -10,8 +10,8 @@ import pytest
 from command_line import CLEAN, CONTRACT, invoke, write
 
 from penstock.aws.sweep.tally import Tally
-from penstock.cli.output import count
 from penstock.cli.sweeping import Gauge
+from penstock.figures import count
 from penstock.local.project import Running, down, find_running
 
 pytestmark = pytest.mark.aws

@@ -10,9 +10,10 @@ import typer
 
 from penstock.cli.exits import exit_code
 from penstock.cli.options import ChunkSize, ContractPath, Json
-from penstock.cli.output import count, give_json, say, say_table, visible
+from penstock.cli.output import give_json, say, say_table, visible
 from penstock.cli.progress import Meter
 from penstock.cli.summary import hide, say_item, say_rejects, say_report
+from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.api import Verdict

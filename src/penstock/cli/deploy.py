@@ -8,7 +8,8 @@ import typer
 
 from penstock.cli.deployment import agree, require_somebody, show_changes, show_event
 from penstock.cli.options import Json, Profile, ProjectFolder, Region, Yes
-from penstock.cli.output import count, give_json, say, tell
+from penstock.cli.output import give_json, say, tell
+from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.stack.changes import ChangeLine

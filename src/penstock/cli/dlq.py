@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.options import FeedName, Json, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import count, give_json, say, tell, visible
+from penstock.cli.output import give_json, say, tell, visible
+from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.aws.dead_letters import DeadLetter

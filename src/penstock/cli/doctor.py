@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.cli.exits import CONTRACT_BROKEN, DONE
 from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import count, give_json, say, visible
+from penstock.cli.output import give_json, say, visible
+from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.stack.doctor.finding import Finding

@@ -65,22 +65,6 @@ def visible(text: str) -> str:
     )
 
 
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 row``, ``1,200 rows``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def size(length: float) -> str:
-    """Write a number of bytes for people: ``812 bytes``, ``1.4 MB``."""
-    if length < 1000:
-        return f"{length:.0f} bytes"
-    for unit in ("KB", "MB", "GB"):
-        length /= 1000
-        if length < 999.95:
-            return f"{length:.1f} {unit}"
-    return f"{length / 1000:.1f} TB"
-
-
 def span(seconds: float) -> str:
     """Write a time that something took for people: ``0.4 s``, ``12 min``, ``3 h``, ``2 d``."""
     if seconds < 99.5:

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from penstock.cli.output import console, size, tell, visible
+from penstock.cli.output import console, tell, visible
+from penstock.figures import size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

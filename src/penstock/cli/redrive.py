@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.options import FeedName, Json, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import count, give_json, say, tell
+from penstock.cli.output import give_json, say, tell
 from penstock.errors import UsageError
+from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.aws.dead_letters import DeadLetter

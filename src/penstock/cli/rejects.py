@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.options import Local, Profile, ProjectFolder, Region, RunId
-from penstock.cli.output import count, say, tell, visible
+from penstock.cli.output import say, tell, visible
 from penstock.cli.spreadsheet import write_spreadsheet
 from penstock.cli.summary import say_reasons
 from penstock.errors import UsageError
+from penstock.figures import count
 
 if TYPE_CHECKING:
-    from penstock.cli.place import Place
     from penstock.engine.result import Reject
 
 EXAMPLE = "penstock rejects 2026-11-23T05-30-00Z-1f0c9a3e --csv rejects.csv"
@@ -63,14 +63,8 @@ def command(
     elif json:
         _print_json(found)
     else:
-        _print(found, sensitive=_has_sensitive(place, run.feed))
+        _print(found, sensitive=place.project.may_be_sensitive(run.feed))
     return 0
-
-
-def _has_sensitive(place: Place, name: str) -> bool:
-    """Tell whether the feed has sensitive fields; one that is no longer in the project may have had some."""
-    feeds = [feed for feed in place.project.feeds if feed.name == name]
-    return not feeds or any(field.sensitive for field in feeds[0].schema_.fields)
 
 
 def _print(rejects: Iterable[Reject], *, sensitive: bool) -> None:

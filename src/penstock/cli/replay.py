@@ -11,10 +11,11 @@ import typer
 
 from penstock.cli.exits import exit_code
 from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
-from penstock.cli.output import count, give_json, say, tell
+from penstock.cli.output import give_json, say, tell
 from penstock.cli.spreadsheet import find_changes, read_spreadsheet
 from penstock.cli.summary import say_run
 from penstock.errors import UsageError
+from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.aws.runs import Run

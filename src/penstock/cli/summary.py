@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.cli.output import count, say, size, visible
+from penstock.cli.output import say, visible
 from penstock.engine.result import Reject
+from penstock.figures import count, size
 from penstock.load.report import Counts, Report
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from penstock.aws.sweep.expect import find_missing, name_expected
 from penstock.aws.sweep.sweep import NAMED, Sweeper, compare, queue_died, tell_tally
 from penstock.aws.sweep.tally import Tally
-from penstock.cli.output import console, count, give_json, say, tell, visible
+from penstock.cli.output import console, give_json, say, tell, visible
 from penstock.cli.place import Place, open_hints
 from penstock.contract.model import Contract
+from penstock.figures import count
 from penstock.plan.codec import plan_hash
 from penstock.stack.plans import compile_feeds
 

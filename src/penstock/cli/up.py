@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from penstock.cli.deployment import show_event
 from penstock.cli.options import Json, ProjectFolder
-from penstock.cli.output import count, give_json, say, tell
+from penstock.cli.output import give_json, say, tell
+from penstock.figures import count
 
 EXAMPLE = "penstock up"
 

@@ -7,9 +7,10 @@ from dataclasses import fields
 from typing import Final
 
 from penstock.aws.runs import Run
-from penstock.console.figures import count, share
+from penstock.console.figures import share
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h, marked
+from penstock.figures import count
 from penstock.load.report import Counts
 from penstock.verdicts import MEANINGS
 

@@ -112,8 +112,7 @@ class Deployed:
         return None if path is None else read_lines(read_tree(path))
 
     def is_sensitive(self, feed: str) -> bool:
-        found = [contract for contract in self.read().feeds if contract.name == feed]
-        return not found or any(field.sensitive for field in found[0].schema_.fields)
+        return self.read().may_be_sensitive(feed)
 
     def _path(self, feed: str) -> Path | None:
         project = self.read()

@@ -8,22 +8,6 @@ from typing import Final
 _SPANS: Final = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 row``, ``1,200 rows``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def size(length: float) -> str:
-    """Write a number of bytes: ``812 bytes``, ``1.4 MB``."""
-    if length < 1000:
-        return f"{length:.0f} bytes"
-    for unit in ("KB", "MB", "GB"):
-        length /= 1000
-        if length < 999.95:
-            return f"{length:.1f} {unit}"
-    return f"{length / 1000:.1f} TB"
-
-
 def span(seconds: float) -> str:
     """Write a duration in two units at most: ``340 ms``, ``4.2 s``, ``3 min 20 s``, ``2 d 5 h``."""
     if seconds < 0.9995:

@@ -8,10 +8,11 @@ from typing import Final
 
 from penstock.aws.runs import Run
 from penstock.console.axis import TimeAxis, round_up, round_up_time, time_axis
-from penstock.console.figures import count, moment, span
+from penstock.console.figures import moment, span
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h
 from penstock.console.timeline import ended_at
+from penstock.figures import count
 from penstock.watch.feeds import measure_freshness
 
 _WIDTH: Final = 440

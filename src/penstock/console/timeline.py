@@ -11,10 +11,11 @@ from typing import Final
 
 from penstock.aws.runs import Run
 from penstock.console.axis import TimeAxis, time_axis
-from penstock.console.figures import clock, count, moment, span
+from penstock.console.figures import clock, moment, span
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h
 from penstock.console.marks import shape, status_class
+from penstock.figures import count
 
 _LANE: Final = 24
 _HEAD: Final = 22

@@ -147,6 +147,11 @@ class Project:
     feeds: tuple[Contract, ...]
     paths: tuple[Path, ...]
 
+    def may_be_sensitive(self, feed: str) -> bool:
+        """Tell whether a feed's records may hold sensitive fields: one that is no longer in the project may have had some."""
+        found = [contract for contract in self.feeds if contract.name == feed]
+        return not found or any(field.sensitive for field in found[0].schema_.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class _Feed:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from penstock.aws.runs import Run
+from penstock.figures import count
 from penstock.verdicts import DELETE_LIMIT
 from penstock.watch.alarms import Alarm
 
@@ -47,10 +48,8 @@ def judge_feed(
     """
     findings = [*judge_alarms(alarms)]
     if dead_letters:
-        letters = "a dead letter" if dead_letters == 1 else f"{dead_letters:,} dead letters"
-        findings.append(
-            Finding("wrong", f"{letters}: what failed as often as it may", f"penstock dlq --feed {feed}")
-        )
+        why = f"{count(dead_letters, 'dead letter')}: what failed as often as it may"
+        findings.append(Finding("wrong", why, f"penstock dlq --feed {feed}"))
     last = newest_by_file(runs)
     findings += _judge_files("wrong", "failed", [run for run in last if run.status == "failed"])
     findings += _judge_files("look", "was refused", [run for run in last if run.status == "rejected"])
@@ -84,7 +83,7 @@ def _judge_files(verdict: Verdict, what: str, runs: Sequence[Run]) -> list[Findi
     if not runs:
         return []
     newest = runs[0]
-    others = f" (and {len(runs) - 1:,} more file{'s' if len(runs) > 2 else ''})" if len(runs) > 1 else ""
+    others = f" (and {count(len(runs) - 1, 'more file')})" if len(runs) > 1 else ""
     reason = f": {newest.reason}" if newest.reason else ""
     return [Finding(verdict, f"{newest.key} {what}{reason}{others}", f"penstock {_look_at(newest)}")]
 

@@ -6,11 +6,12 @@ import re
 from typing import Final
 
 from penstock.console.commands import Commands
-from penstock.console.figures import count, span
+from penstock.console.figures import span
 from penstock.console.frame import Frame, address, command, facts, page, prose, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import STATUSES, legend, pill
 from penstock.console.timeline import strip
+from penstock.figures import count
 from penstock.watch.feeds import FeedState, ProjectState
 from penstock.watch.judge import Finding
 

@@ -9,10 +9,10 @@ from typing import Final
 from penstock.aws.reject_pages import RejectPage
 from penstock.aws.runs import Run
 from penstock.console.clause import Clause, Contract, find_clause
-from penstock.console.figures import count
 from penstock.console.frame import Frame, address, command, page
 from penstock.console.html import Element, Node, h, marked
 from penstock.engine.result import Reason, Reject
+from penstock.figures import count
 
 _SHOWN_CHARACTERS: Final = 2_000
 """How much of a record is shown. Records of an error in the quotes can be as long as a file."""

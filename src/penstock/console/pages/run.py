@@ -5,11 +5,12 @@ from __future__ import annotations
 from penstock.aws.runs import Run
 from penstock.console.commands import Commands
 from penstock.console.counts import codes_chart, counts_bar
-from penstock.console.figures import clock, count, moment, size, span
+from penstock.console.figures import clock, moment, span
 from penstock.console.frame import Frame, address, command, facts, page, prose, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import pill
 from penstock.console.timeline import ended_at
+from penstock.figures import count, size
 from penstock.watch.feeds import measure_freshness
 
 

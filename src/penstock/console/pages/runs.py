@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.aws.runs import Run
-from penstock.console.figures import count, moment, span
+from penstock.console.figures import moment, span
 from penstock.console.frame import Frame, address, page, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import STATUSES, legend, pill
 from penstock.console.run_pages import Mark, RunPage
 from penstock.console.timeline import ended_at, timeline
+from penstock.figures import count
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from penstock.aws.runs import Run
-from penstock.console.figures import count
 from penstock.console.frame import Frame, address, page
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.plots import age_plot, freshness_plot, records_plot, speed_plot
+from penstock.figures import count
 
 
 def trends_page(frame: Frame, runs: Mapping[str, Sequence[Run]], asked: int, most: int) -> Element:
