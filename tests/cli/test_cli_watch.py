@@ -16,6 +16,8 @@ import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, invoke, write
 
 from penstock.cli.logs import read_since
+from penstock.cli.output import say_table
+from penstock.cli.status import HEADINGS, fit
 from penstock.errors import UsageError
 from penstock.local.processes import wait_until
 from penstock.local.project import Running, down, find_running
@@ -44,6 +46,18 @@ def test_how_far_back_is_a_span_or_a_time_and_a_time_without_a_zone_is_utc(text:
 def test_any_other_way_to_say_how_far_back_is_a_wrong_call(text: str) -> None:
     with pytest.raises(UsageError, match="30m"):
         read_since(text, NOON)
+
+
+@pytest.mark.parametrize(("feed", "file"), [("a" * 60, "b.csv"), ("orders", "c" * 90), ("a" * 40, "c" * 40)])
+def test_long_names_are_cut_so_that_a_line_of_status_fits_a_terminal(
+    feed: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = [feed, "wrong", file, "12 min ago", "2.5 s", "0", "1,234", "0", "0"]
+    say_table(HEADINGS, fit([row], 80), indent=0)
+    head, line = capsys.readouterr().out.splitlines()
+    assert max(len(head), len(line)) <= 80
+    assert "…" in line
+    assert fit([row], 200) == [row]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = "penstock status"
 
-_HEADINGS: Final = ("feed", "state", "last file", "came", "fresh", "backlog", "rejects", "dead", "alarms")
+HEADINGS: Final = ("feed", "state", "last file", "came", "fresh", "backlog", "rejects", "dead", "alarms")
+_FEED, _FILE = 0, 2
+_LEAST_NAME: Final = 8
 _STYLES: Final = {"look": "yellow", "wrong": "red"}
 _UNKNOWN: Final = "?"
 
@@ -55,20 +59,34 @@ def command(
 
 
 def _say_state(state: ProjectState) -> None:
-    say_table(_HEADINGS, [_row(feed) for feed in state.feeds], indent=0)
+    rows = [_row(feed) for feed in state.feeds]
+    if rows and sys.stdout.isatty():
+        rows = fit(rows, shutil.get_terminal_size().columns)
+    say_table(HEADINGS, rows, indent=0)
     _say_findings("the project", state.findings)
     for feed in state.feeds:
         _say_findings(feed.feed, feed.findings)
 
 
+def fit(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Give rows of the table with the names of feeds and files cut to what a terminal of ``width`` characters has left for them."""
+    longest = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    others = sum(longest) - longest[_FEED] - longest[_FILE] + 2 * (len(HEADINGS) - 1)
+    room = max(width - others, 2 * _LEAST_NAME)
+    feed = min(longest[_FEED], room - min(longest[_FILE], room // 2))
+    widths = {_FEED: feed, _FILE: room - feed}
+    return [[clip(cell, widths.get(column, len(cell))) for column, cell in enumerate(row)] for row in rows]
+
+
 def _row(state: FeedState) -> list[str]:
     last, read = state.last_file, datetime.fromisoformat(state.read_at)
-    came = "" if last is None else span((read - datetime.fromisoformat(last.started_at)).total_seconds())
+    passed = None if last is None else (read - datetime.fromisoformat(last.started_at)).total_seconds()
+    came = "" if passed is None else span(max(0.0, passed))  # the worker has a clock of its own
     fresh = "" if last is None else (last.status if state.freshness is None else span(state.freshness))
     return [
-        clip(state.feed, 18),
+        state.feed,
         state.verdict,
-        "-" if last is None else clip(visible(last.key.rpartition("/")[2]), 22),
+        "-" if last is None else visible(last.key.rpartition("/")[2]),
         came and f"{came} ago",
         fresh,
         _number(state.backlog),
