@@ -88,6 +88,21 @@ def test_what_was_given_is_forgotten_once_nothing_that_late_is_looked_for(groups
     assert len(tail._given) == 1
 
 
+def test_of_days_of_lines_no_more_is_remembered_than_can_come_again() -> None:
+    class Talking:
+        def get_paginator(self, operation: str) -> Talking:
+            return self
+
+        def paginate(self, **ask: Any) -> Iterator[dict[str, Any]]:
+            times = range(NOW - 1000 * LATE_MS, NOW, LATE_MS)
+            yield {"events": [{"timestamp": at, "logStreamName": "s", "message": str(at)} for at in times]}
+
+    tail = Tail(Talking(), ["a", "b"], NOW - 1000 * LATE_MS)
+    remembered = [len(tail._given) for _ in tail.read()]
+    assert len(remembered) == 2000
+    assert max(remembered) < 10
+
+
 @pytest.mark.aws
 def test_more_lines_than_one_answer_holds_are_all_given(groups: Groups) -> None:
     for part in range(3):

@@ -61,7 +61,13 @@ class Tail:
         for line in heapq.merge(*parts, key=lambda found: found.at):
             newest = max(newest, line.at)
             yield line
-        self.start = max(self.start, newest - LATE_MS)
+            if newest > self.start + 2 * LATE_MS:  # so that days of lines are not all remembered
+                self._go_on_from(newest - LATE_MS)
+        self._go_on_from(newest - LATE_MS)
+
+    def _go_on_from(self, moment: int) -> None:
+        """Let the next reading begin there, and forget what it can't meet. By then all groups' lines before it were given."""
+        self.start = max(self.start, moment)
         self._given = {known: at for known, at in self._given.items() if at >= self.start}
 
     def _read_group(self, group: str, end: int | None) -> Iterator[LogLine]:
