@@ -8,7 +8,7 @@ import pytest
 from penstock.errors import ContractError, ServiceError, UsageError
 from penstock.local.follow import choose_feed, drop, follow_run, put
 from penstock.local.processes import has_ended, wait_until
-from penstock.local.project import LocalFeed, down, find_running, status, up
+from penstock.local.project import LocalFeed, down, find_running, is_up, up
 from penstock.local.record import noted_server
 from penstock.local.server import is_alive
 from penstock.watch.logs import Tail
@@ -41,14 +41,13 @@ def test_what_is_up_comes_up_again_with_what_it_held(project: Path) -> None:
     running = up(project)
     assert running.changes
     assert put(project, project / "letters.csv").counts["loaded"] == 2
-    assert status(project).running
+    assert is_up(project)
     again = up(project)
     assert (again.server.pid, again.changes) == (running.server.pid, ())
 
     assert down(project)
     assert not is_alive(running.server)
-    assert not status(project).running
-    assert status(project).state_bytes > 0
+    assert not is_up(project)
     assert not down(project)
     with pytest.raises(UsageError, match="penstock up"):
         put(project, project / "letters.csv")
@@ -115,8 +114,7 @@ def test_an_unknown_key_in_a_contract_stops_up_before_anything_starts(project: P
 def test_a_project_that_never_ran_is_down_already(project: Path) -> None:
     assert not down(project)
     assert not (project / ".penstock").exists()
-    found = status(project)
-    assert (found.server, found.running, found.state_bytes) == (None, False, 0)
+    assert not is_up(project)
 
 
 def test_a_note_that_cannot_be_read_counts_as_none(project: Path) -> None:

@@ -13,7 +13,7 @@ from penstock.cli.output import tell
 from penstock.contract.model import Contract
 from penstock.contract.project import Project, find_project, read_project
 from penstock.errors import UsageError
-from penstock.local.project import Running, find_running, status
+from penstock.local.project import Running, find_running, is_up
 from penstock.stack.connect import Connection, explained
 from penstock.stack.names import Names, name_project
 
@@ -56,7 +56,7 @@ def find_place(
         raise UsageError("The embedded AWS has no regions and profiles: leave out --region and --profile.")
     unsaid = local is None and not (region or profile)
     if unsaid:
-        local = status(folder).running
+        local = is_up(folder)
     project = read_project(folder)
     if local:
         running = find_running(folder)

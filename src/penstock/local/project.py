@@ -73,16 +73,6 @@ class Running:
         return f"{keys} aws --endpoint-url {self.server.endpoint} --region {self.names.region} s3 cp FILE {target}"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Whether a project's embedded AWS runs. ``state_bytes`` is what is kept on disk."""
-
-    server: Server | None
-    running: bool
-    state: Path
-    state_bytes: int
-
-
 def up(folder: Path, progress: Progress = be_quiet, on_event: OnEvent = lambda _event: None) -> Running:
     """Start the project's embedded AWS, unless it runs, with its bridge, and deploy the project there as it is now.
 
@@ -185,9 +175,7 @@ def down(folder: Path, progress: Progress = be_quiet) -> bool:
         return True
 
 
-def status(folder: Path) -> Status:
-    """Tell whether the project's embedded AWS runs, where, and what it keeps."""
+def is_up(folder: Path) -> bool:
+    """Tell whether the project's embedded AWS runs."""
     server = noted_server(folder)
-    state = folder / ".penstock" / "local" / "state"
-    size = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) if state.exists() else 0
-    return Status(server, server is not None and is_running(server), state, size)
+    return server is not None and is_running(server)
