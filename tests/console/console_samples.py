@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zlib import crc32
 
 from penstock.aws.reject_pages import Cursor, RejectPage
 from penstock.aws.runs import Run, format_time
@@ -108,7 +109,8 @@ class Memory:
 
     def runs(self, feeds: Sequence[str], limit: int, until: str = "") -> dict[str, list[Run]]:
         self._fail()
-        ordered = sorted(self.found, key=lambda run: (run.started_at, run.id), reverse=True)
+        # An index keeps what has one key in an order of its own.
+        ordered = sorted(self.found, key=lambda run: (run.started_at, crc32(run.id.encode())), reverse=True)
         due = [run for run in ordered if not until or run.started_at <= until]
         return {feed: [run for run in due if run.feed == feed][:limit] for feed in feeds}
 

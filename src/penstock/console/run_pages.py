@@ -53,7 +53,9 @@ def read_page(ask: Ask, feeds: Sequence[str], limit: int, before: Mark | None, s
 
     With a status a page can be short, or empty, and have older ones all the same.
     """
-    few = max(-(-limit // max(len(feeds), 1)), 5)
+    few = max(
+        -(-limit // max(len(feeds), 1)) + 2, 5
+    )  # the last of a few is asked for again, and the page's end is looked behind
     first = ask(feeds, few, "" if before is None else before.started_at)
     merged = heapq.merge(*(_runs(ask, feed, first[feed], few) for feed in feeds), key=_mark, reverse=True)
     shown: list[Run] = []
@@ -68,13 +70,17 @@ def read_page(ask: Ask, feeds: Sequence[str], limit: int, before: Mark | None, s
 
 
 def _runs(ask: Ask, feed: str, found: list[Run], asked: int) -> Iterator[Run]:
-    """Give a feed's runs, the newest first: those ``found``, and where it were as many as ``asked`` for those behind them."""
-    yield from found
+    """Give a feed's runs, the newest first: those ``found``, and where it were as many as were ``asked`` for those behind them.
+
+    Of runs that began at one moment the index gives now these first and now those. So the last moment that it reached may
+    not be whole, and is asked for again.
+    """
     while len(found) >= asked:
-        last = _mark(found[-1])
+        edge = found[-1].started_at
+        yield from sorted((run for run in found if run.started_at > edge), key=_mark, reverse=True)
         asked *= 2  # also because as many as were asked for may have begun at that very moment
-        found = ask([feed], asked, last.started_at)[feed]
-        yield from (run for run in found if _mark(run) < last)
+        found = ask([feed], asked, edge)[feed]
+    yield from sorted(found, key=_mark, reverse=True)
 
 
 def _mark(run: Run) -> Mark:
