@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, lines, write
 
+from penstock.cli.console import lead_here
 from penstock.local.project import down, find_running
 
 NOWHERE = {
@@ -421,6 +422,15 @@ def test_a_console_shows_what_is_up_until_ctrl_c(project: Path) -> None:
     assert "<strong>9</strong> read" in pages[f"/runs/{run}"]
     assert "BAD,,0,x,LOST" in pages[f"/runs/{run}/rejects"]
     assert "contracts/orders.yaml" in pages[f"/runs/{run}/rejects"]
+
+
+def test_a_command_copied_from_the_console_is_about_its_project_in_another_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert lead_here(True, None, None, Path("shop")) == ("--project", str(tmp_path / "shop"))
+    named = lead_here(False, "eu-central-1", "production", None)
+    assert named == ("--aws", "--region", "eu-central-1", "--profile", "production")
 
 
 @pytest.mark.aws

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,10 +45,8 @@ def command(
 
     place = find_place(project, local, region, profile)
     data = Deployed(rereading(project_folder(project)), place.connection, place.names)
-    named = {"--region": region, "--profile": profile, "--project": None if project is None else str(project)}
-    options = [word for option, value in named.items() if value is not None for word in (option, value)]
-    where = [] if place.running else ["--aws"]
-    console = Console(place.project.name, _describe(place), data, Commands((*where, *options)))
+    options = lead_here(place.running is not None, region, profile, project)
+    console = Console(place.project.name, _describe(place), data, Commands(options))
     with Server(console, port) as server:
         say(server.guard.url)
         sys.stdout.flush()
@@ -58,6 +57,19 @@ def command(
             ).start()  # some wait for the browser's end
         server.serve_forever()
     return 0
+
+
+def lead_here(
+    embedded: bool, region: str | None, profile: str | None, project: Path | None
+) -> tuple[str, ...]:
+    """Give the options with which a copied command is about the same project, also in another terminal."""
+    folder = None if project is None else str(project.resolve())
+    named = {"--region": region, "--profile": profile, "--project": folder}
+    where = () if embedded else ("--aws",)
+    return (
+        *where,
+        *(word for option, value in named.items() if value is not None for word in (option, value)),
+    )
 
 
 def _describe(place: Place) -> str:

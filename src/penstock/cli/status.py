@@ -42,7 +42,8 @@ def command(
     those of the last 24 hours; `dead` are dead letters, `alarms` those that are on.
 
     A feed is `wrong` if an alarm is on, a file failed or there are dead letters;
-    it wants a `look` if a file was refused or something could not be read.
+    it wants a `look` if a file was refused or something could not be read. What
+    counts are files whose run began within 24 hours, and the last one.
     Ends with 0 if all is well, with 1 if not.
     """
     from penstock.cli.place import choose_feeds, find_place  # noqa: PLC0415 -- `--help` does not need it
