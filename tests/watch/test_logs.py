@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -101,6 +102,40 @@ def test_of_days_of_lines_no_more_is_remembered_than_can_come_again() -> None:
     remembered = [len(tail._given) for _ in tail.read()]
     assert len(remembered) == 2000
     assert max(remembered) < 10
+
+
+def test_groups_are_asked_side_by_side() -> None:
+    together = Barrier(3, timeout=30)
+
+    class Waiting:
+        def get_paginator(self, operation: str) -> Waiting:
+            return self
+
+        def paginate(self, **ask: Any) -> Iterator[dict[str, Any]]:
+            together.wait()
+            yield {"events": [{"timestamp": NOW, "logStreamName": "s", "message": ask["logGroupName"]}]}
+
+    assert texts(Tail(Waiting(), ["a", "b", "c"], NOW)) == ["a", "b", "c"]
+
+
+def test_a_line_is_not_lost_where_another_group_could_not_be_read() -> None:
+    class Failing:
+        failed = False
+
+        def get_paginator(self, operation: str) -> Failing:
+            return self
+
+        def paginate(self, **ask: Any) -> Iterator[dict[str, Any]]:
+            if ask["logGroupName"] == "b" and not self.failed:
+                self.failed = True
+                raise ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
+            yield {"events": [{"timestamp": NOW, "logStreamName": "s", "message": ask["logGroupName"]}]}
+
+    tail = Tail(Failing(), ["a", "b"], NOW)
+    with pytest.raises(ServiceError):
+        texts(tail)
+    assert texts(tail) == ["a", "b"]
+    assert texts(tail) == []
 
 
 @pytest.mark.aws

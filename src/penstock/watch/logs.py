@@ -11,16 +11,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import chain, islice
+from typing import Any, Final, TypeAlias
 
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError, error_code, explain_error
+from penstock.watch.at_once import ask_at_once
 
 LATE_MS: Final = 60_000
 """How late a line may come and still be seen by the next reading."""
 _MOST_AT_ONCE: Final = 10_000
 """FilterLogEvents gives no more at once (CloudWatch Logs API reference)."""
 _PLATFORM: Final = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "EXTENSION\t")
+
+_Known: TypeAlias = tuple[object, ...]
+"""By what a line is known again: its group, stream, time, id or text, and its number among those alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Tail:
     groups: Sequence[str]
     start: int
     pattern: str = ""
-    _given: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _given: dict[_Known, int] = field(default_factory=dict)
 
     def read(self, end: int | None = None) -> Iterator[LogLine]:
         """Give the lines that this reader has not given yet, by time; to ``end`` at most. A group that is not there has none.
@@ -57,8 +62,15 @@ class Tail:
         Raises :class:`~penstock.errors.ServiceError`.
         """
         parts = [self._read_group(group, end) for group in self.groups]
+        firsts = ask_at_once(
+            lambda part: [*islice(part, 1)], parts
+        )  # of a hundred groups one after another it takes long
+        parts = [chain(first, part) for first, part in zip(firsts, parts, strict=True)]
         newest = self.start
-        for line in heapq.merge(*parts, key=lambda found: found.at):
+        for known, line in heapq.merge(*parts, key=lambda found: found[1].at):
+            self._given[known] = (
+                line.at
+            )  # and not sooner: where another group can't be read, it was not given
             newest = max(newest, line.at)
             yield line
             if newest > self.start + 2 * LATE_MS:  # so that days of lines are not all remembered
@@ -70,10 +82,10 @@ class Tail:
         self.start = max(self.start, moment)
         self._given = {known: at for known, at in self._given.items() if at >= self.start}
 
-    def _read_group(self, group: str, end: int | None) -> Iterator[LogLine]:
+    def _read_group(self, group: str, end: int | None) -> Iterator[tuple[_Known, LogLine]]:
         start = self.start
         while True:
-            repeats: Counter[tuple[object, ...]] = Counter()
+            repeats: Counter[_Known] = Counter()
             last = start
             for event in self._events(group, start, end):
                 last, name = event["timestamp"], event.get("eventId") or event["message"]
@@ -81,8 +93,7 @@ class Tail:
                 repeats[found] += 1
                 known = (*found, repeats[found])
                 if known not in self._given:
-                    self._given[known] = last
-                    yield read_line(group, last, event["message"])
+                    yield known, read_line(group, last, event["message"])
             # The embedded AWS ends a full answer and does not say that there is more.
             if last == start or not repeats or repeats.total() % _MOST_AT_ONCE:
                 return
