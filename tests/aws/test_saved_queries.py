@@ -14,7 +14,7 @@ from penstock.contract.read import read_contract
 from penstock.local.server import Server
 from penstock.plan.model import Plan
 from penstock.stack.names import Names
-from penstock.stack.queries import QUERIES, query_resources
+from penstock.stack.resources.queries import QUERIES, query_resources
 
 pytestmark = pytest.mark.aws
 

@@ -14,7 +14,7 @@ from deployed_world import World
 
 from penstock.aws.runs import Run, list_runs
 from penstock.local.follow import Landed
-from penstock.stack.sweep_resources import FULL_SWEEP, write_order
+from penstock.stack.resources.sweep import FULL_SWEEP, write_order
 
 
 def notification(landed: Landed) -> str:

@@ -30,8 +30,8 @@ from penstock.aws.sweep import handler as sweep_handler
 from penstock.aws.sweep.sweep import Sweeper
 from penstock.plan.codec import plan_hash
 from penstock.stack.names import Names
-from penstock.stack.state_machine import build_definition
-from penstock.stack.sweep_resources import FULL_SWEEP, TICK_MINUTES, TIMEOUT_SECONDS
+from penstock.stack.resources.state_machine import build_definition
+from penstock.stack.resources.sweep import FULL_SWEEP, TICK_MINUTES, TIMEOUT_SECONDS
 
 NAMES: Final = Names("shop", "123456789012", "eu-central-1")
 LANDING: Final = NAMES.landing_bucket

@@ -34,7 +34,7 @@ from virtual_wire import Wire
 from penstock import errors
 from penstock.contract.project import read_project
 from penstock.stack.names import Names
-from penstock.stack.state_machine import build_definition
+from penstock.stack.resources.state_machine import build_definition
 
 NAMES = Names("shop", "123456789012", "eu-central-1")
 

@@ -22,7 +22,7 @@ from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection
 from penstock.stack.existing_bucket import BucketPlan, turn_on
-from penstock.stack.rule_resource import match_key
+from penstock.stack.resources.rule import match_key
 
 ACCOUNTS = itertools.count(1)
 THEIRS = "their-lake"

@@ -16,7 +16,7 @@ from penstock.plan.model import Index, KeyAttribute, Table
 from penstock.stack.adopt import describe_kept, index_steps, require_own_buckets
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
-from penstock.stack.table_resource import build_table
+from penstock.stack.resources.table import build_table
 
 PARTITION = KeyAttribute("pk", "S")
 KEYS = {name: KeyAttribute(name, "S") for name in "abc"}

@@ -13,8 +13,8 @@ import pytest
 from stack_samples import ACCOUNT, KEY, templates_of, write_project
 from test_stack_template import VARIANTS
 
-from penstock.stack.key import key_template
 from penstock.stack.names import Names
+from penstock.stack.resources.key import key_template
 
 CHECKOV = Path(__file__).parents[2] / ".venv-checkov" / "bin" / "checkov"
 pytestmark = pytest.mark.skipif(

@@ -11,8 +11,8 @@ import cfnlint.api
 import pytest
 from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
-from penstock.stack.key import key_template
 from penstock.stack.names import Names
+from penstock.stack.resources.key import key_template
 
 FEEDS = [feed("orders"), feed("returns", trigger="direct", schedule="rate(1 hour)")]
 HELD: dict[str, tuple[str, ...]] = {

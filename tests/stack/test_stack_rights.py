@@ -12,7 +12,7 @@ from enforced_world import deploy_enforced, run_enforcing_server
 from role_calls import World, say_that_it_was_encrypted
 from stack_samples import feed
 
-from penstock.stack.resource_policies import (
+from penstock.stack.resources.resource_policies import (
     dead_letters_policy,
     encrypted_transport_only,
     queue_policy,

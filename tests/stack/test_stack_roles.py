@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
-from penstock.stack.key import key_template
 from penstock.stack.names import Names
-from penstock.stack.statements import literal
+from penstock.stack.resources.key import key_template
+from penstock.stack.resources.statements import literal
 from penstock.stack.template import StackTemplate
 
 TABLE_KEY = KEY.replace("0a1b2c3d", "8c9d0e1f")

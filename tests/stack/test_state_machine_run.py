@@ -21,7 +21,7 @@ from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
-from penstock.stack.state_machine import write_definition
+from penstock.stack.resources.state_machine import write_definition
 
 pytestmark = pytest.mark.aws
 ACCOUNTS = itertools.count(1)

@@ -16,7 +16,7 @@ from penstock import errors
 from penstock.aws.ledger import LostClaimError
 from penstock.contract.project import read_project
 from penstock.stack.names import Names
-from penstock.stack.state_machine import (
+from penstock.stack.resources.state_machine import (
     build_definition,
     chunk_concurrency,
     fold_definition,

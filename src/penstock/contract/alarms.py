@@ -1,6 +1,6 @@
 """When alarms tell people of a feed: the thresholds of the contract.
 
-Over what time each is measured, and why, is decided where the alarms are made (:mod:`penstock.stack.alarms`).
+Over what time each is measured, and why, is decided where the alarms are made (:mod:`penstock.stack.resources.alarms`).
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ from penstock.stack.prepare import (
     side_by_side,
 )
 from penstock.stack.replace import MayReplace, require_asked
+from penstock.stack.resources.sweep import FULL_SWEEP, write_order
 from penstock.stack.state import delete_stack
-from penstock.stack.sweep_resources import FULL_SWEEP, write_order
 from penstock.stack.target import Target
 from penstock.stack.template import TIERS
 

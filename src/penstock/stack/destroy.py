@@ -22,8 +22,8 @@ from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names, name_project
 from penstock.stack.package import Progress
 from penstock.stack.prepare import side_by_side
+from penstock.stack.resources.table import PROJECT_TAG
 from penstock.stack.state import StackState, delete_stack, find_stacks
-from penstock.stack.table_resource import PROJECT_TAG
 from penstock.stack.target import Target
 
 

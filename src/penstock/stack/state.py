@@ -9,7 +9,7 @@ from typing import Any, Final
 from penstock.errors import ServiceError, UsageError
 from penstock.stack.connect import Connection, explained
 from penstock.stack.follow import OnEvent, follow
-from penstock.stack.table_resource import PROJECT_TAG
+from penstock.stack.resources.table import PROJECT_TAG
 
 _CHANGEABLE: Final = {
     "CREATE_COMPLETE",

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from penstock.contract.project import Project, read_project
 from penstock.errors import UsageError
-from penstock.stack.key import key_template
 from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
 from penstock.stack.prepare import package_code
+from penstock.stack.resources.key import key_template
 from penstock.stack.target import Target, aws_target
 from penstock.stack.template import StackOptions, build_templates
 

@@ -24,16 +24,22 @@ from penstock.contract.model import Contract
 from penstock.contract.project import Project
 from penstock.errors import ContractError
 from penstock.plan.model import Plan
-from penstock.stack.alarms import alarm_resources
 from penstock.stack.changes import write_template
-from penstock.stack.dashboard import Subject, dashboard_resource
-from penstock.stack.feed_resources import Code, Logs, feed_resources, notification, notification_kind
 from penstock.stack.names import Names
-from penstock.stack.project_resources import foundation_resources, landing_resources
-from penstock.stack.queries import query_resources
-from penstock.stack.surroundings import surround
-from penstock.stack.sweep_resources import sweep_resources
-from penstock.stack.table_resource import PROJECT_TAG
+from penstock.stack.resources.alarms import alarm_resources
+from penstock.stack.resources.dashboard import Subject, dashboard_resource
+from penstock.stack.resources.feed import (
+    Code,
+    Logs,
+    feed_resources,
+    notification,
+    notification_kind,
+)
+from penstock.stack.resources.project import foundation_resources, landing_resources
+from penstock.stack.resources.queries import query_resources
+from penstock.stack.resources.surroundings import surround
+from penstock.stack.resources.sweep import sweep_resources
+from penstock.stack.resources.table import PROJECT_TAG
 
 Tier = Literal["foundation", "feed", "landing"]
 TIERS: Final[tuple[Tier, ...]] = ("foundation", "feed", "landing")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
 from penstock.stack.doctor.keys import Locked, check_allowed
 from penstock.stack.existing_bucket import EVENT_BRIDGE
-from penstock.stack.resource_policies import event_source, queue_policy
+from penstock.stack.resources.resource_policies import event_source, queue_policy
 
 _CREATED: Final = {"s3:ObjectCreated:*"}
 

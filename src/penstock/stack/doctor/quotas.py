@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from penstock.stack.doctor.finding import Finding, Subject, looking
-from penstock.stack.state_machine import chunk_concurrency
+from penstock.stack.resources.state_machine import chunk_concurrency
 
 UNRESERVED: Final = 100
 """What Lambda keeps for functions that reserve nothing (Lambda guide, "Configuring reserved concurrency")."""

@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.plan.model import KeyAttribute
-from penstock.stack.encryption import encrypt_bucket, encrypt_log_group, encrypt_table, encrypt_topic
-from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import Names
-from penstock.stack.resource_policies import encrypted_transport_only, topic_policy
-from penstock.stack.table_resource import KEPT, attribute_definitions, key_schema, table_tags
+from penstock.stack.resources.encryption import (
+    encrypt_bucket,
+    encrypt_log_group,
+    encrypt_table,
+    encrypt_topic,
+)
+from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.resource_policies import encrypted_transport_only, topic_policy
+from penstock.stack.resources.table import KEPT, attribute_definitions, key_schema, table_tags
 
 Resource = dict[str, Any]
 

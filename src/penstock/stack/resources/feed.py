@@ -8,14 +8,14 @@ from typing import Any
 
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan
-from penstock.stack.encryption import encrypt_function, encrypt_log_group, encrypt_queue
-from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.resource_policies import dead_letters_policy, event_source, queue_policy
-from penstock.stack.roles import loader_role, state_machine_role
-from penstock.stack.rule_resource import build_rule
-from penstock.stack.state_machine import chunk_concurrency, fold_definition
-from penstock.stack.table_resource import KEPT, build_table
+from penstock.stack.resources.encryption import encrypt_function, encrypt_log_group, encrypt_queue
+from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.resource_policies import dead_letters_policy, event_source, queue_policy
+from penstock.stack.resources.roles import loader_role, state_machine_role
+from penstock.stack.resources.rule import build_rule
+from penstock.stack.resources.state_machine import chunk_concurrency, fold_definition
+from penstock.stack.resources.table import KEPT, build_table
 
 Resource = dict[str, Any]
 

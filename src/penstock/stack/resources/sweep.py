@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from penstock.contract.model import Contract
 from penstock.contract.scalars import duration_seconds
-from penstock.stack.encryption import encrypt_function, encrypt_log_group
-from penstock.stack.feed_resources import Code, Logs
-from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import Names
-from penstock.stack.roles import schedule_role, sweep_role
-from penstock.stack.table_resource import KEPT
+from penstock.stack.resources.encryption import encrypt_function, encrypt_log_group
+from penstock.stack.resources.feed import Code, Logs
+from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.roles import schedule_role, sweep_role
+from penstock.stack.resources.table import KEPT
 
 Resource = dict[str, Any]
 

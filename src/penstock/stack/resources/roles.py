@@ -1,7 +1,7 @@
 """Who may do what: the roles, each statement with the exact ARNs it is about.
 
-Least privilege is judged by reading, so all statements are in this file, in :mod:`penstock.stack.resource_policies` and in
-:mod:`penstock.stack.key`, and pinned in a data file of the tests.
+Least privilege is judged by reading, so all statements are in this file, in :mod:`penstock.stack.resources.resource_policies` and in
+:mod:`penstock.stack.resources.key`, and pinned in a data file of the tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.plan.model import Table
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.statements import Statement, allow, literal, write_document
+from penstock.stack.resources.statements import Statement, allow, literal, write_document
 
 Resource = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 Without a key of the project's own each service encrypts with one of its own. A topic has no such key that CloudWatch could
 use: under ``alias/aws/sns`` alarms are dropped without a word, so that it is left to the disks' encryption. With
-``encryption.key`` everything is under that key (:mod:`penstock.stack.key`).
+``encryption.key`` everything is under that key (:mod:`penstock.stack.resources.key`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.stack.names import Names
-from penstock.stack.statements import Statement, allow, write_document
+from penstock.stack.resources.statements import Statement, allow, write_document
 
 
 def queue_policy(names: Names, feed: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.stack.names import Names
-from penstock.stack.table_resource import KEPT, table_tags
+from penstock.stack.resources.table import KEPT, table_tags
 
 Statement = dict[str, Any]
 

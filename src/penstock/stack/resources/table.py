@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from penstock.plan.model import Index, KeyAttribute, Table
-from penstock.stack.encryption import encrypt_table
-from penstock.stack.findings import accept_findings, service_key
 from penstock.stack.names import Names
+from penstock.stack.resources.encryption import encrypt_table
+from penstock.stack.resources.findings import accept_findings, service_key
 
 Resource = dict[str, Any]
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from penstock.contract.project import Project, VpcModel
-from penstock.stack.findings import change_findings
 from penstock.stack.names import Names
+from penstock.stack.resources.findings import change_findings
 
 Resource = dict[str, Any]
 

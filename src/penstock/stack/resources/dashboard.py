@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from penstock import metrics
 from penstock.contract.model import Contract
-from penstock.stack.alarms import feed_alarms
 from penstock.stack.names import Names
-from penstock.stack.widgets import (
+from penstock.stack.resources.alarms import feed_alarms
+from penstock.stack.resources.widgets import (
     Row,
     Shown,
     Widget,
