@@ -17,10 +17,11 @@ from command_line import CLEAN, CONTRACT, DIRTY, invoke, write
 
 from penstock.cli.logs import read_since
 from penstock.cli.output import say_table
-from penstock.cli.status import HEADINGS, fit
+from penstock.cli.status import HEADINGS, fit, say_findings
 from penstock.errors import UsageError
 from penstock.local.processes import wait_until
 from penstock.local.project import Running, down, find_running
+from penstock.watch.judge import Finding
 
 NOON = 1_795_413_600.0  # 2026-11-23T06:00:00Z
 
@@ -58,6 +59,11 @@ def test_long_names_are_cut_so_that_a_line_of_status_fits_a_terminal(
     assert max(len(head), len(line)) <= 80
     assert "…" in line
     assert fit([row], 200) == [row]
+
+
+def test_what_others_wrote_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    say_findings("orders", [Finding("look", "\x1b[2Ja.csv was refused", "penstock runs \x1b[31m")])
+    assert "\x1b" not in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -64,9 +64,9 @@ def _say_state(state: ProjectState) -> None:
     if rows and sys.stdout.isatty():
         rows = fit(rows, shutil.get_terminal_size().columns)
     say_table(HEADINGS, rows, indent=0)
-    _say_findings("the project", state.findings)
+    say_findings("the project", state.findings)
     for feed in state.feeds:
-        _say_findings(feed.feed, feed.findings)
+        say_findings(feed.feed, feed.findings)
 
 
 def fit(rows: list[list[str]], width: int) -> list[list[str]]:
@@ -101,10 +101,11 @@ def _number(number: int | None) -> str:
     return _UNKNOWN if number is None else f"{number:,}"
 
 
-def _say_findings(what: str, findings: Iterable[Finding]) -> None:
+def say_findings(what: str, findings: Iterable[Finding]) -> None:
+    """Print what is not well. Names of files and descriptions of alarms are other people's text."""
     for finding in findings:
         say()
         say(f"{what}: {finding.verdict}", style=_STYLES[finding.verdict])
         say(f"  {visible(finding.why)}")
         if finding.command:
-            say(f"  Next: {finding.command}")
+            say(f"  Next: {visible(finding.command)}")
