@@ -90,6 +90,9 @@ def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         ("name: shop\narchitecture: arm", '3: architecture: "arm" is not known; did you mean "arm64"?'),
         ("name: shop\ntags: {aws:x: a}", '3: tags: the tag "aws:x" begins with aws:, which is reserved'),
         ("name: shop\ndefaults: {qualty: {}}", '3: defaults.qualty: unknown key; did you mean "quality"?'),
+        ("name: shop\nalarms: {silent_after: 26 hours}", "3: alarms: belongs in a contract, or under `defaults` for all contracts"),
+        ("name: shop\nload: {table: a}", "3: load: belongs in a contract, or under `defaults` for all contracts"),
+        ("name: shop\nalert: {}", '3: alert: unknown key; did you mean "alerts"?'),
         ("name: shop\ndefaults: {name: a}", "3: defaults.name: is each contract's own; it has no default"),
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
@@ -185,7 +185,7 @@ def read_project(folder: Path) -> Project:
     settings, defaults = None, None
     if document.root is not None:
         settings, shape, _ = build(ProjectModel, document.root)
-        found += shape
+        found += map(_name_room, shape)
         found += _check_defaults(document.root.child("defaults"))
         found += _check_key(document.root, settings)
         found += _check_landing(document.root, settings)
@@ -210,6 +210,14 @@ def read_project(folder: Path) -> Project:
         feeds=tuple(feed.contract for feed in feeds),
         paths=tuple(feed.path for feed in feeds),
     )
+
+
+def _name_room(problem: Placed) -> Placed:
+    """Say of a contract's key that stands at the top of the project where it belongs, and not which key it resembles."""
+    own = set(keys_of(ProjectModel))
+    if len(problem.path) != 1 or problem.path[0] in own or problem.path[0] not in keys_of(Contract):
+        return problem
+    return replace(problem, message="belongs in a contract, or under `defaults` for all contracts")
 
 
 def _check_key(root: Node, settings: ProjectModel | None) -> Iterator[Placed]:
