@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import CLEAN, HEADER, contract, invoke, spawn, write
@@ -55,19 +56,30 @@ def test_with_several_files_the_worst_decides() -> None:
     assert exit_code(["done", "failed", "rejected"]) == 3
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
-def test_an_output_to_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "penstock", "explain", str(contract(tmp_path))],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+FULL = Path("/dev/full")
+on_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="Linux has a disk that is always full")
+
+
+def _call(*arguments: object, **streams: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "penstock", *map(str, arguments)]
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    return subprocess.run(command, text=True, timeout=60, check=False, **kept)
+
+
+@on_a_full_disk
+@pytest.mark.parametrize("call", ["explain", "--help"])
+def test_an_output_to_a_full_disk_is_told_in_words(tmp_path: Path, call: str) -> None:
+    with FULL.open("w") as full:
+        done = _call(call, contract(tmp_path), stdout=full)
     assert done.returncode == 3
     assert done.stderr == "Error: The output: No space left on device. Mend that, and do it again.\n"
+
+
+@on_a_full_disk
+def test_messages_to_a_full_disk_end_in_3(tmp_path: Path) -> None:
+    with FULL.open("w") as full:
+        assert _call("runs", "--project", tmp_path, stderr=full).returncode == 3
+        assert _call("explain", contract(tmp_path), stdout=full, stderr=full).returncode == 3
 
 
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:

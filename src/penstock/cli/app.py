@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import signal
 import sys
-import traceback
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -38,8 +37,8 @@ from penstock.cli import (
     synth,
     up,
 )
-from penstock.cli.exits import SERVICE_FAILED, ending
-from penstock.cli.output import say, tell
+from penstock.cli.exits import end_unforeseen, ending
+from penstock.cli.output import say
 
 COMMANDS = (
     init,
@@ -120,9 +119,7 @@ def run_process() -> NoReturn:
     signal.signal(signal.SIGTERM, end)
     try:
         sys.exit(app())
-    except (_Ended, Exception):  # noqa: BLE001 -- the last one to catch anything; it is shown whole
+    except (_Ended, Exception) as error:  # noqa: BLE001 -- the last one to catch anything; it is shown whole
         if ended_by:  # also where DuckDB, met by the signal, made an error of its own of it
             sys.exit(128 + ended_by[0])
-        traceback.print_exc()
-        tell("This is a defect of Penstock and not of your data. Please report it, with the lines above.")
-        sys.exit(SERVICE_FAILED)
+        sys.exit(end_unforeseen(error))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Final, ParamSpec
+from typing import Final, ParamSpec, TextIO
 
 import typer
 
@@ -71,17 +72,30 @@ def ending(command: Callable[P, int]) -> Callable[P, None]:
         except OSError as error:
             if error.errno not in _SURROUNDINGS:
                 raise
-            code = SERVICE_FAILED
-            place = "The output" if error.filename is None else error.filename
-            tell(f"Error: {place}: {error.strerror}. Mend that, and do it again.")
-            _be_quiet()
+            code = end_unforeseen(error)
         raise typer.Exit(code)
 
     return run
 
 
-def _be_quiet() -> None:
-    """Let what is still buffered go nowhere, so that the end of the process does not complain about it."""
+def end_unforeseen(error: BaseException) -> int:
+    """Say what no command foresaw, and give the exit code: a disk in words, a defect whole. It may be the messages that can't be written."""
+    try:
+        if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+            place = "The output" if error.filename is None else error.filename
+            tell(f"Error: {place}: {error.strerror}. Mend that, and do it again.")
+            _be_quiet()
+        else:
+            traceback.print_exception(error)
+            tell("This is a defect of Penstock and not of your data. Please report it, with the lines above.")
+    except OSError:
+        _be_quiet(sys.stdout, sys.stderr)
+    return SERVICE_FAILED
+
+
+def _be_quiet(*streams: TextIO) -> None:
+    """Let what is still buffered, of standard output unless said, go nowhere, so that the end of the process does not complain about it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    for stream in streams or (sys.stdout,):
+        os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
