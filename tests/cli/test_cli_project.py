@@ -145,6 +145,19 @@ def test_templates_are_written_and_their_paths_printed(tmp_path: Path) -> None:
     assert "--account" in done.stderr
 
 
+def test_a_template_that_an_earlier_synth_left_is_named_and_no_other_file(tmp_path: Path) -> None:
+    folder, out = make_project(tmp_path / "shop"), tmp_path / "out"
+    call = ("synth", "--project", folder, "--output", out, "--region", "eu-central-1")
+    assert invoke(*call, "--key").exit_code == 0
+    write(out / "mine.template.json", "[]")
+    assert "earlier" not in invoke(*call).stderr
+    write(out / "other.template.json", '{"Description": "Penstock shop-two: where files land"}')
+    write(folder / "penstock.yaml", "penstock: 1\nname: shop\nlanding: {bucket: ours}\n")
+    told = invoke(*call).stderr.splitlines()
+    stale = f"{(out / 'penstock-shop-landing.template.json').as_posix()} is of an earlier time"
+    assert [line.split(",")[0] for line in told if "earlier" in line] == [stale]
+
+
 def test_the_template_of_a_key_is_written_alone_when_it_is_asked_for(tmp_path: Path) -> None:
     folder = make_project(tmp_path / "shop")
     done = invoke(

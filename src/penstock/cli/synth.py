@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -41,12 +42,13 @@ def command(
 ) -> int:
     """Write the project's CloudFormation templates.
 
-    Their paths are printed in the order of deployment.
+    Their paths are printed in the order of deployment. Templates of an earlier time
+    that lie in the same folder, and that the project has no more, are named.
     Nothing is asked of AWS: without --account, names hold the number that AWS's
     documentation uses for an example.
     """
     from penstock.cli.place import project_folder  # noqa: PLC0415 -- `--help` does not need it
-    from penstock.stack.synth import ACCOUNT, synth, synth_key  # noqa: PLC0415 -- as above
+    from penstock.stack.synth import ACCOUNT, find_stale, synth, synth_key  # noqa: PLC0415 -- as above
 
     if account is not None and not re.fullmatch("[0-9]{12}", account):
         raise UsageError("--account: the number of an AWS account has twelve digits.")
@@ -54,18 +56,26 @@ def command(
     write = synth_key if key else synth
     templates = write(folder, account=account or ACCOUNT, region=region)
     place = output or folder / ".penstock" / "templates"
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for name, text in templates.items():
-            (place / name).write_text(text, "utf-8")
-    except OSError as error:
-        raise ServiceError(f"{place.as_posix()} can't be written to: {error.strerror}.") from error
+    _write(place, templates)
     paths = [(place / name).as_posix() for name in templates]
     if json:
         give_json(paths)
     else:
         for path in paths:
             say(visible(path))
+    for stale in [] if key else find_stale(place, templates):
+        tell(
+            f"{visible(stale.as_posix())} is of an earlier time, and no part of the project any more: remove it."
+        )
     if account is None:
         tell(f"Names hold the example account {ACCOUNT}. To deploy these files, say --account.")
     return 0
+
+
+def _write(place: Path, templates: Mapping[str, str]) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in templates.items():
+            (place / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise ServiceError(f"{place.as_posix()} can't be written to: {error.strerror}.") from error

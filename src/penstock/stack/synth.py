@@ -53,6 +53,29 @@ def synth_key(folder: Path, *, account: str = ACCOUNT, region: str | None = None
     return {f"{names.key_stack}.template.json": _write(key_template(names))}
 
 
+def find_stale(place: Path, templates: Mapping[str, str]) -> list[Path]:
+    """Find the templates in a folder that an earlier synth of the same project left: of a feed, or a landing bucket, that is no more.
+
+    ``templates`` are those of now, as :func:`synth` gives them. The project is known by what templates say of themselves.
+    """
+    project, _, _ = _description(next(iter(templates.values()))).partition(":")
+    lost = (f"{project}: the feed ", f"{project}: where files land")
+    others = [
+        path
+        for path in sorted(place.glob("*.template.json"))
+        if path.is_file() and path.name not in templates
+    ]
+    return [path for path in others if _description(path.read_text("utf-8", "replace")).startswith(lost)]
+
+
+def _description(template: str) -> str:
+    try:
+        found = json.loads(template)["Description"]
+    except (ValueError, LookupError, TypeError):
+        return ""  # it is somebody else's
+    return str(found)
+
+
 def _name(project: Project, account: str, region: str | None) -> Names:
     region = region or project.region
     if region is None:
