@@ -158,6 +158,28 @@ def test_a_template_that_an_earlier_synth_left_is_named_and_no_other_file(tmp_pa
     assert [line.split(",")[0] for line in told if "earlier" in line] == [stale]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "say --region, or write `region` into penstock.yaml"),
+        (["--region", "nowhere"], "--region must be a region's name, like eu-central-1; 'nowhere' is none"),
+        (["--region", "eu-central-1", "--output", ""], "It is empty: name a folder."),
+        (
+            ["--region", "eu-central-1", "--output", "penstock.yaml"],
+            "penstock.yaml is a file, and no folder.",
+        ),
+    ],
+)
+def test_templates_without_a_region_or_a_folder_are_a_wrong_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    monkeypatch.chdir(make_project(tmp_path))
+    done = invoke("synth", *options)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["contracts", "penstock.yaml"]
+
+
 def test_the_template_of_a_key_is_written_alone_when_it_is_asked_for(tmp_path: Path) -> None:
     folder = make_project(tmp_path / "shop")
     done = invoke(

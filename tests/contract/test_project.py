@@ -56,6 +56,11 @@ tags: {team: data}
     assert project.tags == {"team": "data"}
 
 
+def test_a_region_of_the_sovereign_cloud_is_a_region(tmp_path: Path) -> None:
+    text = "penstock: 1\nname: shop\nregion: eusc-de-east-1\n"
+    assert read_project(write(tmp_path, feed("orders"), text=text)).region == "eusc-de-east-1"
+
+
 @pytest.mark.parametrize("sample", ["1", "0.01", "101%", "-1%", "all"])
 def test_a_sample_that_is_no_share_is_refused(sample: str, tmp_path: Path) -> None:
     text = f"penstock: 1\nname: shop\nlogs: {{debug_sample: {sample}}}\n"

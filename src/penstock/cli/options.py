@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+
+def read_folder(text: str) -> Path:
+    """Read an option that names a folder. An empty one, as of a shell's variable that is not set, is not the folder one is in."""
+    if not text:
+        raise typer.BadParameter("It is empty: name a folder.")
+    return Path(text)
+
+
 ContractPath = Annotated[
     Path, typer.Argument(metavar="CONTRACT", help="The contract, a YAML file.", show_default=False)
 ]

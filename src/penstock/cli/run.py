@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock.cli.exits import exit_code
-from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region
+from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region, read_folder
 from penstock.cli.output import give_json, say, tell, visible
 from penstock.cli.progress import Meter
 from penstock.cli.summary import say_error_counts, say_reasons, say_report, say_writes
@@ -24,7 +24,10 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write JSON files here and send nothing anywhere.", show_default=False
+            metavar="DIR",
+            parser=read_folder,
+            help="Write JSON files here and send nothing anywhere.",
+            show_default=False,
         ),
     ] = None,
     chunk_size: ChunkSize = None,
@@ -41,7 +44,10 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     rejects: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Keep rejects and reports here, when loading DynamoDB.", show_default=False
+            metavar="DIR",
+            parser=read_folder,
+            help="Keep rejects and reports here, when loading DynamoDB.",
+            show_default=False,
         ),
     ] = None,
     resume: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.options import Json, ProjectFolder
+from penstock.cli.options import Json, ProjectFolder, read_folder
 from penstock.cli.output import give_json, say, tell, visible
 from penstock.errors import ServiceError, UsageError
 
@@ -20,7 +20,10 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Where they go; .penstock/templates unless said.", show_default=False
+            metavar="DIR",
+            parser=read_folder,
+            help="Where they go; .penstock/templates unless said.",
+            show_default=False,
         ),
     ] = None,
     account: Annotated[
@@ -73,6 +76,8 @@ def command(
 
 
 def _write(place: Path, templates: Mapping[str, str]) -> None:
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{place.as_posix()} is a file, and no folder. Name a folder.")
     try:
         place.mkdir(parents=True, exist_ok=True)
         for name, text in templates.items():

@@ -265,9 +265,8 @@ ProjectName = Annotated[
         "must be lowercase letters, digits and hyphens, begin with a letter, at most 30",
     ),
 ]
-RegionName = Annotated[
-    str, _Matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")
-]
+REGION = _Matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]", "must be a region's name, like eu-central-1")
+RegionName = Annotated[str, REGION]
 BucketName = Annotated[
     str,
     _Matching(

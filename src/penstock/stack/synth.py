@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock.contract.project import Project, read_project
+from penstock.contract.scalars import REGION
 from penstock.errors import UsageError
 from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
@@ -79,7 +80,13 @@ def _description(template: str) -> str:
 def _name(project: Project, account: str, region: str | None) -> Names:
     region = region or project.region
     if region is None:
-        raise UsageError("The templates name their region: say which, or write `region` into penstock.yaml.")
+        raise UsageError(
+            "The templates name their region: say --region, or write `region` into penstock.yaml."
+        )
+    try:
+        REGION.check(region)
+    except ValueError as error:
+        raise UsageError(f"--region {error}; {region!r} is none.") from None
     return name_project(project, account, region)
 
 
