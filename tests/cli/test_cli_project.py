@@ -9,13 +9,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from inspect import signature
 from pathlib import Path
 from threading import Event
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, lines, write
 
+from penstock.cli.app import COMMANDS
 from penstock.cli.console import lead_here
 from penstock.local.project import down, find_running
 
@@ -215,6 +218,25 @@ def test_an_account_that_is_no_number_of_twelve_digits_is_a_wrong_call(tmp_path:
 def test_it_is_said_when_a_command_goes_to_aws_because_nothing_runs_here(tmp_path: Path) -> None:
     done = invoke("runs", "--project", make_project(tmp_path), **NOWHERE)
     assert "`penstock up` starts it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [module for module in COMMANDS if "local" in signature(module.command).parameters],
+    ids=lambda module: module.__name__.rpartition(".")[2],
+)
+def test_only_a_command_whose_help_says_so_must_be_told_to_go_to_aws(
+    tmp_path: Path, module: ModuleType
+) -> None:
+    name = module.__name__.rpartition(".")[2]
+    id_and = {"approve": ["x", "--yes"], "rejects": ["x"], "replay": ["x"]}
+    arguments = {**id_and, "backfill": ["x/"], "redrive": ["--all"], "put": ["x"]}.get(name, [])
+    done = invoke(name, *arguments, "--project", make_project(tmp_path), **NOWHERE)
+    assert done.exit_code == 2
+    told = "or say --aws to go to AWS itself" in done.stderr
+    assert told == (
+        "AWS is changed only where it is named" in " ".join(invoke(name, "--help").stdout.split())
+    )
 
 
 @pytest.mark.aws

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.cli.deployment import agree, require_somebody
-from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region, RunId, Yes
+from penstock.cli.options import Json, LocalToChange, Profile, ProjectFolder, Region, RunId, Yes
 from penstock.cli.output import give_json, say, tell, visible
 from penstock.errors import ServiceError, UsageError
 
@@ -20,7 +20,7 @@ EXAMPLE = "penstock approve 2026-11-23T05-30-00Z-1f0c9a3e"
 def command(
     run_id: RunId,
     yes: Yes = False,
-    local: Local = None,
+    local: LocalToChange = None,
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,

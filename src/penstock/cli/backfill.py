@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.options import DryRun, Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.options import DryRun, Json, LocalToChange, Profile, ProjectFolder, Region
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
         ),
     ] = False,
     dry_run: DryRun = False,
-    local: Local = None,
+    local: LocalToChange = None,
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,

@@ -53,6 +53,15 @@ Local = Annotated[
         show_default=False,
     ),
 ]
+LocalToChange = Annotated[
+    bool | None,
+    typer.Option(
+        "--local/--aws",
+        help="The embedded AWS, which must run, or AWS; AWS is changed only where it is named, here or by --region or --profile.",
+        show_default=False,
+    ),
+]
+"""Of a command that changes something: none goes to AWS because nothing runs here."""
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="The run's id, from `penstock runs`.", show_default=False)
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.exits import exit_code
-from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.options import Json, LocalToChange, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, tell
 from penstock.cli.replay import replay_file, show_replay
 from penstock.cli.spreadsheet import is_spreadsheet
@@ -30,7 +30,7 @@ def command(
             metavar="NAME", help="The feed; found by the file's name unless said.", show_default=False
         ),
     ] = None,
-    local: Local = None,
+    local: LocalToChange = None,
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,

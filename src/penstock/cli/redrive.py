@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.options import FeedName, Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.options import FeedName, Json, LocalToChange, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, say, tell
 from penstock.errors import UsageError
 from penstock.figures import count
@@ -28,7 +28,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     feed: FeedName = None,
-    local: Local = None,
+    local: LocalToChange = None,
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from penstock.cli.exits import exit_code
-from penstock.cli.options import Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.options import Json, LocalToChange, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, say, tell
 from penstock.cli.spreadsheet import find_changes, read_spreadsheet
 from penstock.cli.summary import say_run
@@ -35,7 +35,7 @@ def command(
             "--from", metavar="FILE", help="Rejects that were corrected in a CSV file.", show_default=False
         ),
     ] = None,
-    local: Local = None,
+    local: LocalToChange = None,
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.options import DryRun, Json, Local, Profile, ProjectFolder, Region
+from penstock.cli.options import DryRun, Json, LocalToChange, Profile, ProjectFolder, Region
 
 EXAMPLE = "penstock sweep --feed orders --dry-run"
 
@@ -16,7 +16,7 @@ def command(
         str | None, typer.Option(metavar="NAME", help="Only this feed.", show_default=False)
     ] = None,
     dry_run: DryRun = False,
-    local: Local = None,
+    local: LocalToChange = None,
     region: Region = None,
     profile: Profile = None,
     project: ProjectFolder = None,
