@@ -265,6 +265,7 @@ def test_a_file_is_put_and_its_run_listed_shown_and_its_rejects_printed(project:
     runs = json.loads(invoke("runs", "--feed", "orders", "--json", "--project", project).stdout)
     [run] = [run for run in runs if run["key"].endswith("/orders-1.csv")]
     assert run["counts"] == DIRTY_COUNTS
+    assert f"what was rejected, and why: penstock rejects {run['id']}\n" in done.stdout
 
     listed = invoke("runs", "--project", project).stdout
     assert any(
@@ -273,6 +274,7 @@ def test_a_file_is_put_and_its_run_listed_shown_and_its_rejects_printed(project:
     shown = invoke("runs", run["id"], "--project", project).stdout
     assert "9 records read: 3 loaded, 3 rejected" in shown
     assert run["report"] in shown
+    assert f"penstock rejects {run['id']}" in shown
 
     printed = invoke("rejects", run["id"], "--project", project)
     assert "line 6: missing-cell: " in printed.stdout

@@ -55,6 +55,8 @@ def say_run(run: Run) -> None:
     for label, value in lines.items():
         if value:
             say(f"  {label}: {visible(value)}")
+    if run.rejects and not run.replays:
+        say(f"  what was rejected, and why: penstock rejects {run.id}")
 
 
 def say_writes(run: Run | Report) -> None:
