@@ -138,7 +138,20 @@ def test_a_limit_is_the_share_that_is_written_not_the_float_below_it(load: Any) 
 def test_a_file_of_which_nothing_is_loaded_and_something_rejected_is_no_success(load: Any) -> None:
     loaded = load(["id", SIZE], "id,size\na,x\n")
     assert (loaded.report.status, loaded.report.code) == ("rejected", "nothing-loaded")
-    assert loaded.report.reason == "nothing was loaded, and 1 records were rejected"
+    assert loaded.report.reason == "nothing was loaded, and 1 record was rejected"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("a,x\n", "1 of 1 record was rejected, "),
+        ("a,x\nb,1\n", "1 of 2 records was rejected, "),
+        ("a,x\nb,x\n", "2 of 2 records were rejected, "),
+    ],
+)
+def test_the_reason_of_a_refusal_counts_in_good_english(load: Any, rows: str, said: str) -> None:
+    loaded = load(["id", SIZE], f"id,size\n{rows}", quality={"max_rejects": 0})
+    assert loaded.report.reason.startswith(said)
 
 
 def test_a_file_of_only_a_header_is_done(load: Any) -> None:

@@ -218,7 +218,7 @@ def refuse(quality: Quality, tally: Tally, repeated: int) -> tuple[str, str] | N
         count = tally.errors[verdicts.QUOTE_ERROR]
         return (
             verdicts.QUOTE_ERROR,
-            f"{count} records have quote errors, and the contract refuses such a file",
+            f"{count} {'record has' if count == 1 else 'records have'} quote errors, and the contract refuses such a file",
         )
     if quality.max_reject_count is not None and rejected > quality.max_reject_count:
         limit = f"{quality.max_reject_count}"
@@ -228,7 +228,7 @@ def refuse(quality: Quality, tally: Tally, repeated: int) -> tuple[str, str] | N
         return None
     return (
         verdicts.REJECT_LIMIT,
-        f"{rejected} of {judged} records were rejected, more than the limit of {limit}; nothing was loaded",
+        f"{rejected} of {judged} record{'' if judged == 1 else 's'} {'was' if rejected == 1 else 'were'} rejected, more than the limit of {limit}; nothing was loaded",
     )
 
 

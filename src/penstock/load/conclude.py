@@ -188,7 +188,7 @@ def judge_counts(counts: Counts) -> tuple[Status, str | None, str | None]:
             "the counts do not add up: this is a defect, please report it",
         )
     if counts.loaded == 0 and counts.rejected > 0:
-        reason = f"nothing was loaded, and {counts.rejected} records were rejected"
+        reason = f"nothing was loaded, and {counts.rejected} {'record was' if counts.rejected == 1 else 'records were'} rejected"
         return "rejected", verdicts.NOTHING_LOADED, reason
     return "done", None, None
 
