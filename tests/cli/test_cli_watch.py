@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, invoke, write
 
-from penstock.cli.logs import read_since
+from penstock.cli.logs import read_since, show_facts
 from penstock.cli.output import say_table
 from penstock.cli.status import HEADINGS, fit, say_findings
 from penstock.errors import UsageError
@@ -47,6 +47,19 @@ def test_how_far_back_is_a_span_or_a_time_and_a_time_without_a_zone_is_utc(text:
 def test_any_other_way_to_say_how_far_back_is_a_wrong_call(text: str) -> None:
     with pytest.raises(UsageError, match="30m"):
         read_since(text, NOON)
+
+
+def test_a_log_line_leaves_out_what_is_empty_or_comes_to_nothing() -> None:
+    empty = {
+        "counts": {"read": 0, "loaded": 0},
+        "items": {},
+        "by": {"a": {"put": 0}},
+        "parts": [],
+        "reason": "",
+    }
+    assert show_facts({**empty, "attempt": 0, "run": "r", "errors": {"type-error": 2}}) == (
+        "run=r attempt=0 errors=type-error:2"
+    )
 
 
 @pytest.mark.parametrize(("feed", "file"), [("a" * 60, "b.csv"), ("orders", "c" * 90), ("a" * 40, "c" * 40)])

@@ -152,7 +152,7 @@ def _say_line(line: LogLine, tell_feed: bool, *, json: bool) -> None:
         facts = without_metrics(line.facts)
         level, event = str(facts.get("level", "")), str(facts.get("event", ""))
         front = f"{facts['feed']}: " if tell_feed and "feed" in facts else ""
-        text = f"{_clock(line)} {level:7} {front}{event} {_join(facts)}"
+        text = f"{_clock(line)} {level:7} {front}{event} {show_facts(facts)}"
         say(visible(text).rstrip(), style=_STYLES.get(level))
 
 
@@ -167,16 +167,19 @@ def _clock(line: LogLine) -> str:
     return text[:23].replace("T", " ")
 
 
-def _join(facts: dict[str, Any]) -> str:
+def show_facts(facts: dict[str, Any]) -> str:
+    """Write what a line tells, the telling ones first; what is empty, or comes to nothing, is left out."""
     others = (name for name in facts if name not in {*_FIRST, *_LEFT_OUT})
     names = (*(name for name in _FIRST if name in facts), *others)
-    return " ".join(f"{name}={_value(facts[name])}" for name in names if facts[name] not in ({}, [], ""))
+    shown = ((name, _value(facts[name])) for name in names)
+    return " ".join(f"{name}={text}" for name, text in shown if text not in {"", "[]"})
 
 
 def _value(value: object) -> str:
     """Write a fact shortly: of counts those that are not zero, of texts with spaces where they end."""
     if isinstance(value, dict):
-        return ",".join(f"{name}:{_value(inner)}" for name, inner in value.items() if inner)
+        shown = ((name, _value(inner)) for name, inner in value.items() if inner)
+        return ",".join(f"{name}:{text}" for name, text in shown if text)
     if isinstance(value, str) and " " not in value:
         return value
     return jsons.dumps(value, ensure_ascii=False)
