@@ -297,6 +297,24 @@ def test_a_refused_file_ends_put_in_1(project: Path) -> None:
 
 
 @pytest.mark.aws
+@pytest.mark.parametrize(("where", "do"), [("--local", "penstock up"), ("--aws", "penstock deploy")])
+def test_a_file_for_a_feed_that_is_not_deployed_is_not_uploaded(project: Path, where: str, do: str) -> None:
+    contract = write(project / "contracts" / "stock.yaml", CONTRACT.replace("orders", "stock"))
+    try:
+        file = write(project / "stock.csv", CLEAN)
+        call = ("put", file, "--feed", "stock", where, "--project", project)
+        done = invoke(*call, **surroundings(project))
+    finally:
+        contract.unlink()
+    assert done.exit_code == 2, done.output
+    assert f"The feed stock is not deployed here: {do}\n" in done.stderr
+    running = find_running(project)
+    s3 = running.connection.client("s3")
+    landed = s3.list_objects_v2(Bucket=running.names.landing_bucket, Prefix="incoming/stock/")
+    assert landed["KeyCount"] == 0
+
+
+@pytest.mark.aws
 def test_a_run_or_feed_that_is_not_there_is_a_wrong_call(project: Path) -> None:
     for call in (("runs", "nothing"), ("rejects", "nothing"), ("runs", "--feed", "nothing")):
         done = invoke(*call, "--project", project)

@@ -15,6 +15,7 @@ from penstock.errors import ServiceError, UsageError
 from penstock.local.follow import choose_feed
 from penstock.local.project import LocalFeed
 from penstock.stack.connect import explained
+from penstock.stack.state import require_deployed
 
 POLL_SECONDS: Final = 2.0
 LOCAL_POLL_SECONDS: Final = 0.1
@@ -37,6 +38,7 @@ def put_in_aws(place: Place, file: Path, named: str | None, on_begun: Callable[[
         for contract in place.project.feeds
     )
     feed = choose_feed(feeds, file, named)
+    require_deployed(place.connection, place.names, feed.name)
     bucket, key = place.names.landing_bucket, f"{feed.prefix}{file.name}"
     try:
         with file.open("rb") as body, explained(f"upload {file} to s3://{bucket}/{key}"):

@@ -20,6 +20,7 @@ from penstock.errors import ServiceError, UsageError
 from penstock.local.project import LocalFeed, Running, find_running
 from penstock.local.server import log_tail, require_running
 from penstock.stack.connect import explained
+from penstock.stack.state import require_deployed
 
 OnRun = Callable[[Run], None]
 
@@ -43,11 +44,13 @@ def put(folder: Path, file: Path, feed: str | None = None, on_run: OnRun = lambd
     """Drop a file into the running project, and follow its run to its end.
 
     ``feed`` is a feed's name or its prefix; without it, the file's own name decides (:func:`choose_feed`). ``on_run``
-    is told of the run as it begins. Raises :class:`UsageError` where the project does not run, the file is not there
-    or no feed takes it, and :class:`ServiceError` where no run begins.
+    is told of the run as it begins. Raises :class:`UsageError` where the project does not run, the file is not there,
+    no feed takes it or the feed is not deployed, and :class:`ServiceError` where no run begins.
     """
     running = find_running(folder)
-    landed = drop(running, choose_feed(running.feeds, file, feed), file)
+    chosen = choose_feed(running.feeds, file, feed)
+    require_deployed(running.connection, running.names, chosen.name)
+    landed = drop(running, chosen, file)
     return follow_run(running, landed, on_run)
 
 

@@ -57,6 +57,11 @@ class Connection:
         if self.profile and (self.endpoint_url or self.access_key):
             raise UsageError("A connection has either a profile or keys of its own, not both.")
 
+    @property
+    def deploy_command(self) -> str:
+        """The command that deploys a project to where this leads."""
+        return "penstock deploy" if self.endpoint_url is None else "penstock up"
+
     def client(self, service: str) -> Any:
         """Give the botocore client of a service (``s3``, ``cloudformation``, ...). It may be used by many threads.
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from penstock.errors import ServiceError, UsageError
 from penstock.stack.connect import Connection, explained
 from penstock.stack.follow import OnEvent, follow
+from penstock.stack.names import Names
 from penstock.stack.resources.table import PROJECT_TAG
 
 _CHANGEABLE: Final = {
@@ -19,6 +22,10 @@ _CHANGEABLE: Final = {
     "UPDATE_ROLLBACK_COMPLETE",
 }
 _NEVER_MADE: Final = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+
+_NOT_THERE: Final = {"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}
+_NO_SUCH_STACK: Final = "ValidationError"
+"""What CloudFormation calls it that a stack "does not exist"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,19 @@ def find_stacks(connection: Connection, project: str) -> dict[str, StackState]:
         pages = connection.client("cloudformation").get_paginator("describe_stacks").paginate()
         states = [_read_state(stack) for page in pages for stack in page["Stacks"]]
     return {state.name: state for state in states if state.tags.get(PROJECT_TAG) == project}
+
+
+def require_deployed(connection: Connection, names: Names, feed: str) -> None:
+    """Raise :class:`UsageError` where a feed is not deployed. Where that may not be looked at, it is taken to be."""
+    client = connection.client("cloudformation")
+    try:
+        found = client.describe_stacks(StackName=names.feed(feed).stack)["Stacks"]
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != _NO_SUCH_STACK:
+            return
+        found = []
+    if not any(stack["StackStatus"] not in _NOT_THERE for stack in found):
+        raise UsageError(f"The feed {feed} is not deployed here: {connection.deploy_command}")
 
 
 def require_ours(connection: Connection, name: str, ours: Mapping[str, StackState]) -> None:
