@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPConnection
 from inspect import signature
 from pathlib import Path
@@ -20,6 +21,7 @@ from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, l
 
 from penstock.cli.app import COMMANDS
 from penstock.cli.console import lead_here
+from penstock.local.follow import drop, follow_run
 from penstock.local.project import down, find_running
 
 NOWHERE = {
@@ -312,6 +314,21 @@ def test_a_file_for_a_feed_that_is_not_deployed_is_not_uploaded(project: Path, w
     s3 = running.connection.client("s3")
     landed = s3.list_objects_v2(Bucket=running.names.landing_bucket, Prefix="incoming/stock/")
     assert landed["KeyCount"] == 0
+
+
+@pytest.mark.aws
+def test_a_file_that_a_newer_one_replaced_before_it_was_loaded_ends_with_the_newer_ones_run(
+    project: Path,
+) -> None:
+    running = find_running(project)
+    landed = drop(running, running.feeds[0], write(project / "twice.csv", CLEAN))
+    run = follow_run(running, landed)
+    said: list[str] = []
+    older = replace(landed, version="an-older-one")
+    assert follow_run(running, older, patience=5, notice=said.append) == run
+    assert said == [
+        f"A newer version of {run.key} has taken the place of this one; the run {run.id} is about that."
+    ]
 
 
 @pytest.mark.aws

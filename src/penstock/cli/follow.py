@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from penstock.aws.objects import name_version
-from penstock.aws.runs import Run, get_run, list_runs
+from penstock.aws.runs import Run, get_run
 from penstock.cli.output import tell
 from penstock.cli.place import Place
 from penstock.errors import ServiceError, UsageError
-from penstock.local.follow import choose_feed
+from penstock.local.follow import Landed, choose_feed, describe_newer, find_run
 from penstock.local.project import LocalFeed
 from penstock.stack.connect import explained
 from penstock.stack.state import require_deployed
@@ -43,10 +43,14 @@ def put_in_aws(place: Place, file: Path, named: str | None, on_begun: Callable[[
     try:
         with file.open("rb") as body, explained(f"upload {file} to s3://{bucket}/{key}"):
             put = place.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        size = file.stat().st_size
     except OSError as error:
         raise UsageError(f"{file.as_posix()} can't be read: {error.strerror}.") from error
     tell(f"Uploaded to s3://{bucket}/{key}")
-    run = _await_run(place, feed.name, (bucket, key, name_version(put.get("VersionId"), put["ETag"])))
+    landed = Landed(feed, bucket, key, name_version(put.get("VersionId"), put["ETag"]), size)
+    run = _await_run(place, landed)
+    if run.version != landed.version:
+        tell(describe_newer(landed, run))
     on_begun(run)
     while not run.ended:
         time.sleep(POLL_SECONDS)
@@ -67,14 +71,14 @@ def follow_replay(place: Place, feed: str, replay: str) -> Run:
     return run
 
 
-def _await_run(place: Place, feed: str, wanted: tuple[str, str, str]) -> Run:
+def _await_run(place: Place, landed: Landed) -> Run:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        for run in list_runs(place.ledger, feed):
-            if (run.bucket, run.key, run.version) == wanted:
-                return run
+        run = find_run(place.ledger, place.client("s3"), landed)
+        if run is not None:
+            return run
         time.sleep(POLL_SECONDS)
     raise ServiceError(
         f"No run began within {PATIENCE_SECONDS:.0f} seconds. The file is in the bucket and will be loaded; `penstock runs` "
-        f"will show it. If it does not, look at the log group {place.names.feed(feed).log_group}."
+        f"will show it. If it does not, look at the log group {place.names.feed(landed.feed.name).log_group}."
     )

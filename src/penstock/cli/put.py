@@ -62,7 +62,7 @@ def _put(place: Place, file: Path, feed: str | None) -> Run:
             tell(f"Run {run.id} has begun")
 
     if place.running is not None:
-        return put(place.running.folder, file, feed, say_begun)
+        return put(place.running.folder, file, feed, say_begun, tell)
     from penstock.cli.follow import put_in_aws  # noqa: PLC0415 -- as above
 
     return put_in_aws(place, file, feed, say_begun)
