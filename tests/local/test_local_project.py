@@ -9,8 +9,8 @@ from penstock.errors import ContractError, ServiceError, UsageError
 from penstock.local.follow import choose_feed, drop, follow_run, put
 from penstock.local.processes import has_ended, wait_until
 from penstock.local.project import LocalFeed, down, find_running, is_up, up
-from penstock.local.record import noted_server
-from penstock.local.server import is_alive
+from penstock.local.record import local_folder, note_server, noted_server
+from penstock.local.server import Server, is_alive
 from penstock.watch.logs import Tail
 
 CONTRACT = """\
@@ -81,7 +81,10 @@ def test_after_a_crash_up_starts_anew(project: Path) -> None:
     first = up(project).server
     os.kill(first.pid, signal.SIGKILL)
     assert wait_until(lambda: has_ended(first.pid), 5)
-    second = up(project)
+    said: list[str] = []
+    second = up(project, said.append)
+    assert "as they were when it last stopped. Once it is up, `penstock sweep` loads" in said[0]
+    assert not Path(first.scratch).exists()
     assert second.server.pid != first.pid
     assert find_running(project).server == second.server
     assert put(project, project / "letters.csv").status == "done"
@@ -115,6 +118,18 @@ def test_a_project_that_never_ran_is_down_already(project: Path) -> None:
     assert not down(project)
     assert not (project / ".penstock").exists()
     assert not is_up(project)
+
+
+def test_down_removes_what_a_killed_server_left(project: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "penstock-x"
+    (scratch / "a folder").mkdir(parents=True)
+    local_folder(project)
+    note_server(project, Server("http://127.0.0.1:1", 1, "another process", "", "", str(scratch)))
+    said: list[str] = []
+    assert not down(project, said.append)
+    assert (len(said), scratch.exists()) == (1, False)
+    assert not down(project, said.append)
+    assert len(said) == 1
 
 
 def test_a_note_that_cannot_be_read_counts_as_none(project: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from penstock.aws.ledger import Ledger
 from penstock.contract.project import Project, read_project
@@ -22,7 +23,7 @@ from penstock.local.record import (
     one_command_at_a_time,
     state_folder,
 )
-from penstock.local.server import Server, is_alive, is_running, start_server, stop_server
+from penstock.local.server import Server, is_alive, is_running, remove_remains, start_server, stop_server
 from penstock.stack.changes import ChangeLine
 from penstock.stack.connect import Connection, explained
 from penstock.stack.deploy import deploy
@@ -30,6 +31,11 @@ from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
 from penstock.stack.target import emulated_target
+
+_KILLED: Final = (
+    "The embedded AWS was killed: its tables and runs are as they were when it last stopped. "
+    "Once it is up, `penstock sweep` loads what landed since."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,8 @@ def _ensure_server(folder: Path, progress: Progress) -> Server:
         return noted
     if noted is not None and is_alive(noted):  # it lives and does not answer
         stop_server(noted)
+    elif noted is not None and remove_remains(noted):
+        progress(_KILLED)
     server = start_server(state_folder(folder), progress, port=last_port(folder), outlive=True)
     note_server(folder, server)
     progress(f"The embedded AWS runs at {server.endpoint}")
@@ -164,6 +172,8 @@ def down(folder: Path, progress: Progress = be_quiet) -> bool:
     with one_command_at_a_time(folder):
         server = noted_server(folder)
         if server is None or not is_alive(server):
+            if server is not None and remove_remains(server):
+                progress(_KILLED)
             return False
         progress(f"Stopping the embedded AWS at {server.endpoint}")
         stop_bridge(local_folder(folder))

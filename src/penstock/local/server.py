@@ -30,6 +30,7 @@ SECRET_KEY: Final = "penstock-local"  # noqa: S105 - it opens nothing but a serv
 START_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 30.0  # one that has stopped refuses at once; a busy one may take its time
 STOP_SECONDS: Final = 60.0  # of which it needs more the more it holds: its state is written when it stops
+_SCRATCH: Final = "penstock-"
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What of the surroundings the server sees: what programs need to run at all."""
 
@@ -83,7 +84,7 @@ def start_server(
     it does not start; the message ends with the end of its log.
     """
     python = install_server(progress)
-    scratch = Path(tempfile.mkdtemp(prefix="penstock-"))
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     folder = state or scratch / "state"
     folder.mkdir(parents=True, exist_ok=True)
     for wanted in (port, None, None):  # between finding a port free and taking it, another may take it
@@ -218,3 +219,12 @@ def stop_server(server: Server, *, forget: bool = True) -> bool:
     if forget:
         shutil.rmtree(server.scratch, ignore_errors=True)
     return willing
+
+
+def remove_remains(server: Server) -> bool:
+    """Remove the scratch folder of a server that is no more. Tells whether there was one: then it was killed, not stopped."""
+    scratch = Path(server.scratch)
+    if is_alive(server) or not scratch.name.startswith(_SCRATCH) or not scratch.is_dir():
+        return False
+    shutil.rmtree(scratch, ignore_errors=True)
+    return True
