@@ -299,6 +299,19 @@ def test_a_refused_file_ends_put_in_1(project: Path) -> None:
 
 
 @pytest.mark.aws
+def test_a_contract_that_was_changed_and_not_deployed_is_told_after_a_run(project: Path) -> None:
+    contract, file = project / "contracts" / "orders.yaml", write(project / "by-which.csv", CLEAN)
+    try:
+        write(contract, CONTRACT.replace("[NEW, PAID, CANCELLED]", "[NEW]"))
+        done = invoke("put", file, "--project", project)
+    finally:
+        write(contract, CONTRACT)
+    said = "contracts/orders.yaml differs from what is deployed: penstock up\n"
+    assert (done.exit_code, said in done.stderr) == (0, True), done.output
+    assert said not in invoke("put", file, "--project", project).stderr
+
+
+@pytest.mark.aws
 @pytest.mark.parametrize(("where", "do"), [("--local", "penstock up"), ("--aws", "penstock deploy")])
 def test_a_file_for_a_feed_that_is_not_deployed_is_not_uploaded(project: Path, where: str, do: str) -> None:
     contract = write(project / "contracts" / "stock.yaml", CONTRACT.replace("orders", "stock"))

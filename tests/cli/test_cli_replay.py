@@ -114,13 +114,16 @@ def test_under_a_mended_contract_all_rejects_of_a_run_are_loaded_again(project: 
     assert invoke("replay", run, "--project", project).exit_code == 1  # nothing has changed
     contract = project / "contracts" / "orders.yaml"
     write(contract, CONTRACT.replace("[NEW, PAID, CANCELLED]", "[NEW, PAID, CANCELLED, LATE]"))
+    changed = "contracts/orders.yaml differs from what is deployed: penstock up\n"
     try:
+        assert changed in invoke("replay", run, "--project", project).stderr  # by the old one, still
         assert invoke("up", "--project", project).exit_code == 0
         done = invoke("replay", run, "--json", "--project", project)
     finally:
         write(contract, CONTRACT)
         invoke("up", "--project", project)
     assert done.exit_code == 0, done.output
+    assert changed not in done.stderr
     replay = json.loads(done.stdout)
     assert (replay["replays"], replay["counts"]["loaded"]) == (run, 1)
     assert f"replay of: {run}" in invoke("runs", replay["id"], "--project", project).stdout

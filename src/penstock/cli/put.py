@@ -41,7 +41,8 @@ def command(
     Ends with the code that the run would have as `penstock run`. A file of rejects
     that were corrected is replayed, as by `penstock replay --from`.
     """
-    from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.cli.outdated import tell_outdated  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile, changes=True)
     if is_spreadsheet(file):
@@ -51,6 +52,7 @@ def command(
         give_json(asdict(run))
     else:
         say_run(run)
+    tell_outdated(place, run)
     return exit_code([run.status])
 
 

@@ -88,6 +88,7 @@ def replay_file(place: Place, path: Path) -> Run:
 def show_replay(place: Place, replay: Run, *, json: bool) -> int:
     """Print what became of a replay, and of the run that it was of; give the exit code."""
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
+    from penstock.cli.outdated import tell_outdated  # noqa: PLC0415 -- as above
 
     if json:
         give_json(asdict(replay))
@@ -97,6 +98,7 @@ def show_replay(place: Place, replay: Run, *, json: bool) -> int:
         left = run.counts.get("rejected", 0)
         more = f": penstock rejects {run.id}" if left else ""
         say(f"  the run {run.id} has {count(left, 'reject')} left{more}")
+    tell_outdated(place, replay)
     return exit_code([replay.status])
 
 
