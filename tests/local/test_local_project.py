@@ -9,8 +9,8 @@ from penstock.errors import ContractError, ServiceError, UsageError
 from penstock.local.follow import choose_feed, drop, follow_run, put
 from penstock.local.processes import has_ended, wait_until
 from penstock.local.project import LocalFeed, down, find_running, is_up, up
-from penstock.local.record import local_folder, note_server, noted_server
-from penstock.local.server import Server, is_alive
+from penstock.local.record import local_folder, note_server, noted_server, state_folder
+from penstock.local.server import Server, is_alive, start_server
 from penstock.watch.logs import Tail
 
 CONTRACT = """\
@@ -103,6 +103,30 @@ def test_a_function_that_cannot_run_is_told_with_its_log(project: Path) -> None:
     assert wait_until(lambda: any("PENSTOCK_FEED is not set" in line.text for line in tail.read()), 60, 0.1)
     with pytest.raises(ServiceError, match=r"No run began within 1 seconds(.|\n)*PENSTOCK_FEED is not set"):
         follow_run(running, landed, patience=1)
+
+
+@pytest.mark.aws
+def test_where_a_table_was_deleted_by_hand_up_says_how_to_start_with_nothing(project: Path) -> None:
+    dynamodb = up(project).connection.client("dynamodb")
+    dynamodb.update_table(TableName="letters", DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName="letters")
+    with pytest.raises(ServiceError, match=r"the table letters(.|\n)*`penstock down --forget`"):
+        up(project)
+    assert down(project, forget=True)
+    assert not list((project / ".penstock" / "local" / "state").glob("*"))
+    assert up(project).changes
+
+
+@pytest.mark.aws
+def test_what_could_not_be_saved_is_told_when_it_stops(project: Path) -> None:
+    server = start_server(state_folder(project), outlive=True)
+    note_server(project, server)
+    server.connection().client("dynamodb").list_tables()
+    in_the_way = state_folder(project) / "services" / "dynamodb.json.tmp"
+    in_the_way.mkdir(parents=True)  # where the state is written, as if the disk were full
+    with pytest.raises(ServiceError, match=r"could not save all .*failed to save dynamodb"):
+        down(project)
+    assert not is_alive(server)
 
 
 @pytest.mark.aws

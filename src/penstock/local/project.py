@@ -5,6 +5,7 @@ What is deployed is what goes to AWS, by the same code; :mod:`penstock.stack.tar
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,15 @@ from penstock.local.record import (
     one_command_at_a_time,
     state_folder,
 )
-from penstock.local.server import Server, is_alive, is_running, remove_remains, start_server, stop_server
+from penstock.local.server import (
+    Server,
+    find_unsaved,
+    is_alive,
+    is_running,
+    remove_remains,
+    start_server,
+    stop_server,
+)
 from penstock.stack.changes import ChangeLine
 from penstock.stack.connect import Connection, explained
 from penstock.stack.deploy import deploy
@@ -35,6 +44,11 @@ from penstock.stack.target import emulated_target
 _KILLED: Final = (
     "The embedded AWS was killed: its tables and runs are as they were when it last stopped. "
     "Once it is up, `penstock sweep` loads what landed since."
+)
+
+_START_ANEW: Final = (
+    "If something there was deleted or changed by hand, which its CloudFormation does not see, or could not be saved: "
+    "`penstock down --forget` and then `penstock up` start with nothing. All that it holds goes."
 )
 
 
@@ -84,15 +98,21 @@ def up(folder: Path, progress: Progress = be_quiet, on_event: OnEvent = lambda _
 
     Both outlive the command, and what the server holds outlives the server. Nothing is asked: there is nothing here
     that costs or that can't be made again. Raises :class:`~penstock.errors.ContractError` where the project is wrong,
-    before anything is started, and :class:`ServiceError` where the server or the deploy fails.
+    before anything is started, and :class:`ServiceError` where the server or the deploy fails; where something was held
+    already it may be that, and the message says how to start with nothing.
     """
     project = read_project(folder)
     compile_feeds(project)  # for its problems: the deploy would tell them only after the start
     with one_command_at_a_time(folder):
-        begun = time.time()
+        begun, held = time.time(), state_folder(folder).exists()
         server = _ensure_server(folder, progress)
         ensure_bridge(local_folder(folder), server, project.name, begun)
-        return deploy_project(folder, project, server, progress, on_event)
+        try:
+            return deploy_project(folder, project, server, progress, on_event)
+        except ServiceError as error:
+            if not held:
+                raise
+            raise ServiceError(f"{error}\n{_START_ANEW}") from error
 
 
 def deploy_project(
@@ -165,24 +185,42 @@ def find_running(folder: Path) -> Running:
     return _describe(folder, project, server)
 
 
-def down(folder: Path, progress: Progress = be_quiet) -> bool:
-    """Stop the project's embedded AWS; what it holds is kept for the next ``up``. False where it did not run."""
-    if noted_server(folder) is None:
+def down(folder: Path, progress: Progress = be_quiet, *, forget: bool = False) -> bool:
+    """Stop the project's embedded AWS; what it holds is kept for the next ``up``, unless it is to ``forget`` that.
+
+    False where it did not run. Raises :class:`ServiceError` where not all that it held is kept.
+    """
+    if not (folder / ".penstock" / "local").exists():
         return False
     with one_command_at_a_time(folder):
         server = noted_server(folder)
-        if server is None or not is_alive(server):
-            if server is not None and remove_remains(server):
-                progress(_KILLED)
-            return False
-        progress(f"Stopping the embedded AWS at {server.endpoint}")
-        stop_bridge(local_folder(folder))
-        if not stop_server(server):
-            raise ServiceError(
-                "The embedded AWS did not stop by itself and was ended. Files in its buckets are kept; its tables and "
-                "stacks are as they were when it last stopped. `penstock up` deploys the project again."
-            )
-        return True
+        ran = server is not None and is_alive(server)
+        if server is not None and ran:
+            _stop(folder, server, progress, forget=forget)
+        elif server is not None and remove_remains(server) and not forget:
+            progress(_KILLED)
+        if forget:
+            shutil.rmtree(state_folder(folder), ignore_errors=True)
+        return ran
+
+
+def _stop(folder: Path, server: Server, progress: Progress, *, forget: bool) -> None:
+    progress(f"Stopping the embedded AWS at {server.endpoint}")
+    stop_bridge(local_folder(folder))
+    willing = stop_server(server)
+    if forget:
+        return
+    if not willing:
+        raise ServiceError(
+            "The embedded AWS did not stop by itself and was ended. Files in its buckets are kept; its tables and "
+            "stacks are as they were when it last stopped. `penstock up` deploys the project again."
+        )
+    unsaved = find_unsaved(server)
+    if unsaved:
+        raise ServiceError(
+            f"The embedded AWS has stopped, and could not save all that it held ({unsaved[-1]}). Mend that, for example by "
+            "making room on the disk. If `penstock up` does not work then, `penstock down --forget` and `penstock up` start with nothing."
+        )
 
 
 def is_up(folder: Path) -> bool:

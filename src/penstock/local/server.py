@@ -31,6 +31,7 @@ START_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 30.0  # one that has stopped refuses at once; a busy one may take its time
 STOP_SECONDS: Final = 60.0  # of which it needs more the more it holds: its state is written when it stops
 _SCRATCH: Final = "penstock-"
+_UNSAVED: Final = re.compile(r"(?i)failed to (save|persist) .*")  # so MiniStack 1.5.33 logs it
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What of the surroundings the server sees: what programs need to run at all."""
 
@@ -228,3 +229,13 @@ def remove_remains(server: Server) -> bool:
         return False
     shutil.rmtree(scratch, ignore_errors=True)
     return True
+
+
+def find_unsaved(server: Server) -> list[str]:
+    """Give what the server's log says of state and objects that it could not save, such as on a full disk."""
+    try:
+        with Path(server.log).open(encoding="utf-8", errors="replace") as log:
+            found = (_UNSAVED.search(line.rstrip("\n")) for line in log)
+            return [match[0] for match in found if match is not None]
+    except OSError:
+        return []
