@@ -7,7 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.client import HTTPConnection
 from inspect import signature
@@ -21,6 +21,7 @@ from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, l
 
 from penstock.cli.app import COMMANDS
 from penstock.cli.console import lead_here
+from penstock.cli.put import what_goes_on
 from penstock.local.follow import drop, follow_run
 from penstock.local.project import down, find_running
 
@@ -289,6 +290,41 @@ def test_a_file_is_put_and_its_run_listed_shown_and_its_rejects_printed(project:
     with file.open(encoding="utf-8-sig", newline="") as opened:
         found = [row[:2] for row in csv.reader(opened)]
     assert found == [["run", "line"], *([run["id"], line] for line in ("3", "6", "8"))]
+
+
+def interrupt(call: list[object], ready: Callable[[str], bool]) -> str:
+    """Start a command, interrupt it once a line of its standard error says so, and give what it said then."""
+    command = [sys.executable, "-m", "penstock", *map(str, call)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(ready(line) for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    return said
+
+
+@pytest.mark.aws
+def test_a_put_that_is_interrupted_says_that_the_run_goes_on_and_where(project: Path) -> None:
+    rows = "".join(f"ORD-{n % 1000:03},c{n // 1000},1,1,NEW\n" for n in range(6000))
+    file = write(project / "long.csv", HEADER + rows)
+    said = interrupt(["put", file, "--project", project], lambda line: line.endswith("has begun\n"))
+    listed = json.loads(invoke("runs", "--json", "--project", project).stdout)
+    [run] = [run["id"] for run in listed if run["key"].endswith("/long.csv")]
+    assert said == f"The run goes on: `penstock runs {run}` shows it.\n"
+    assert "If the file was uploaded by now, it will be loaded" in what_goes_on([])
+
+
+@pytest.mark.aws
+def test_an_up_that_is_interrupted_says_what_runs_and_how_to_stop_it(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    try:
+        said = interrupt(
+            ["up", "--project", folder], lambda line: line.startswith("The embedded AWS runs at")
+        )
+        assert "`penstock up` goes on, `penstock down` stops it.\n" in said
+    finally:
+        assert down(folder)
 
 
 @pytest.mark.aws

@@ -46,9 +46,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", EAGER, *(str(argument) for argument in arguments)]
 
 
-def start(call: list[str], kept: Path) -> subprocess.Popen[bytes]:
+def start(call: list[str], kept: Path, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start a run, and come back once it is kept."""
-    running = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=stderr)
     wait_for_change(running, kept)
     return running
 
@@ -187,11 +187,13 @@ def cut_off(tmp_path: Path) -> tuple[list[object], Path]:
     described, file = contract(tmp_path), write(tmp_path / "o.csv", dirty_rows(1_500))
     arguments: list[object] = ["run", described, file, "--output", tmp_path / "out", "--chunk-size", 10_000]
     kept = tmp_path / "out" / ".run" / "o.csv" / "state.json"
-    running = start(command(*arguments), kept)
+    running = start(command(*arguments), kept, subprocess.PIPE)
     while json.loads(kept.read_bytes())["state"]["lengths"]["items.jsonl"] == 0:
         wait_for_change(running, kept)
     running.send_signal(signal.SIGINT)
-    assert running.wait() == 130
+    _, said = running.communicate()
+    assert running.returncode == 130
+    assert said == b"The run was cut off. The same command with --resume goes on with it.\n"
     return arguments, kept
 
 

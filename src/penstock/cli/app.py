@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import signal
 import sys
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -39,6 +37,7 @@ from penstock.cli import (
 )
 from penstock.cli.exits import end_unforeseen, ending
 from penstock.cli.output import say
+from penstock.cli.signals import Ended, ended_by, listen
 
 COMMANDS = (
     init,
@@ -99,27 +98,14 @@ for _module in COMMANDS:
     app.command(_name, epilog=f"Example: {_module.EXAMPLE}")(ending(_module.command))
 
 
-class _Ended(BaseException):
-    """A signal to end, raised so that scratch folders are removed on the way out."""
-
-
 def run_process() -> NoReturn:
     """Run the command line of this process. What Penstock does not expect of itself ends in a traceback and code 3."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that can't show a letter is no failure
-    ended_by: list[int] = []
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        del frame
-        ended_by.append(number)
-        raise _Ended
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    listen()
     try:
         sys.exit(app())
-    except (_Ended, Exception) as error:  # noqa: BLE001 -- the last one to catch anything; it is shown whole
-        if ended_by:  # also where DuckDB, met by the signal, made an error of its own of it
-            sys.exit(128 + ended_by[0])
-        sys.exit(end_unforeseen(error))
+    except (Ended, Exception) as error:  # noqa: BLE001 -- the last one to catch anything; it is shown whole
+        number = ended_by()
+        sys.exit(end_unforeseen(error) if number is None else 128 + number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from penstock.cli.exits import exit_code
 from penstock.cli.options import Json, LocalToChange, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, tell
 from penstock.cli.replay import replay_file, show_replay
+from penstock.cli.signals import if_ended
 from penstock.cli.spreadsheet import is_spreadsheet
 from penstock.cli.summary import say_run
 
@@ -59,12 +61,23 @@ def command(
 def _put(place: Place, file: Path, feed: str | None) -> Run:
     from penstock.local.follow import put  # noqa: PLC0415 -- as above
 
+    begun: list[str] = []
+
     def say_begun(run: Run) -> None:
+        begun.append(run.id)
         if not run.ended:
             tell(f"Run {run.id} has begun")
 
-    if place.running is not None:
-        return put(place.running.folder, file, feed, say_begun, tell)
-    from penstock.cli.follow import put_in_aws  # noqa: PLC0415 -- as above
+    with if_ended(lambda: what_goes_on(begun)):
+        if place.running is not None:
+            return put(place.running.folder, file, feed, say_begun, tell)
+        from penstock.cli.follow import put_in_aws  # noqa: PLC0415 -- as above
 
-    return put_in_aws(place, file, feed, say_begun)
+        return put_in_aws(place, file, feed, say_begun)
+
+
+def what_goes_on(begun: Sequence[str]) -> str:
+    """Say what becomes of a file that nobody follows any more. ``begun`` are the ids of the runs that began, in their order."""
+    if begun:
+        return f"The run goes on: `penstock runs {begun[-1]}` shows it."
+    return "If the file was uploaded by now, it will be loaded: `penstock runs` shows its run."

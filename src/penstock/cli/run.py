@@ -12,6 +12,7 @@ from penstock.cli.exits import exit_code
 from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region, read_folder
 from penstock.cli.output import give_json, say, tell, visible
 from penstock.cli.progress import Meter
+from penstock.cli.signals import if_ended
 from penstock.cli.summary import say_error_counts, say_reasons, say_report, say_writes
 from penstock.load.report import Report
 
@@ -71,7 +72,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     parent = output or rejects
     if parent is not None and not resume:
         _mention_unfinished(parent, files)
-    with Meter() as meter:
+    with if_ended(lambda: _say_kept(parent, files)), Meter() as meter:
         reports = penstock.run(
             contract,
             files,
@@ -100,6 +101,14 @@ def _mention_unfinished(parent: Path, files: Sequence[Path]) -> None:
         tell(
             f"{visible(file)}: an earlier run was cut off. It starts over; with --resume it would have gone on."
         )
+
+
+def _say_kept(parent: Path | None, files: Sequence[Path]) -> str:
+    """Say how to go on with a run that was cut off, if it came so far that there is something to go on with."""
+    from penstock.api.run_files import unfinished  # noqa: PLC0415 -- as above
+
+    kept = parent is not None and unfinished(parent, files)
+    return "The run was cut off. The same command with --resume goes on with it." if kept else ""
 
 
 def _say(report: Report, parent: Path | None) -> None:

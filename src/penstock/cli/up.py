@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from penstock.cli.deployment import show_event
 from penstock.cli.options import Json, ProjectFolder
 from penstock.cli.output import give_json, say, tell
+from penstock.cli.signals import if_ended
 from penstock.figures import count
 
 EXAMPLE = "penstock up"
@@ -19,7 +22,9 @@ def command(project: ProjectFolder = None, json: Json = False) -> int:
     from penstock.cli.place import project_folder  # noqa: PLC0415 -- `--help` does not need it
     from penstock.local.project import up  # noqa: PLC0415 -- as above
 
-    running = up(project_folder(project), tell, show_event)
+    folder = project_folder(project)
+    with if_ended(lambda: _say_running(folder)):
+        running = up(folder, tell, show_event)
     if json:
         give_json(
             {
@@ -48,3 +53,13 @@ def command(project: ProjectFolder = None, json: Json = False) -> int:
     for feed in running.feeds[:1]:
         say(f"  {running.copy_line(feed)}")
     return 0
+
+
+def _say_running(folder: Path) -> str:
+    from penstock.local.record import noted_server  # noqa: PLC0415 -- as above
+    from penstock.local.server import is_alive  # noqa: PLC0415 -- as above
+
+    server = noted_server(folder)
+    if server is None or not is_alive(server):
+        return ""
+    return "The embedded AWS runs, and the project may not be whole there: `penstock up` goes on, `penstock down` stops it."
