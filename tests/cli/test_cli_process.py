@@ -79,7 +79,6 @@ def test_an_output_to_a_full_disk_is_told_in_words(tmp_path: Path, call: str) ->
 def test_messages_to_a_full_disk_end_in_3(tmp_path: Path) -> None:
     with FULL.open("w") as full:
         assert _call("runs", "--project", tmp_path, stderr=full).returncode == 3
-        assert _call("explain", contract(tmp_path), stdout=full, stderr=full).returncode == 3
 
 
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:

@@ -209,6 +209,19 @@ def test_what_an_interrupt_cut_off_is_gone_on_with(
     assert json.loads((tmp_path / "out" / "o.csv" / "report.json").read_text())["invocations"] == 2
 
 
+def test_a_second_run_into_the_folder_of_one_that_is_under_way_is_refused(tmp_path: Path) -> None:
+    out, file = tmp_path / "out", write(tmp_path / "o.csv", dirty_rows(1_500))
+    call: list[object] = ["run", contract(tmp_path), file, "--output", out, "--chunk-size", 10_000]
+    running = start(command(*call), out / ".run" / "o.csv" / "state.json")
+    running.send_signal(signal.SIGSTOP)  # so that it is not over before the second one looks
+    refused = [invoke(*call), invoke(*call, "--resume")]
+    running.send_signal(signal.SIGCONT)
+    said = f"Error: Another run writes into {(out / 'o.csv').as_posix()}. Wait for its end, or name another folder.\n"
+    assert [(done.exit_code, done.stderr) for done in refused] == [(2, said)] * 2
+    assert running.wait(60) == 0
+    assert report(out / "o.csv")["status"] == "done"
+
+
 def test_without_resume_a_run_that_was_cut_off_is_mentioned_and_starts_over(
     cut_off: tuple[list[object], Path],
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.api.hold import hold, is_held
 from penstock.api.prepare import AnyPath, Call, Progress, prepare
 from penstock.api.resume import RUN_FOLDER, Kept, KeptRun
 from penstock.api.run_one import Destination, run_one
@@ -46,8 +48,9 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     How far a run is, is kept every few seconds in ``.run`` of that folder, and removed in the end. With ``resume`` runs
     that were cut off go on from there, and give what they would have given; without, they start over.
 
-    Raises :class:`~penstock.errors.UsageError` and :class:`~penstock.errors.ContractError` before anything is
-    written, and :class:`~penstock.errors.ServiceError` where the table can't be reached.
+    Raises :class:`~penstock.errors.UsageError`, also where another run is under way into such a folder, and
+    :class:`~penstock.errors.ContractError` before anything is written, and :class:`~penstock.errors.ServiceError` where the
+    table can't be reached.
     """
     if output is not None and (endpoint_url or region or profile or table or rejects is not None):
         raise UsageError(
@@ -77,12 +80,22 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
 
 
 def unfinished(parent: AnyPath, files: Sequence[AnyPath]) -> list[str]:
-    """Name those of the files whose run into a folder was cut off, so that it can be resumed."""
-    return [str(file) for file in files if (Path(parent) / RUN_FOLDER / Path(file).name).is_dir()]
+    """Name those of the files whose run into a folder was cut off, so that it can be resumed. One that is under way was not."""
+    names = {file: Path(file).name for file in files}
+    kept = [file for file in files if (Path(parent) / RUN_FOLDER / names[file]).is_dir()]
+    return [str(file) for file in kept if not is_held(Path(parent) / names[file])]
 
 
 def _run_all(call: Call, table: OpenTable | None, parent: Path | None, *, resume: bool) -> list[Report]:
     """Run each file into a folder of its name in ``parent``, where the runs are kept until all are through."""
+    folders = [] if parent is None else [parent / Path(source.key).name for source in call.sources]
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(hold(folder))
+        return _run_held(call, table, parent, resume=resume)
+
+
+def _run_held(call: Call, table: OpenTable | None, parent: Path | None, *, resume: bool) -> list[Report]:
     found = [_find(call, source, table, parent, resume=resume) for source in call.sources]
     reports = []
     for source, (destination, before) in zip(call.sources, found, strict=True):
