@@ -166,7 +166,7 @@ def _nobody_is_subscribed(desk: Desk) -> Callable[[], object]:
         (_bucket_tells_nobody, "orders", "events", "does not tell arn:aws:sqs", "Put it back"),
         (_bucket_tells_nobody, "returns", "events", "does not tell arn:aws:lambda", "Put it back"),
         (_bucket_tells_of_another_prefix, "orders", "events", "of incoming/elsewhere/*.csv, and not", ""),
-        (_queue_lets_nobody_in, "orders", "events", "policy of the queue shop_orders", "penstock destroy"),
+        (_queue_lets_nobody_in, "orders", "events", "policy of the queue shop_orders", "`penstock down --forget`"),
         (_mapping_is_disabled, "orders", "events", "mapping is disabled", "update-event-source-mapping"),
         (_function_lets_nobody_call, "returns", "events", "does not let arn:aws:s3:::", "add-permission"),
         (_function_is_stopped, "returns", "functions", "concurrency is 0", "--reserved-concurrent-executions 3"),
@@ -227,6 +227,7 @@ def test_of_a_project_that_is_not_deployed_each_stack_is_named_and_no_more(
         ("stacks", "problem", f"the stack penstock-shop{part} is not deployed")
         for part in ("", "-landing", "-feed-orders", "-feed-returns")
     }
+    assert {one.do for one in ailing(desk)} == {"penstock up"}
 
 
 def test_what_the_project_says_now_and_is_not_deployed_is_told_once(desk: Desk, tmp_path: Path) -> None:

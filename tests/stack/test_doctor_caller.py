@@ -60,6 +60,7 @@ class _Service:
 
 class _Connection:
     region = "eu-central-1"
+    embedded, deploy_command = False, "penstock deploy"
 
     def __init__(self, answers: dict[str, Any], end: datetime | None) -> None:
         self.asked: list[dict[str, Any]] = []

@@ -226,7 +226,7 @@ def test_a_feed_that_is_not_deployed_yet_wants_a_look_and_does_not_hide_the_othe
         None,
         "well",
     )
-    assert "Deploy the project" in found["orders"].findings[0].why
+    assert found["orders"].findings[0].why.endswith(" here: penstock up")
 
 
 def test_what_may_not_be_read_is_named_with_the_permission_and_the_rest_is_shown(

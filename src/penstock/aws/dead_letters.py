@@ -17,10 +17,9 @@ from typing import Any, Final
 
 from penstock.aws.connect import Client
 from penstock.aws.events import ObjectHint, ReplayOrder, Unreadable, decode_event
-from penstock.aws.explain import AwsError, error_code, explain_error
+from penstock.aws.explain import AwsError, NotDeployedError, error_code, explain_error
 from penstock.aws.function_errors import NotLoadedError, explain_function_error
 from penstock.aws.hint import Hints
-from penstock.errors import ServiceError
 
 _HELD_SECONDS: Final = 120
 """How long a letter that was received is hidden from others. It is let go of sooner, unless the process dies."""
@@ -90,9 +89,7 @@ def find_queue(sqs: Client, name: str) -> str:
         return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
     except AwsError as error:
         if error_code(error) in _NO_QUEUE:
-            raise ServiceError(
-                f"There is no queue {name} here. Deploy the project, or correct the region."
-            ) from error
+            raise NotDeployedError(f"There is no queue {name} here") from error
         raise explain_error(error, f"find the queue {name}", "sqs:GetQueueUrl") from error
 
 

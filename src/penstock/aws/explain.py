@@ -31,6 +31,14 @@ _CREDENTIALS = {
 }
 
 
+class NotDeployedError(ServiceError):
+    """Something that a deploy makes is not there. ``what`` says so alone, without what to do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. Deploy the project, or correct the region.")
+        self.what = what
+
+
 def error_code(error: BaseException) -> str:
     """Give the code of an AWS error, or the name of its class where the service never answered."""
     if isinstance(error, ClientError):

@@ -58,9 +58,14 @@ class Connection:
             raise UsageError("A connection has either a profile or keys of its own, not both.")
 
     @property
+    def embedded(self) -> bool:
+        """Whether this leads to an embedded AWS."""
+        return self.endpoint_url is not None
+
+    @property
     def deploy_command(self) -> str:
         """The command that deploys a project to where this leads."""
-        return "penstock deploy" if self.endpoint_url is None else "penstock up"
+        return "penstock up" if self.embedded else "penstock deploy"
 
     def client(self, service: str) -> Any:
         """Give the botocore client of a service (``s3``, ``cloudformation``, ...). It may be used by many threads.

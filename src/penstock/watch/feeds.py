@@ -15,6 +15,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from penstock.aws.explain import NotDeployedError
 from penstock.aws.ledger import Ledger
 from penstock.aws.runs import Run, format_time, list_runs
 from penstock.contract.model import Contract
@@ -178,8 +179,10 @@ def read_feed_state(
     last_file = _find_last_file(ledger, feed.name, latest, of_day)
     files = [run for run in of_day if run.replays is None]  # what a replay loads counts against its run
     unread: list[str] = []
-    queue = _attempt(lambda: read_depth(sqs, own.queue), unread) if feed.trigger == "queue" else None
-    letters = _attempt(lambda: read_depth(sqs, own.dead_letters).total, unread)
+    here = connection.embedded
+    queued = feed.trigger == "queue"
+    queue = _attempt(lambda: read_depth(sqs, own.queue), unread, embedded=here) if queued else None
+    letters = _attempt(lambda: read_depth(sqs, own.dead_letters).total, unread, embedded=here)
     due = _attempt(lambda: sum(1 for _ in islice(ledger.list_due(feed.name, now), MOST_DUE)), unread)
     mine = tuple(alarm for alarm in alarms if alarm.feed == feed.name)
     return FeedState(
@@ -223,10 +226,12 @@ def _sum_up(files: Sequence[Run], *, whole: bool) -> Day:
     )
 
 
-def _attempt(read: Callable[[], T], unread: list[str]) -> T | None:
+def _attempt(read: Callable[[], T], unread: list[str], *, embedded: bool = False) -> T | None:
     """Read something; where that fails, say so in ``unread`` and give None."""
     try:
         return read()
+    except NotDeployedError as error:
+        unread.append(f"{error.what}: penstock up" if embedded else str(error))
     except ServiceError as error:
         unread.append(str(error))
-        return None
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.stack.doctor.finding import DEPLOY, Finding, Subject, find
+from penstock.stack.doctor.finding import Finding, Subject, find
 
 
 def check_alerts(subject: Subject) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def check_alerts(subject: Subject) -> Iterator[Finding]:
         lambda: list(sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)),
     )
     if pages is None:
-        yield Finding("alerts", None, "problem", f"there is no topic {topic}", DEPLOY)
+        yield Finding("alerts", None, "problem", f"there is no topic {topic}", subject.make_missing)
         return
     found = [one for page in pages for one in page["Subscriptions"]]
     pending = {one["Endpoint"] for one in found if not one["SubscriptionArn"].startswith("arn:")}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
+from penstock.stack.doctor.finding import FeedSubject, Finding, Subject, find, looking
 from penstock.stack.doctor.keys import Locked, check_allowed
 from penstock.stack.existing_bucket import EVENT_BRIDGE
 from penstock.stack.resources.resource_policies import event_source, queue_policy
@@ -20,7 +20,7 @@ def check_bucket(subject: Subject) -> Iterator[Finding]:
     bucket = names.landing_bucket
     found = _read_notifications(subject)
     if found is None:
-        do = "Make it, or correct `landing.bucket`." if names.existing_bucket else DEPLOY
+        do = "Make it, or correct `landing.bucket`." if names.existing_bucket else subject.make_missing
         yield Finding("bucket", None, "problem", f"there is no bucket {bucket}", do)
     elif names.existing_bucket and EVENT_BRIDGE not in found:
         text = f"the bucket {bucket} does not tell EventBridge, so that nobody hears of what lands there"
@@ -29,7 +29,7 @@ def check_bucket(subject: Subject) -> Iterator[Finding]:
             None,
             "problem",
             text,
-            f"{DEPLOY}, which turns it on, or prints the command for its owner",
+            f"{subject.deploy}, which turns it on, or prints the command for its owner",
         )
     else:
         told = " and tells EventBridge" if names.existing_bucket else ""
@@ -96,13 +96,13 @@ def _check_notification(subject: FeedSubject) -> Iterator[Finding]:
     ]
     bucket = subject.whole.names.landing_bucket
     # What is missing is no change to CloudFormation, which believes that its last deploy is still what is there.
-    do = f"Put it back in the bucket's properties; `penstock destroy` and `{DEPLOY}` do it too, and keep all data"
+    do = f"Put it back in the bucket's properties, or: {subject.whole.make_anew}"
     if not mine:
         yield Finding("events", contract.name, "problem", f"the bucket {bucket} does not tell {arn}", do)
     elif not any(_filter(entry) == (contract.source.prefix, contract.source.suffix) for entry in mine):
         seen = " and ".join(f"{prefix}*{suffix}" for prefix, suffix in map(_filter, mine))
         text = f"the bucket {bucket} tells {arn} of {seen}, and not of {contract.source.prefix}*{contract.source.suffix}"
-        yield Finding("events", contract.name, "problem", text, DEPLOY)
+        yield Finding("events", contract.name, "problem", text, subject.whole.deploy)
 
 
 def _filter(entry: Mapping[str, Any]) -> tuple[str, str]:
@@ -115,7 +115,13 @@ def _check_rule(subject: FeedSubject) -> Iterator[Finding]:
     events, own, name = subject.client("events"), subject.own, subject.contract.name
     rule = find(f"the rule {own.rule}", "events:DescribeRule", lambda: events.describe_rule(Name=own.rule))
     if rule is None:
-        yield Finding("events", name, "problem", f"there is no rule {own.rule} in EventBridge", DEPLOY)
+        yield Finding(
+            "events",
+            name,
+            "problem",
+            f"there is no rule {own.rule} in EventBridge",
+            subject.whole.make_missing,
+        )
         return
     if rule.get("State") == "DISABLED":
         do = f"aws events enable-rule --name {own.rule}"
@@ -136,7 +142,7 @@ def _check_queue(subject: FeedSubject) -> Iterator[Finding]:
         lambda: sqs.get_queue_url(QueueName=own.queue)["QueueUrl"],
     )
     if url is None:
-        yield Finding("events", name, "problem", f"there is no queue {own.queue}", _MADE_ANEW)
+        yield Finding("events", name, "problem", f"there is no queue {own.queue}", _by_hand(subject))
         return
     with looking(f"the queue {own.queue}", "sqs:GetQueueAttributes"):
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
@@ -145,7 +151,7 @@ def _check_queue(subject: FeedSubject) -> Iterator[Finding]:
     if not {_canonical(one) for one in wanted} <= {_canonical(one) for one in allowed}:
         service, source = event_source(subject.whole.names, name)
         text = f"the policy of the queue {own.queue} is not the project's: it may not let {source} in ({service})"
-        yield Finding("events", name, "problem", text, _MADE_ANEW)
+        yield Finding("events", name, "problem", text, _by_hand(subject))
     yield from _check_mapping(subject)
 
 
@@ -160,7 +166,8 @@ def _canonical(part: Any) -> str:
     return json.dumps(plain(part), sort_keys=True)
 
 
-_MADE_ANEW: Final = f"`penstock destroy`, then `{DEPLOY}`: all data is kept. CloudFormation does not see what was changed by hand."
+def _by_hand(subject: FeedSubject) -> str:
+    return f"{subject.whole.make_anew} CloudFormation does not see what was changed by hand."
 
 
 def _check_mapping(subject: FeedSubject) -> Iterator[Finding]:
@@ -170,7 +177,7 @@ def _check_mapping(subject: FeedSubject) -> Iterator[Finding]:
     mine = [one for one in found["EventSourceMappings"] if one["FunctionArn"].startswith(own.function_arn)]
     if not mine:
         text = f"the function {own.function} takes nothing from its queue: there is no event source mapping"
-        yield Finding("events", name, "problem", text, _MADE_ANEW)
+        yield Finding("events", name, "problem", text, _by_hand(subject))
         return
     state = mine[0]["State"]
     if state in {"Disabled", "Disabling"}:

@@ -18,7 +18,6 @@ from penstock.stack.state import StackState
 from penstock.stack.template import StackTemplate
 
 Verdict = Literal["ok", "warning", "problem"]
-DEPLOY: Final = "penstock deploy"
 
 _ABSENT: Final = {
     "404",
@@ -58,6 +57,23 @@ class Subject:
     def client(self, service: str) -> Any:
         """Give a client of one of the services."""
         return self.connection.client(service)
+
+    @property
+    def deploy(self) -> str:
+        """The command that deploys the project to where this is."""
+        return self.connection.deploy_command
+
+    @property
+    def make_anew(self) -> str:
+        """What makes again what was changed by hand, which CloudFormation does not see."""
+        if self.connection.embedded:
+            return "`penstock down --forget`, then `penstock up`: all that the embedded AWS holds goes."
+        return f"`penstock destroy`, then `{self.deploy}`: all data is kept."
+
+    @property
+    def make_missing(self) -> str:
+        """What makes again what is gone from a stack that is there."""
+        return self.make_anew if self.connection.embedded else self.deploy
 
     def is_deployed(self, feed: str | None) -> bool:
         """Tell whether the stack of a feed is there, or that of what feeds share; where nobody can tell, it is taken to be."""

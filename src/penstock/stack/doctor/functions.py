@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, find, looking
+from penstock.stack.doctor.finding import FeedSubject, Finding, find, looking
 
 
 def check_functions(subject: FeedSubject) -> Iterator[Finding]:
@@ -28,10 +28,10 @@ def _check(subject: FeedSubject, function: str) -> Iterator[Finding]:
         lambda: client.get_function_configuration(FunctionName=function),
     )
     if found is None:
-        do = f"`penstock destroy`, then `{DEPLOY}`: all data is kept."
+        do = subject.whole.make_anew
         yield Finding("functions", name, "problem", f"there is no function {function}", do)
         return
-    yield from _check_state(name, function, found)
+    yield from _check_state(subject, function, found)
     with looking(f"the function {function}", "lambda:GetFunctionConcurrency"):
         reserved = client.get_function_concurrency(FunctionName=function).get("ReservedConcurrentExecutions")
     if reserved == 0:
@@ -46,7 +46,8 @@ def _check(subject: FeedSubject, function: str) -> Iterator[Finding]:
         yield Finding("functions", name, "problem", text, do)
 
 
-def _check_state(name: str, function: str, found: dict[str, Any]) -> Iterator[Finding]:
+def _check_state(subject: FeedSubject, function: str, found: dict[str, Any]) -> Iterator[Finding]:
+    name = subject.contract.name
     # Lambda lets functions that nobody called for weeks rest; the next call wakes them.
     if found.get("State", "Active") not in {"Active", "Inactive"}:
         reason = found.get("StateReason", "Lambda does not say why")
@@ -54,7 +55,8 @@ def _check_state(name: str, function: str, found: dict[str, Any]) -> Iterator[Fi
         yield Finding("functions", name, "problem", text, "Mend that, or wait where it is Pending.")
     if found.get("LastUpdateStatus") == "Failed":
         reason = found.get("LastUpdateStatusReason", "Lambda does not say why")
-        yield Finding("functions", name, "problem", f"the last update of {function} failed: {reason}", DEPLOY)
+        text = f"the last update of {function} failed: {reason}"
+        yield Finding("functions", name, "problem", text, subject.whole.deploy)
 
 
 def check_schedules(subject: FeedSubject) -> Iterator[Finding]:
@@ -69,7 +71,7 @@ def check_schedules(subject: FeedSubject) -> Iterator[Finding]:
         found = find(f"the schedule {schedule}", "scheduler:GetSchedule", get)
         if found is None:
             well = False
-            do = f"`penstock destroy`, then `{DEPLOY}`: all data is kept."
+            do = subject.whole.make_anew
             yield Finding("schedules", name, "problem", f"there is no schedule {schedule}", do)
         elif found.get("State") == "DISABLED":
             well = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from penstock.errors import ServiceError
-from penstock.stack.doctor.finding import DEPLOY, Finding, Subject, find, looking
+from penstock.stack.doctor.finding import Finding, Subject, find, looking
 
 
 def check_keys(subject: Subject) -> Iterator[Finding]:
@@ -64,10 +64,10 @@ def check_allowed(subject: Subject, locked: Locked) -> Iterator[Finding]:
             key = subject.client("kms").describe_key(KeyId=locked.key)["KeyMetadata"]
     except ServiceError as error:
         text = f"{encrypted}, and whose that is could not be told. {error}"
-        do = f"If it is not AWS's own, write its ARN into {locked.place}, then `{DEPLOY}`."
+        do = f"If it is not AWS's own, write its ARN into {locked.place}, then `{subject.deploy}`."
         yield Finding(locked.check, locked.feed, "warning", text, do)
         return
     if key["KeyManager"] != "AWS" and key["Arn"] not in allowed:
         text = f"{encrypted}, which the functions may not use, so that {locked.so_that}"
-        do = f"Write {key['Arn']} into {locked.place}, then `{DEPLOY}`."
+        do = f"Write {key['Arn']} into {locked.place}, then `{subject.deploy}`."
         yield Finding(locked.check, locked.feed, "problem", text, do)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from penstock.stack.doctor.finding import DEPLOY, Finding, Subject
+from penstock.stack.doctor.finding import Finding, Subject
 from penstock.stack.prepare import read_template
 from penstock.stack.state import StackState, find_stacks
 from penstock.stack.template import StackTemplate
@@ -23,19 +23,25 @@ def check_stacks(subject: Subject) -> Iterator[Finding]:
     wanted = {template.name for template in subject.templates}
     for name in sorted(states.keys() - wanted):
         text = f"the stack {name} belongs to nothing that the project has"
-        yield Finding("stacks", None, "warning", text, f"{DEPLOY} (it deletes the stack, and keeps its data)")
+        yield Finding(
+            "stacks", None, "warning", text, f"{subject.deploy} (it deletes the stack, and keeps its data)"
+        )
 
 
 def _compare(subject: Subject, template: StackTemplate, state: StackState | None) -> Finding:
     if state is None or state.planned_only:
         return Finding(
-            "stacks", template.feed, "problem", f"the stack {template.name} is not deployed", DEPLOY
+            "stacks",
+            template.feed,
+            "problem",
+            f"the stack {template.name} is not deployed",
+            subject.deploy,
         )
     if state.status not in _WELL:
         busy = state.status.endswith("_IN_PROGRESS")
         done = state.status == "UPDATE_ROLLBACK_COMPLETE"  # it is sound, and what it was before
         text = f"the stack {template.name} is in the state {state.status}"
-        do = "Wait until that is done." if busy else f"{DEPLOY}, which says what fails"
+        do = "Wait until that is done." if busy else f"{subject.deploy}, which says what fails"
         return Finding("stacks", template.feed, "warning" if busy or done else "problem", text, do)
     found = read_template(subject.connection, template.name)
     if _plain(found) == _plain(template.body):
@@ -46,7 +52,8 @@ def _compare(subject: Subject, template: StackTemplate, state: StackState | None
         )
     else:
         text = f"the stack {template.name} differs from what the project says now"
-    return Finding("stacks", template.feed, "warning", text, f"{DEPLOY}, which shows the changes and asks")
+    asking = "" if subject.connection.embedded else ", which shows the changes and asks"
+    return Finding("stacks", template.feed, "warning", text, f"{subject.deploy}{asking}")
 
 
 def _plain(body: Mapping[str, Any]) -> str:

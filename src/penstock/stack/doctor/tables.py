@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.plan.model import KeyAttribute, Table
-from penstock.stack.doctor.finding import DEPLOY, FeedSubject, Finding, Subject, find, looking
+from penstock.stack.doctor.finding import FeedSubject, Finding, Subject, find, looking
 from penstock.stack.doctor.keys import Locked, check_allowed
 
 
@@ -14,13 +14,15 @@ def check_ledger(subject: Subject) -> Iterator[Finding]:
     """Look at the table of runs."""
     table = _describe(subject.client("dynamodb"), subject.names.ledger)
     if table is None:
-        yield Finding("ledger", None, "problem", f"there is no table {subject.names.ledger}", DEPLOY)
+        yield Finding(
+            "ledger", None, "problem", f"there is no table {subject.names.ledger}", subject.make_missing
+        )
         return
     indexes = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])}
     missing = {"by_feed", "by_due"} - indexes
     if missing:
         text = f"{subject.names.ledger} lacks its index {', '.join(sorted(missing))}"
-        yield Finding("ledger", None, "problem", text, DEPLOY)
+        yield Finding("ledger", None, "problem", text, subject.make_missing)
     elif table["TableStatus"] not in {"ACTIVE", "UPDATING"}:
         yield Finding(
             "ledger", None, "problem", f"{subject.names.ledger} is {table['TableStatus']}", "Wait for it."
@@ -34,7 +36,7 @@ def check_table(subject: FeedSubject) -> Iterator[Finding]:
     wanted, name = subject.plan.table, subject.contract.name
     table = _describe(subject.client("dynamodb"), wanted.name)
     if table is None:
-        do = "Make it, or leave out `load.table_exists`." if wanted.exists else DEPLOY
+        do = "Make it, or leave out `load.table_exists`." if wanted.exists else subject.whole.make_missing
         yield Finding("table", name, "problem", f"there is no table {wanted.name}", do)
         return
     found = list(_compare(subject, table))
@@ -93,7 +95,7 @@ def _check_ttl(subject: FeedSubject) -> Iterator[Finding]:
         return
     seen = f"by {found['AttributeName']}" if on else "turned off"
     text = f"items of {wanted.name} are to expire by {wanted.ttl}, and its time to live is {seen}"
-    do = DEPLOY
+    do = subject.whole.deploy
     if wanted.exists:
         do = (
             f"aws dynamodb update-time-to-live --table-name {wanted.name} "
