@@ -116,6 +116,15 @@ def test_aws_without_a_region_is_a_wrong_call(tmp_path: Path) -> None:
     assert "--region" in done.stderr
 
 
+def test_where_aws_can_not_be_asked_and_was_not_named_the_embedded_one_is_offered(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    offer = "If the embedded AWS was meant: penstock up\n"
+    for known, code in ({}, 2), ({"AWS_REGION": "us-east-1"}, 3):
+        done = invoke("status", "--project", folder, **{**NOWHERE, **known})
+        assert (done.exit_code, done.stderr.endswith(offer)) == (code, True), done.output
+        assert offer not in invoke("status", "--aws", "--project", folder, **{**NOWHERE, **known}).stderr
+
+
 def test_aws_without_credentials_is_a_failed_service(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     done = invoke("deploy", "--yes", "--region", "eu-central-1", "--project", folder, **NOWHERE)

@@ -12,7 +12,7 @@ from penstock.aws.ledger import Ledger
 from penstock.cli.output import tell
 from penstock.contract.model import Contract
 from penstock.contract.project import Project, find_project, read_project
-from penstock.errors import UsageError
+from penstock.errors import ServiceError, UsageError
 from penstock.local.project import Running, find_running, is_up
 from penstock.stack.connect import Connection, explained
 from penstock.stack.names import Names, name_project
@@ -68,7 +68,12 @@ def find_place(
         )
     if unsaid:
         tell("The project's embedded AWS does not run (`penstock up` starts it): this is about AWS itself")
-    connection, account = connect(project, region, profile)
+    try:
+        connection, account = connect(project, region, profile)
+    except (ServiceError, UsageError) as error:
+        if not unsaid:
+            raise
+        raise type(error)(f"{error} If the embedded AWS was meant: penstock up") from error
     return Place(project, connection, name_project(project, account, connection.region), None)
 
 
