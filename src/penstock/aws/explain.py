@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
@@ -56,6 +57,13 @@ def explain_code(code: str, doing: str, needs: str) -> ServiceError:
     return ServiceError(f"Could not {doing}: {_advise(code, needs)}")
 
 
+def _find_loopback(error: Exception) -> str | None:
+    """Give the address on this computer at which nobody took or kept a connection; None where it is something else."""
+    about = getattr(error, "kwargs", {})
+    found = re.match(r"http://(127\.0\.0\.1|localhost):[0-9]+", str(about.get("endpoint_url", "")))
+    return None if found is None else found[0]
+
+
 def _reason(error: Exception, needs: str) -> str:
     if isinstance(error, NoCredentialsError):
         return "there are no AWS credentials. Log in, or set AWS_PROFILE, and try again."
@@ -63,6 +71,9 @@ def _reason(error: Exception, needs: str) -> str:
         return "no AWS region is set. Set AWS_REGION, and try again."
     if isinstance(error, ClientError):
         return _advise(error_code(error), needs)
+    endpoint = _find_loopback(error)
+    if endpoint is not None:
+        return f"the service could not be reached at {endpoint}. If that is the embedded AWS, it does not run any more: penstock up"
     return f"the service could not be reached ({error_code(error)}). Check the network and the endpoint, and try again."
 
 
