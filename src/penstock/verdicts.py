@@ -51,7 +51,7 @@ MEANINGS: Final[dict[str, str]] = {
     KEY_ERROR: "A key is absent, empty, too large or ambiguous.",
     ITEM_ERROR: "The item is larger than 400 KB or holds what DynamoDB can't.",
     PRIMARY_KEY: "An earlier row of the file has this key, and the contract says that keys don't repeat.",
-    SOURCE_ERROR: "The file can't be read, is empty where a header is due, or unpacks to more than 1,000 times its size.",
+    SOURCE_ERROR: "The file can't be read, is empty where a header is due, unpacks to more than 1,000 times its size, or is packed in very many tiny parts.",
     BLANK_HEADER: "The header is an empty line.",
     BLANK_LABEL: "A column of the header has no name.",
     DUPLICATE_LABEL: "Two columns of the header have one name.",
