@@ -54,9 +54,12 @@ def sweep(project: Path, *options: str, command: str = "sweep") -> list[dict[str
     return found
 
 
-def wait_until_applied(project: Path) -> None:
+def wait_until_applied(project: Path, prefix: str = "incoming/") -> None:
     deadline = time.monotonic() + PATIENCE
-    while any(each["queued"] or each["under_way"] for each in sweep(project, "--dry-run")):
+    while any(
+        each["queued"] or each["under_way"]
+        for each in sweep(project, prefix, "--dry-run", command="backfill")
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.3)
 
@@ -93,7 +96,7 @@ def test_a_backfill_loads_again_what_was_loaded_where_that_is_said(project: Path
     running = land(project, "incoming/orders/2023/a.csv")
     prefix = "incoming/orders/2023/"
     sweep(project, prefix, command="backfill")
-    wait_until_applied(project)
+    wait_until_applied(project, prefix)
     dynamodb = running.connection.client("dynamodb")
     for item in dynamodb.scan(TableName="orders")["Items"]:
         dynamodb.delete_item(TableName="orders", Key={name: item[name] for name in ("pk", "order_id")})
@@ -104,7 +107,7 @@ def test_a_backfill_loads_again_what_was_loaded_where_that_is_said(project: Path
     assert dynamodb.scan(TableName="orders")["Count"] == 0
     (part,) = sweep(project, prefix, "--again", command="backfill")
     assert part["first_queued"] == [f"{prefix}a.csv"]
-    wait_until_applied(project)
+    wait_until_applied(project, prefix)
     assert dynamodb.scan(TableName="orders")["Count"] == 2
 
 

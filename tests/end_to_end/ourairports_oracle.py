@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,7 @@ def expect(data: bytes, judge: Callable[[dict[str, str]], Row], key: tuple[str, 
     return expected
 
 
+@lru_cache(maxsize=3)  # some days are asked for again
 def expect_runways(data: bytes) -> Expected:
     return expect(data, judge_runway, ("airport_ident", "id"))
 

@@ -10,7 +10,7 @@ from scenario import draw_scenario
 from simulate import simulate, simulate_seed
 
 SLICES = 20
-SEEDS = 240
+SEEDS = 100
 """What is tried each time; ``simulate.py`` tries as many as it is told to."""
 
 
