@@ -24,7 +24,7 @@ from penstock.stack.existing_bucket import BucketPlan, plan_bucket
 from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names, name_project
 from penstock.stack.package import Package, Progress, build_package
-from penstock.stack.resources.feed import Code
+from penstock.stack.resources.function import Code
 from penstock.stack.state import StackState, find_stacks, require_ours, settle
 from penstock.stack.target import Target
 from penstock.stack.template import StackOptions, StackTemplate, build_templates

@@ -28,13 +28,8 @@ from penstock.stack.changes import write_template
 from penstock.stack.names import Names
 from penstock.stack.resources.alarms import alarm_resources
 from penstock.stack.resources.dashboard import Subject, dashboard_resource
-from penstock.stack.resources.feed import (
-    Code,
-    Logs,
-    feed_resources,
-    notification,
-    notification_kind,
-)
+from penstock.stack.resources.feed import feed_resources, notification, notification_kind
+from penstock.stack.resources.function import Code, Logs
 from penstock.stack.resources.project import foundation_resources, landing_resources
 from penstock.stack.resources.queries import query_resources
 from penstock.stack.resources.surroundings import surround

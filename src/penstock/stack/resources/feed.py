@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
-from penstock.stack.resources.encryption import encrypt_function, encrypt_log_group, encrypt_queue
+from penstock.stack.resources.encryption import encrypt_queue
 from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.function import Code, Function, Logs, build_function, log_group
 from penstock.stack.resources.resource_policies import dead_letters_policy, event_source, queue_policy
 from penstock.stack.resources.roles import loader_role, state_machine_role
 from penstock.stack.resources.rule import build_rule
 from penstock.stack.resources.state_machine import chunk_concurrency, fold_definition
-from penstock.stack.resources.table import KEPT, build_table
+from penstock.stack.resources.table import build_table
 
 Resource = dict[str, Any]
 
 DAYS = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The function's code and how it is run. ``bucket`` and ``key`` say where the package lies."""
-
-    bucket: str
-    key: str
-    handler: str
-    runtime: str
-    architecture: str
-
-
-@dataclass(frozen=True, slots=True)
-class Logs:
-    """How long logs are kept, in days, the least level that is written, and of what share of invocations all is.
-
-    ``tracing`` tells whether traces are sent to X-Ray.
-    """
-
-    retention_days: int
-    level: str
-    debug_share: str
-    tracing: bool
-
-    @property
-    def traced(self) -> dict[str, Any]:
-        """The property of a function that switches tracing on, if it is to be on."""
-        return {"TracingConfig": {"Mode": "Active"}} if self.tracing else {}
 
 
 def feed_resources(
@@ -60,26 +31,8 @@ def feed_resources(
     resources = {
         "DeadLetters": _dead_letters(names, own, direct=direct),
         "DeadLettersPolicy": _policy("DeadLetters", dead_letters_policy(names, contract.name)),
-        "Role": loader_role(
-            names,
-            contract.name,
-            prefix=contract.source.prefix,
-            table=plan.table,
-            table_key=contract.load.table_key,
-            direct=direct,
-            manifest=plan.manifest is not None,
-            tracing=logs.tracing,
-        ),
-        "LogGroup": {
-            "Type": "AWS::Logs::LogGroup",
-            **KEPT,
-            **accept_findings(CKV_AWS_158=service_key(names)),
-            "Properties": {
-                "LogGroupName": own.log_group,
-                "RetentionInDays": logs.retention_days,
-                **encrypt_log_group(names),
-            },
-        },
+        "Role": loader_role(names, contract, plan, tracing=logs.tracing),
+        "LogGroup": log_group(names, own.log_group, logs.retention_days),
         "Function": _function(names, contract, code, logs),
         **_state_machine(names, contract, logs),
         **(_direct_trigger(names, contract) if direct else _queue_trigger(names, contract)),
@@ -110,54 +63,33 @@ def notification(names: Names, contract: Contract) -> dict[str, Any]:
 
 def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resource:
     own = names.feed(contract.name)
-    variables = {
-        "PENSTOCK_PROJECT": names.project,
-        "PENSTOCK_FEED": contract.name,
-        "PENSTOCK_LEDGER": names.ledger,
-        "PENSTOCK_ARTIFACTS": names.artifacts_bucket,
-        "PENSTOCK_TOPIC": names.topic_arn,
-        "PENSTOCK_LOG_LEVEL": logs.level,
-        "PENSTOCK_DEBUG_SHARE": logs.debug_share,
-        "PENSTOCK_STATE_MACHINE": own.state_machine_arn,
-        "PENSTOCK_LARGE_BYTES": _bytes(contract.large_objects.over),
-        "PENSTOCK_CHUNK_BYTES": _bytes(contract.large_objects.chunk),
-        # How many share a write budget: the loaders that a queue calls at once, the workers of a large object.
-        "PENSTOCK_CONCURRENCY": str(contract.function.concurrency),
-        "PENSTOCK_CHUNK_CONCURRENCY": str(chunk_concurrency(contract)),
-    }
-    # S3 calls a function as often as it has objects; a queue is where a limit costs nothing.
-    limit = (
-        {"ReservedConcurrentExecutions": contract.function.concurrency}
-        if contract.trigger == "direct"
-        else {}
-    )
-    return {
-        "Type": "AWS::Lambda::Function",
-        "DependsOn": ["LogGroup"],  # or Lambda makes one itself, which keeps logs for ever
-        **accept_findings(
-            CKV_AWS_115=None if limit else "Its queue's mapping caps how many run at once",
-            CKV_AWS_116="What fails ends among the feed's dead letters: by its queue, or as a failure's destination",
-            CKV_AWS_117="It calls AWS's own services alone, by TLS",
-            CKV_AWS_173=service_key(names),
-        ),
-        "Properties": {
-            "FunctionName": own.function,
-            "Description": f"Penstock: loads the feed {contract.name} of {names.project}",
-            "Runtime": code.runtime,
-            "Architectures": [code.architecture],
-            "Handler": code.handler,
-            "Code": {"S3Bucket": code.bucket, "S3Key": code.key},
-            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-            "MemorySize": contract.function.memory,
-            "Timeout": contract.function.timeout,
-            "EphemeralStorage": {"Size": contract.function.storage},
-            "Environment": {"Variables": variables},
-            "LoggingConfig": {"LogGroup": own.log_group},
-            **encrypt_function(names),
-            **logs.traced,
-            **limit,
+    direct = contract.trigger == "direct"
+    function = Function(
+        name=own.function,
+        log_group=own.log_group,
+        feed=contract.name,
+        does="loads",
+        handler=code.handler,
+        role="Role",
+        group="LogGroup",
+        memory=contract.function.memory,
+        timeout=contract.function.timeout,
+        variables={
+            "PENSTOCK_ARTIFACTS": names.artifacts_bucket,
+            "PENSTOCK_STATE_MACHINE": own.state_machine_arn,
+            "PENSTOCK_LARGE_BYTES": _bytes(contract.large_objects.over),
+            "PENSTOCK_CHUNK_BYTES": _bytes(contract.large_objects.chunk),
+            # How many share a write budget: the loaders that a queue calls at once, the workers of a large object.
+            "PENSTOCK_CONCURRENCY": str(contract.function.concurrency),
+            "PENSTOCK_CHUNK_CONCURRENCY": str(chunk_concurrency(contract)),
         },
-    }
+        unlimited=None if direct else "Its queue's mapping caps how many run at once",
+        no_destination="What fails ends among the feed's dead letters: by its queue, or as a failure's destination",
+    )
+    storage = {"EphemeralStorage": {"Size": contract.function.storage}}
+    # S3 calls a function as often as it has objects; a queue is where a limit costs nothing.
+    limit = {"ReservedConcurrentExecutions": contract.function.concurrency} if direct else {}
+    return build_function(names, function, code, logs, **storage, **limit)
 
 
 def _bytes(megabytes: float) -> str:

@@ -14,11 +14,11 @@ from penstock.plan.model import KeyAttribute
 from penstock.stack.names import Names
 from penstock.stack.resources.encryption import (
     encrypt_bucket,
-    encrypt_log_group,
     encrypt_table,
     encrypt_topic,
 )
 from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.function import log_group
 from penstock.stack.resources.resource_policies import encrypted_transport_only, topic_policy
 from penstock.stack.resources.table import KEPT, attribute_definitions, key_schema, table_tags
 
@@ -70,16 +70,7 @@ def foundation_resources(names: Names, emails: Sequence[str], retention_days: in
             "Type": "AWS::SNS::TopicPolicy",
             "Properties": {"Topics": [{"Ref": "Alerts"}], "PolicyDocument": topic_policy(names)},
         },
-        "MachinesLogGroup": {
-            "Type": "AWS::Logs::LogGroup",
-            **KEPT,
-            **accept_findings(CKV_AWS_158=service_key(names)),
-            "Properties": {
-                "LogGroupName": names.machines_log_group,
-                "RetentionInDays": retention_days,
-                **encrypt_log_group(names),
-            },
-        },
+        "MachinesLogGroup": log_group(names, names.machines_log_group, retention_days),
         **{_email_id(email): _subscription(email) for email in emails},
     }
 

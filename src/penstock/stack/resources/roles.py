@@ -9,42 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.plan.model import Table
+from penstock.contract.model import Contract
+from penstock.plan.model import Plan, Table
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.resources.statements import Statement, allow, literal, write_document
 
 Resource = dict[str, Any]
 
 
-def loader_role(  # noqa: PLR0913 -- what a loader's rights depend on, each by its name
-    names: Names,
-    feed: str,
-    *,
-    prefix: str,
-    table: Table,
-    table_key: str | None,
-    direct: bool,
-    manifest: bool,
-    tracing: bool,
-) -> Resource:
-    """Give the role of a feed's loader. ``table_key`` is the ARN of the key of a table that has one of its own."""
-    statements = loader_statements(
-        names, feed, prefix=prefix, table=table, table_key=table_key, direct=direct, manifest=manifest
-    )
-    return _role(_trust("lambda.amazonaws.com"), [*statements, *_trace(_SEND_TRACES, tracing=tracing)])
+def loader_role(names: Names, contract: Contract, plan: Plan, *, tracing: bool) -> Resource:
+    """Give the role of a feed's loader."""
+    statements = [*_loader_statements(names, contract, plan), *_trace(_SEND_TRACES, tracing=tracing)]
+    return _role(_trust("lambda.amazonaws.com"), statements)
 
 
-def loader_statements(
-    names: Names,
-    feed: str,
-    *,
-    prefix: str,
-    table: Table,
-    table_key: str | None,
-    direct: bool,
-    manifest: bool,
-) -> list[Statement]:
+def _loader_statements(names: Names, contract: Contract, plan: Plan) -> list[Statement]:
     """Give what a feed's loader may do: read its prefix, write its table, keep its accounts, tell people."""
+    feed, prefix, table = contract.name, contract.source.prefix, plan.table
     own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
     written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
@@ -69,18 +50,19 @@ def loader_statements(
         # forbidden, as above.
         allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
         allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **_below(*listed)}),
-        *(_manifests(names, feed) if manifest else []),
+        *(_manifests(names, feed) if plan.manifest is not None else []),
         allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         allow("TellPeople", ["sns:Publish"], names.topic_arn),
-        *_events(own, direct=direct),
+        *_events(own, direct=contract.trigger == "direct"),
         *_use_key(names, "lambda", "s3", "sns", "sqs"),
-        *_use_key_of_tables(names, table_key),
-        allow(
-            "WriteLogs",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            names.arn("logs", f"log-group:{own.log_group}:*"),
-        ),
+        *_use_key_of_tables(names, contract.load.table_key),
+        _write_logs(names, own.log_group),
     ]
+
+
+def _write_logs(names: Names, group: str) -> Statement:
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    return allow("WriteLogs", actions, names.arn("logs", f"log-group:{group}:*"))
 
 
 def _decrypting(names: Names) -> list[Statement]:
@@ -123,19 +105,19 @@ def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
     return [allow("TakeEvents", consume, own.queue_arn)]
 
 
-def sweep_role(
-    names: Names, feed: str, *, prefix: str, direct: bool, watched: bool, tracing: bool
-) -> Resource:
+def sweep_role(names: Names, contract: Contract, *, tracing: bool) -> Resource:
     """Give the role of a feed's sweep."""
-    statements = sweep_statements(names, feed, prefix=prefix, direct=direct, watched=watched)
-    return _role(_trust("lambda.amazonaws.com"), [*statements, *_trace(_SEND_TRACES, tracing=tracing)])
+    statements = [*_sweep_statements(names, contract), *_trace(_SEND_TRACES, tracing=tracing)]
+    return _role(_trust("lambda.amazonaws.com"), statements)
 
 
-def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watched: bool) -> list[Statement]:
+def _sweep_statements(names: Names, contract: Contract) -> list[Statement]:
     """Give what a feed's sweep may do: list its prefix, look into the ledger, keep its own items there, tell of objects.
 
-    ``watched`` tells whether it measures the feed's silence, for which it looks at the feed's runs.
+    Where it measures the feed's silence it looks at the feed's runs.
     """
+    feed, prefix, direct = contract.name, contract.source.prefix, contract.trigger == "direct"
+    watched = contract.alarms.silent_after != "off"
     own = names.feed(feed)
     landing = names.bucket_arn(names.landing_bucket)
     return [
@@ -170,11 +152,7 @@ def sweep_statements(names: Names, feed: str, *, prefix: str, direct: bool, watc
         allow("TellPeople", ["sns:Publish"], names.topic_arn),
         *_use_key(names, "lambda", "sns", *([] if direct else ["sqs"])),
         *_use_key_of_tables(names),
-        allow(
-            "WriteLogs",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            names.arn("logs", f"log-group:{own.sweep_log_group}:*"),
-        ),
+        _write_logs(names, own.sweep_log_group),
     ]
 
 
@@ -232,11 +210,11 @@ def state_machine_role(names: Names, feed: str, *, tracing: bool) -> Resource:
         "StringEquals": {"aws:SourceAccount": names.account},
         "ArnLike": {"aws:SourceArn": names.arn("states", "stateMachine:*")},
     }
-    statements = [*state_machine_statements(names, feed), *_trace(_SAMPLE_TRACES, tracing=tracing)]
+    statements = [*_state_machine_statements(names, feed), *_trace(_SAMPLE_TRACES, tracing=tracing)]
     return _role(_trust("states.amazonaws.com", condition), statements)
 
 
-def state_machine_statements(names: Names, feed: str) -> list[Statement]:
+def _state_machine_statements(names: Names, feed: str) -> list[Statement]:
     """Give what a feed's state machine may do: call the loader, map over lists of its runs, say what failed."""
     own = names.feed(feed)
     runs = f"{names.bucket_arn(names.artifacts_bucket)}/runs/{feed}/*"

@@ -9,11 +9,8 @@ from typing import Any, Final
 from penstock.contract.model import Contract
 from penstock.contract.scalars import duration_seconds
 from penstock.stack.names import Names
-from penstock.stack.resources.encryption import encrypt_function, encrypt_log_group
-from penstock.stack.resources.feed import Code, Logs
-from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.function import Code, Function, Logs, build_function, log_group
 from penstock.stack.resources.roles import schedule_role, sweep_role
-from penstock.stack.resources.table import KEPT
 
 Resource = dict[str, Any]
 
@@ -30,24 +27,8 @@ def sweep_resources(names: Names, contract: Contract, code: Code, logs: Logs) ->
     """Give the resources of a feed's sweep by logical id. Without a schedule in the contract there is the tick alone."""
     own = names.feed(contract.name)
     resources: dict[str, Resource] = {
-        "SweepRole": sweep_role(
-            names,
-            contract.name,
-            prefix=contract.source.prefix,
-            direct=contract.trigger == "direct",
-            watched=contract.alarms.silent_after != "off",
-            tracing=logs.tracing,
-        ),
-        "SweepLogGroup": {
-            "Type": "AWS::Logs::LogGroup",
-            **KEPT,
-            **accept_findings(CKV_AWS_158=service_key(names)),
-            "Properties": {
-                "LogGroupName": own.sweep_log_group,
-                "RetentionInDays": logs.retention_days,
-                **encrypt_log_group(names),
-            },
-        },
+        "SweepRole": sweep_role(names, contract, tracing=logs.tracing),
+        "SweepLogGroup": log_group(names, own.sweep_log_group, logs.retention_days),
         "SweepFunction": _function(names, contract, code, logs),
         "ScheduleRole": schedule_role(names, contract.name),
         # One that is lost is followed by the next.
@@ -85,42 +66,25 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
     own = names.feed(contract.name)
     direct = contract.trigger == "direct"
     way = {"PENSTOCK_LOADER": own.function} if direct else {"PENSTOCK_QUEUE": {"Ref": "Queue"}}
-    variables = {
-        "PENSTOCK_PROJECT": names.project,
-        "PENSTOCK_FEED": contract.name,
-        "PENSTOCK_LANDING": names.landing_bucket,
-        "PENSTOCK_LEDGER": names.ledger,
-        "PENSTOCK_TOPIC": names.topic_arn,
-        "PENSTOCK_LOG_LEVEL": logs.level,
-        "PENSTOCK_DEBUG_SHARE": logs.debug_share,
-        **way,
-        **_silence(contract),
-    }
-    return {
-        "Type": "AWS::Lambda::Function",
-        "DependsOn": ["SweepLogGroup"],  # or Lambda makes one itself, which keeps logs for ever
-        **accept_findings(
-            CKV_AWS_115="Its schedules alone call it, and two at once do no harm",
-            CKV_AWS_116="What one call of it does not do the next one does",
-            CKV_AWS_117="It calls AWS's own services alone, by TLS",
-            CKV_AWS_173=service_key(names),
-        ),
-        "Properties": {
-            "FunctionName": own.sweep,
-            "Description": f"Penstock: sweeps the feed {contract.name} of {names.project}",
-            "Runtime": code.runtime,
-            "Architectures": [code.architecture],
-            "Handler": HANDLER,
-            "Code": {"S3Bucket": code.bucket, "S3Key": code.key},
-            "Role": {"Fn::GetAtt": ["SweepRole", "Arn"]},
-            "MemorySize": MEMORY_MB,
-            "Timeout": TIMEOUT_SECONDS,
-            "Environment": {"Variables": variables},
-            "LoggingConfig": {"LogGroup": own.sweep_log_group},
-            **encrypt_function(names),
-            **logs.traced,
+    function = Function(
+        name=own.sweep,
+        log_group=own.sweep_log_group,
+        feed=contract.name,
+        does="sweeps",
+        handler=HANDLER,
+        role="SweepRole",
+        group="SweepLogGroup",
+        memory=MEMORY_MB,
+        timeout=TIMEOUT_SECONDS,
+        variables={
+            "PENSTOCK_LANDING": names.landing_bucket,
+            **way,
+            **_silence(contract),
         },
-    }
+        unlimited="Its schedules alone call it, and two at once do no harm",
+        no_destination="What one call of it does not do the next one does",
+    )
+    return build_function(names, function, code, logs)
 
 
 def _silence(contract: Contract) -> dict[str, str]:
