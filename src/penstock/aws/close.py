@@ -9,8 +9,8 @@ from penstock import verdicts
 from penstock.aws.artifacts import put_parts, put_report
 from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Budget, Loader
-from penstock.aws.log import Level, Log
-from penstock.aws.measure import measure_run
+from penstock.aws.log import Log
+from penstock.aws.measure import measure_run, tell_end
 from penstock.aws.notify import notify_people
 from penstock.aws.runs import Run, conclude_run, end_run, format_time, get_run, mark_interrupted
 from penstock.errors import ServiceError
@@ -82,15 +82,12 @@ def _keep_report(loader: Loader, report: Report, run: str, log: Log) -> str | No
 
 
 def _tell(run: Run, report: Report, budget: Budget, log: Log) -> None:
-    """Tell how a run ended, with its metrics: the one line of it that has them."""
-    levels: dict[str, Level] = {"done": "INFO", "rejected": "WARNING"}
-    log.measure(
-        f"run {run.status}",
+    tell_end(
+        "run",
+        run,
         measure_run(run, budget),
-        levels.get(run.status, "ERROR"),
-        outcome=run.status,
+        log,
         code=run.code,
-        reason=run.reason,
         counts=asdict(report.counts),
         items=asdict(report.items),
         errors=dict(run.errors),

@@ -6,15 +6,14 @@ a large file, and replays, publish their own, so that a table that throttles is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Final
 
 from penstock import metrics, verdicts
 from penstock.aws.loader import Budget
-from penstock.aws.log import Log
-from penstock.aws.runs import Run
+from penstock.aws.log import Level, Log
+from penstock.aws.runs import Run, read_time
 from penstock.aws.table.stats import WriterStats
 from penstock.aws.table.write import TableWriter
 from penstock.metrics import Metric
@@ -32,6 +31,8 @@ _FILES: Final = {
     "rejected": metrics.FILES_REJECTED,
     "failed": metrics.FILES_FAILED,
 }
+
+_LEVELS: Final[Mapping[str, Level]] = {"done": "INFO", "rejected": "WARNING"}
 
 
 def measure_run(run: Run, budget: Budget) -> dict[Metric, float]:
@@ -92,6 +93,18 @@ def tell_writes(stats: WriterStats, log: Log) -> None:
     )
 
 
+def tell_end(what: str, run: Run, values: Mapping[Metric, float], log: Log, **fields: object) -> None:
+    """Tell how a run, or a replay, ended, with its metrics: the one line of it that has them."""
+    log.measure(
+        f"{what} {run.status}",
+        values,
+        _LEVELS.get(run.status, "ERROR"),
+        outcome=run.status,
+        reason=run.reason,
+        **fields,
+    )
+
+
 def _measure_writes(units: float, throttled: int, resent: int) -> dict[Metric, float]:
     return {metrics.WRITE_UNITS: units, metrics.THROTTLES: throttled, metrics.ITEMS_RESENT: resent}
 
@@ -112,4 +125,4 @@ def _seconds(begin: str, end: str | None) -> float:
 def _moment(time: str | None) -> float:
     """Give a time of the ledger in seconds of the epoch."""
     assert time is not None, "a run that has ended says when"
-    return datetime.fromisoformat(time).timestamp()
+    return read_time(time)

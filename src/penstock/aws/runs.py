@@ -106,6 +106,11 @@ def format_time(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def read_time(time: str) -> float:
+    """Give the moment of a time that :func:`format_time` gave, or S3: seconds of the epoch."""
+    return datetime.fromisoformat(time).timestamp()
+
+
 def new_run_id(moment: float) -> str:
     """Make an id that sorts by time and can be read: ``2026-11-23T05-30-00Z-1f0c9a3e``."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H-%M-%SZ}-{secrets.token_hex(4)}"
@@ -171,7 +176,7 @@ def run_item(run: Run) -> dict[str, Any]:
     """Give a run's item."""
     values = asdict(run)
     values.pop("id")
-    started = datetime.fromisoformat(run.started_at).timestamp()
+    started = read_time(run.started_at)
     key = {"pk": f"RUN#{run.id}", "sk": "RUN", "expires_at": int(started) + _KEPT_SECONDS}
     return to_item({**values, **key})
 

@@ -103,17 +103,14 @@ def _open_feeds(place: Place, feeds: list[str], begin: float, *, sweep: bool) ->
 
 def _open_run(place: Place, run_id: str) -> tuple[Tail, int | None]:
     """Give a reader of what was written of a run, and when its story ends: a minute after it, for lines come late."""
+    from penstock.aws.runs import read_time  # noqa: PLC0415 -- as above
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
     from penstock.watch.logs import LATE_MS, Tail  # noqa: PLC0415 -- as above
 
     run = require_run(place, run_id)
     groups = [place.names.feed(run.feed).log_group]
-    begin = int(datetime.fromisoformat(run.started_at).timestamp() * 1000)
-    end = (
-        None
-        if run.ended_at is None
-        else int(datetime.fromisoformat(run.ended_at).timestamp() * 1000) + LATE_MS
-    )
+    begin = int(read_time(run.started_at) * 1000)
+    end = None if run.ended_at is None else int(read_time(run.ended_at) * 1000) + LATE_MS
     return Tail(place.client("logs"), groups, begin, f'{{ $.run = "{run.id}" }}'), end
 
 

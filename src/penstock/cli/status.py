@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from penstock.cli.exits import DONE, NOT_WELL
@@ -80,8 +79,10 @@ def fit(rows: list[list[str]], width: int) -> list[list[str]]:
 
 
 def _row(state: FeedState) -> list[str]:
-    last, read = state.last_file, datetime.fromisoformat(state.read_at)
-    passed = None if last is None else (read - datetime.fromisoformat(last.started_at)).total_seconds()
+    from penstock.aws.runs import read_time  # noqa: PLC0415 -- as above
+
+    last = state.last_file
+    passed = None if last is None else read_time(state.read_at) - read_time(last.started_at)
     came = "" if passed is None else span(max(0.0, passed))  # the worker has a clock of its own
     fresh = "" if last is None else (last.status if state.freshness is None else span(state.freshness))
     return [

@@ -33,11 +33,6 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.1f}%".replace(".0%", "%")
 
 
-def moment(time: str) -> float:
-    """Give the moment of a time in ISO 8601."""
-    return datetime.fromisoformat(time).timestamp()
-
-
 def clock(moment: float, *, seconds: bool = True) -> str:
     """Write a moment with its date: ``29 Nov 2026, 08:46:12``."""
     found = datetime.fromtimestamp(moment, UTC)

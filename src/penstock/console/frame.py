@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from penstock.console.figures import ago, clock, moment
+from penstock.aws.runs import read_time
+from penstock.console.figures import ago, clock
 from penstock.console.html import Element, Node, h, marked
 
 _SECTIONS: Final = (("/", "Feeds"), ("/runs", "Runs"), ("/trends", "Trends"), ("/alarms", "Alarms"))
@@ -90,7 +91,7 @@ def when(time: str | None, now: float) -> Node:
     """Give a time of the ledger: how long ago, and exactly."""
     if time is None:
         return None
-    then = moment(time)
+    then = read_time(time)
     return h("time", ago(then, now), datetime=time, title=f"{clock(then)} UTC")
 
 

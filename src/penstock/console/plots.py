@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.aws.runs import Run
+from penstock.aws.runs import Run, read_time
 from penstock.console.axis import TimeAxis, round_up, round_up_time, time_axis
-from penstock.console.figures import moment, span
+from penstock.console.figures import span
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h
 from penstock.console.timeline import ended_at
@@ -103,13 +103,13 @@ def _dots(
 
 
 def _dot(plot: Plot, run: Run, value: float, told: str) -> Element:
-    x = plot.axis.at(moment(run.started_at))
+    x = plot.axis.at(read_time(run.started_at))
     return _linked(run, told, h("circle", cx=x, cy=plot.y(value), r=3.5, class_="dot"))
 
 
 def _axis(runs: Sequence[Run], now: float) -> TimeAxis:
     return time_axis(
-        [*(moment(run.started_at) for run in runs), *(ended_at(run, now) for run in runs)],
+        [*(read_time(run.started_at) for run in runs), *(ended_at(run, now) for run in runs)],
         _LEFT + 4,
         _WIDTH - 12,
     )
@@ -120,12 +120,12 @@ def _count(run: Run, name: str) -> int:
 
 
 def _speed(run: Run) -> float | None:
-    took = moment(run.ended_at) - moment(run.started_at) if run.ended_at is not None else 0.0
+    took = read_time(run.ended_at) - read_time(run.started_at) if run.ended_at is not None else 0.0
     return _count(run, "read") / took if took > 0 and _count(run, "read") else None
 
 
 def _stack(plot: Plot, run: Run) -> Element:
-    x = plot.axis.at(moment(run.started_at)) - 2
+    x = plot.axis.at(read_time(run.started_at)) - 2
     loaded = plot.y(_count(run, "loaded"))
     both = plot.y(_count(run, "loaded") + _count(run, "rejected"))
     if _count(run, "rejected"):

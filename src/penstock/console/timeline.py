@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from penstock.aws.runs import Run
+from penstock.aws.runs import Run, read_time
 from penstock.console.axis import TimeAxis, time_axis
-from penstock.console.figures import clock, moment, span
+from penstock.console.figures import clock, span
 from penstock.console.frame import address
 from penstock.console.html import Element, Node, h
 from penstock.console.marks import shape, status_class
@@ -34,11 +34,11 @@ def timeline(runs: Sequence[Run], now: float) -> Node:
 
 def ended_at(run: Run, now: float) -> float:
     """Give the moment until which a run lasted, or lasts by now."""
-    return moment(run.ended_at) if run.ended_at is not None else max(now, moment(run.started_at))
+    return read_time(run.ended_at) if run.ended_at is not None else max(now, read_time(run.started_at))
 
 
 def _draw(runs: Sequence[Run], now: float, name: str, width: int, ticks: int) -> Element:
-    moments = [m for run in runs for m in (moment(run.started_at), ended_at(run, now))]
+    moments = [m for run in runs for m in (read_time(run.started_at), ended_at(run, now))]
     axis = time_axis(moments, 8, width - 8)
     drawn: list[Element] = []
     top = 0
@@ -83,7 +83,7 @@ def _row(runs: Sequence[Run], now: float, axis: TimeAxis, top: int) -> tuple[lis
     bars: list[Element] = []
     free_at: list[float] = []
     for run in sorted(runs, key=lambda run: run.started_at):
-        left = axis.at(moment(run.started_at))
+        left = axis.at(read_time(run.started_at))
         right = max(axis.at(ended_at(run, now)), left + _LEAST_WIDTH)
         lane = next((n for n, x in enumerate(free_at) if x <= left), len(free_at))
         if lane == _MOST_LANES:
@@ -96,7 +96,7 @@ def _row(runs: Sequence[Run], now: float, axis: TimeAxis, top: int) -> tuple[lis
 
 
 def _bar(run: Run, now: float, left: float, right: float, top: int) -> Element:
-    took = span(ended_at(run, now) - moment(run.started_at))
+    took = span(ended_at(run, now) - read_time(run.started_at))
     return h(
         "a",
         h("title", f"{run.key}: {run.status}, {took}"),

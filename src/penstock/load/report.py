@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from penstock import verdicts
+from penstock.errors import ConservationError
+
 Status = Literal["done", "rejected", "failed"]
 
 
@@ -41,6 +44,11 @@ class ItemCounts:
     unchanged: int = 0
     outdated: int = 0
     kept: int = 0
+
+
+def failure_code(error: BaseException) -> str | None:
+    """Give the code of a run that failed with an error, if that has one."""
+    return verdicts.NOT_CONSERVED if isinstance(error, ConservationError) else None
 
 
 @dataclass(frozen=True, slots=True)

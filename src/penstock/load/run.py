@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from penstock import verdicts
 from penstock.engine.batch import Position
 from penstock.engine.decide import (
     Decision,
@@ -24,7 +23,7 @@ from penstock.engine.decide import (
 from penstock.engine.manifest import import_entries
 from penstock.engine.records import KnownRuns
 from penstock.engine.withhold import Withholding
-from penstock.errors import ConservationError, DataError, EngineError, ServiceError
+from penstock.errors import DataError, EngineError, ServiceError
 from penstock.load.checkpoint import KEEP_SECONDS, Checkpoint, Keep, Publish, Upkeep
 from penstock.load.chunk import BATCH_BYTES, Chunk, ChunkReader, Stop, begin_object, never
 from penstock.load.conclude import conclude, find_doubtful, report_failure, report_refusal
@@ -32,7 +31,7 @@ from penstock.load.decide import Compared, keep_fates, list_doubtful, make_decis
 from penstock.load.judges import MEMORY_MB, Judges, open_judges
 from penstock.load.load import Loaded, Named, Sink, import_named, load_leg, remove_leg
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
-from penstock.load.report import Report
+from penstock.load.report import Report, failure_code
 from penstock.load.scan import can_scan, scan_object
 from penstock.load.survey import Surveyed, keep_keys, survey_leg
 from penstock.plan.codec import plan_hash
@@ -151,8 +150,8 @@ class _Run:
             return report_refusal(plan, key, error)
         except (ServiceError, EngineError) as error:
             decision = None if self.state is None else self.state.decision
-            code = verdicts.NOT_CONSERVED if isinstance(error, ConservationError) else None
-            return replace(report_failure(plan, key, str(error), self._done, decision), code=code)
+            report = report_failure(plan, key, str(error), self._done, decision)
+            return replace(report, code=failure_code(error))
         if state.decision is None or not state.loaded.finished:
             return replace(state, seconds=self.seconds)
         report = conclude(plan, key, state.binding, state.decision, state.surveyed, state.loaded)

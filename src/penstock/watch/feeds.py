@@ -11,13 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from penstock.aws.explain import NotDeployedError
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import Run, format_time, list_runs
+from penstock.aws.runs import Run, format_time, list_runs, read_time
 from penstock.contract.model import Contract
 from penstock.errors import ServiceError
 from penstock.stack.connect import Connection
@@ -126,11 +125,8 @@ def measure_freshness(run: Run) -> float | None:
     """
     if run.ended_at is None:
         return None
-    came, ended = (
-        datetime.fromisoformat(run.arrived_at or run.started_at),
-        datetime.fromisoformat(run.ended_at),
-    )
-    return max(0.0, (ended - came).total_seconds())  # S3 has whole seconds, and a clock of its own
+    came = read_time(run.arrived_at or run.started_at)
+    return max(0.0, read_time(run.ended_at) - came)  # S3 has whole seconds, and a clock of its own
 
 
 def read_project_state(

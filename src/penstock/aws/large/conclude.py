@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final, Literal
 
 from penstock.aws.close import close_run
@@ -30,7 +29,7 @@ from penstock.aws.large.states import (
 from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.manifests import complete
 from penstock.aws.object_state import Applied
-from penstock.aws.runs import Run
+from penstock.aws.runs import Run, read_time
 from penstock.errors import DataError, EngineError, ServiceError, UsageError
 from penstock.load.conclude import conclude_chunks, find_doubtful, hold_writes, report_failure, report_refusal
 from penstock.load.count import add_outcomes
@@ -159,7 +158,7 @@ def _add_up(job: Job) -> _Sum:
 def _describe(job: Job, report: Report, loads: Mapping[int, ChunkLoad], chunks: int) -> Report:
     """Say in a report what it is of, and what the work took."""
     effort = [state.effort for state in loads.values()]
-    began = datetime.fromisoformat(job.run.started_at).timestamp()
+    began = read_time(job.run.started_at)
     held = hold_writes(report, sum(found.puts for found in effort), sum(found.deletes for found in effort))
     return replace(
         held,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from penstock import verdicts
 from penstock.aws.events import Step
 from penstock.aws.large.conclude import fail, finish
 from penstock.aws.large.decide import decide_all, decide_keys
@@ -21,7 +20,8 @@ from penstock.aws.log import Log
 from penstock.aws.object_state import Saved
 from penstock.aws.runs import Run, format_time, get_run, put_off_end, put_run
 from penstock.aws.scratch import explain_full_disk
-from penstock.errors import ConservationError, PenstockError, ServiceError, UsageError
+from penstock.errors import PenstockError, ServiceError, UsageError
+from penstock.load.report import failure_code
 
 Answer = dict[str, object]
 
@@ -72,8 +72,7 @@ def _do(job: Job, step: Step) -> Answer:
     except PenstockError as error:
         about = f" of chunk {number}" if step.chunk is not None else ""
         loads = step.chunk if step.name == "load" else None
-        code = verdicts.NOT_CONSERVED if isinstance(error, ConservationError) else None
-        problem = Problem(f"In the step {step.name}{about}: {error}", loads, code)
+        problem = Problem(f"In the step {step.name}{about}: {error}", loads, failure_code(error))
         job.folder.write(problem_name(step.name, number), problem)
         raise
 

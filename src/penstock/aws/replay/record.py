@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any, Final
 
 from penstock.aws.attributes import to_item
 from penstock.aws.explain import AwsError, error_code
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import Run, format_time, run_item, top_errors
+from penstock.aws.runs import Run, format_time, read_time, run_item, top_errors
 from penstock.aws.table.stats import WriterStats
 from penstock.load.conclude import judge_counts
 from penstock.load.replay import Replayed
@@ -107,7 +106,7 @@ def add_replayed(run: Run, done: Replayed, stats: WriterStats) -> Run:
 
 def conclude_replay(own: Run, done: Replayed, stats: WriterStats, now: float) -> Run:
     """Give a replay's own run as it ended."""
-    began = datetime.fromisoformat(own.started_at).timestamp()
+    began = read_time(own.started_at)
     status, code, reason = judge_counts(done.counts)
     return replace(
         own,

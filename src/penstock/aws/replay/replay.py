@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from penstock import verdicts
 from penstock.aws.artifacts import S3RejectWriter, change_report, put_parts_left, read_rejects
 from penstock.aws.close import end_interrupted
 from penstock.aws.events import ReplayOrder
 from penstock.aws.load import Outcome, load_key
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
-from penstock.aws.log import Level, Log
+from penstock.aws.log import Log
 from penstock.aws.manifests import begin_touch
-from penstock.aws.measure import measure_replay, measured
+from penstock.aws.measure import measure_replay, measured, tell_end
 from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, find_version
 from penstock.aws.replay.corrections import put_corrections, read_changes, read_corrections
@@ -38,6 +37,7 @@ from penstock.aws.table.stats import WriterStats
 from penstock.errors import ConservationError, PenstockError, ServiceError, UsageError
 from penstock.load.remainder import Remainder
 from penstock.load.replay import Replayed, replay_rejects
+from penstock.load.report import failure_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ def _find_applied(claim: Claim, after: Run) -> Applied | None:
 
 def _fail(job: _Job, error: PenstockError) -> None:
     """Say of a replay why it came to nothing, so that it reaches who ordered it."""
-    code = verdicts.NOT_CONSERVED if isinstance(error, ConservationError) else None
+    code = failure_code(error)
     ended_at = format_time(job.budget.clock())
     failed = replace(job.own, status="failed", code=code, reason=str(error), ended_at=ended_at)
     fail_replay(job.loader.ledger, failed)
@@ -272,14 +272,5 @@ def _fail(job: _Job, error: PenstockError) -> None:
 
 
 def _tell(job: _Job, own: Run) -> None:
-    levels: dict[str, Level] = {"done": "INFO", "rejected": "WARNING"}
-    job.log.measure(
-        f"replay {own.status}",
-        measure_replay(own),
-        levels.get(own.status, "ERROR"),
-        outcome=own.status,
-        code=own.code,
-        reason=own.reason,
-        counts=own.counts,
-        items=own.items,
-    )
+    told = {"code": own.code, "counts": own.counts, "items": own.items}
+    tell_end("replay", own, measure_replay(own), job.log, **told)

@@ -7,13 +7,12 @@ is some minutes after the deploy: the ledger's item ``pk`` = ``SWEEP#<feed>``, `
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 from penstock.aws.attributes import from_item, to_item
 from penstock.aws.explain import AwsError
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import Run, list_runs
+from penstock.aws.runs import Run, list_runs, read_time
 
 _LOOKED_AT: Final = (1, 25, 1000)
 """How many of the latest runs are looked at: the last one nearly always tells, and past these a feed fails, which is told."""
@@ -25,7 +24,7 @@ def measure_silence(ledger: Ledger, feed: str, allowed: float) -> float:
     Needs dynamodb:Query on the ledger's index ``by_feed`` and dynamodb:UpdateItem.
     """
     last = _find_last(ledger, feed)
-    since = _begin_watch(ledger, feed) if last is None else datetime.fromisoformat(last).timestamp()
+    since = _begin_watch(ledger, feed) if last is None else read_time(last)
     return max(0.0, ledger.clock() - since - allowed)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from penstock.aws.runs import Run
+from penstock.aws.runs import Run, read_time
 from penstock.console.commands import Commands
 from penstock.console.counts import codes_chart, counts_bar
-from penstock.console.figures import clock, moment, span
+from penstock.console.figures import clock, span
 from penstock.console.frame import Frame, address, command, facts, page, prose, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import pill
@@ -89,14 +89,17 @@ def _codes(run: Run) -> Node:
 
 
 def _facts(frame: Frame, run: Run) -> Element:
-    took = ended_at(run, frame.now) - moment(run.started_at)
+    took = ended_at(run, frame.now) - read_time(run.started_at)
     read, fresh = run.counts.get("read", 0), measure_freshness(run) if run.arrived_at else None
     items = ", ".join(f"{number:,} {name}" for name, number in run.items.items() if number)
     return h(
         "section",
         h("h2", "Facts"),
         facts(
-            ("began", [when(run.started_at, frame.now), h("small", f" {clock(moment(run.started_at))} UTC")]),
+            (
+                "began",
+                [when(run.started_at, frame.now), h("small", f" {clock(read_time(run.started_at))} UTC")],
+            ),
             ("came", when(run.arrived_at, frame.now)),
             ("took" if run.ended else "has gone on for", span(took)),
             ("arrival to last row", None if fresh is None or run.replays else span(fresh)),

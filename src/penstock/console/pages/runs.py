@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock.aws.runs import Run
-from penstock.console.figures import moment, span
+from penstock.aws.runs import Run, read_time
+from penstock.console.figures import span
 from penstock.console.frame import Frame, address, page, when
 from penstock.console.html import Element, Node, h, marked
 from penstock.console.marks import STATUSES, legend, pill
@@ -107,7 +107,12 @@ def _row(frame: Frame, run: Run) -> Element:
         h("td", marked(run.feed), data_label="feed"),
         h("td", pill(run.status, f"{run.status} (replay)" if run.replays else None), data_label="status"),
         h("td", when(run.started_at, frame.now), data_label="began"),
-        h("td", span(ended_at(run, frame.now) - moment(run.started_at)), data_label="took", class_="number"),
+        h(
+            "td",
+            span(ended_at(run, frame.now) - read_time(run.started_at)),
+            data_label="took",
+            class_="number",
+        ),
         h("td", f"{run.counts.get('loaded', 0):,}", data_label="loaded", class_="number"),
         h("td", links, data_label="rejected", class_="number"),
     )
