@@ -45,6 +45,24 @@ def test_a_plan_survives_its_json() -> None:
     assert read_plan(write_plan(PLAN)) == PLAN
 
 
+def test_a_plan_with_a_query_survives_its_json() -> None:
+    columns = (model.Column("code", "string", "VARCHAR"), model.Column("count", "integer", "DECIMAL(38,0)"))
+    countries = model.Reference("countries", "reference/countries.csv", None, None, PLAN, columns[:1])
+    query = model.Query(
+        rows=PLAN,
+        columns=columns[:1],
+        references=(countries,),
+        duckdb="SELECT 1",
+        spark=None,
+        refused=("lower() differs",),
+        result=columns,
+        record="code",
+        header='"code","count"',
+    )
+    plan = replace(PLAN, query=query, engine="auto")
+    assert read_plan(write_plan(plan)) == plan
+
+
 def test_two_plans_that_differ_have_different_hashes() -> None:
     assert plan_hash(PLAN) != plan_hash(replace(PLAN, on_duplicate="first"))
 

@@ -12,7 +12,7 @@ from typing import Any
 from penstock.errors import ContractError
 from penstock.plan.model import Plan
 
-PLAN_VERSION = 5
+PLAN_VERSION = 6
 """Raised whenever an older engine would read a newer plan wrongly."""
 
 

@@ -10,6 +10,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from penstock.plan.table import Index, KeyAttribute, Manifest, Quality, Table
+
+__all__ = [
+    "CellKind",
+    "Check",
+    "Codec",
+    "Column",
+    "Dialect",
+    "Encoding",
+    "Field",
+    "FieldsMatch",
+    "Index",
+    "ItemPlan",
+    "KeyAttribute",
+    "Manifest",
+    "Plain",
+    "Plan",
+    "Quality",
+    "Query",
+    "Reference",
+    "Statements",
+    "Table",
+    "Terminator",
+    "Wide",
+]
+
 Encoding = Literal["utf-8", "latin-1", "cp1252"]
 Terminator = Literal["auto", "lf", "cr"]
 FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
@@ -163,60 +189,53 @@ class Wide:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyAttribute:
-    """A key attribute of the table or of an index: its name and its DynamoDB type."""
+class Column:
+    """A column of what a query reads or gives: ``type`` is one of Table Schema's, ``sql_type`` DuckDB's.
 
-    name: str
-    type: Literal["S", "N", "B"]
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """A global secondary index. ``projection`` is ``ALL``, ``KEYS_ONLY``, or the attributes to include."""
-
-    name: str
-    partition: KeyAttribute
-    sort: KeyAttribute | None
-    projection: Literal["ALL", "KEYS_ONLY"] | tuple[str, ...] = "ALL"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The table that the stack makes (unless it exists) and the loader writes."""
-
-    name: str
-    exists: bool
-    partition: KeyAttribute
-    sort: KeyAttribute | None
-    indexes: tuple[Index, ...]
-    ttl: str | None
-    stream: str | None
-    read_capacity: int | None  # None: on demand
-    write_capacity: int | None
-    newest_by: str | None = None  # the attribute by which rows of one key compete; see penstock.engine.newest
-    revision: int = 0  # of two items of one value, that of the later revision stays
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """When a file is refused as a whole. At most one of the two limits is set."""
-
-    max_reject_count: int | None = None
-    max_reject_share: float | None = None  # of read less blank, 0 to 1
-    refuse_quote_errors: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """That a manifest of each object's items is kept from one version to the next, so that what did not change is not sent.
-
-    ``deletes`` says that what vanished is deleted. At most one of the two limits is set: a file that lacks more of its
-    object's items is refused, as a count or as a share of them, 0 to 1.
+    The types are string (VARCHAR), integer (DECIMAL(p,0)), number (DECIMAL(p,s)), boolean, date, and datetime (TIMESTAMP):
+    those in which DuckDB, Parquet and Spark hold the same values.
     """
 
-    deletes: bool
-    max_delete_count: int | None = None
-    max_delete_share: float | None = None
+    name: str
+    type: str
+    sql_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a query reads beside the rows: the object ``key`` of the landing bucket, or the newest object of another feed.
+
+    ``rows`` tells how a CSV file becomes rows, and is None for Parquet. ``columns`` are those that the query reads.
+    """
+
+    name: str
+    key: str | None
+    prefix: str | None  # of the other feed, as is the suffix
+    suffix: str | None
+    rows: Plan | None
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query between an object's rows and the items: ``Plan`` itself is then about the query's result.
+
+    ``rows`` is the plan by which the object's records become rows; its one item is the record of a row, in CSV: each
+    column of ``columns`` as canonical text in quotes, nothing where it is NULL. ``duckdb`` and ``spark`` are one SELECT, over ``rows`` and the references by
+    their names, that gives the columns of ``result``; ``spark`` is None where Spark can't be trusted to agree,
+    and ``refused`` says why. ``record`` is SQL of DuckDB over the columns of the result that gives a row as a CSV record
+    of the file that the plan itself reads, and ``header`` is that file's first record.
+    """
+
+    rows: Plan
+    columns: tuple[Column, ...]
+    references: tuple[Reference, ...]
+    duckdb: str
+    spark: str | None
+    refused: tuple[str, ...]
+    result: tuple[Column, ...]
+    record: str
+    header: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,3 +264,7 @@ class Plan:
     wide: Wide | None = None  # None: all fields are judged together
     manifest: Manifest | None = None  # None: every version is written whole, and nothing vanishes
     keep_sensitive: bool = False  # whether rejects have the sensitive cells of their records
+    query: Query | None = None  # None: each row becomes items by itself
+    engine: Literal["lambda", "glue", "auto"] = (
+        "lambda"  # what loads an object that one function may not manage
+    )
