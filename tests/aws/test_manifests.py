@@ -323,11 +323,11 @@ def test_a_step_that_was_delivered_twice_and_ends_after_its_run_takes_nothing_fr
     mapped.loader = replace(whole, sender=Refusing(whole.sender, b'"N":"150"'))
 
     def publish_late(*given: Any) -> None:
-        monkeypatch.setattr("penstock.aws.large.decide.publish", publish)
+        monkeypatch.setattr("penstock.aws.large.job.publish", publish)
         mapped.run_machine()  # with the other delivery
         publish(*given)
 
-    monkeypatch.setattr("penstock.aws.large.decide.publish", publish_late)
+    monkeypatch.setattr("penstock.aws.large.job.publish", publish_late)
     with pytest.raises(LostClaimError):
         mapped.run_machine()
     assert mapped.run.counts["rejected"] == 1

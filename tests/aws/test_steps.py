@@ -18,8 +18,6 @@ from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 from penstock.aws import close
 from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.large import conclude
-from penstock.aws.large.job import Job
-from penstock.aws.large.states import further
 from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.loader import make_budget
 from penstock.aws.log import Log
@@ -33,6 +31,8 @@ from penstock.errors import ConservationError, EngineError, ServiceError, UsageE
 from penstock.load.chunk import Chunk
 from penstock.load.conclude import report_failure
 from penstock.load.cut import Cut
+from penstock.load.steps.states import further
+from penstock.load.steps.workplace import Workplace
 from penstock.local.server import Server
 from penstock.plan.model import Plan
 
@@ -515,14 +515,14 @@ def test_a_worker_that_begins_while_its_run_fails_is_waited_for_or_stops(
         assert feed.world.now > started + feed.seconds, "until then it may have a request under way"
         assert sent == [True]
         return
-    find_chunk = Job.find_chunk
+    find_chunk = Workplace.find_chunk
 
-    def find(job: Job, index: int) -> Any:
-        monkeypatch.setattr(Job, "find_chunk", find_chunk)
+    def find(place: Workplace, index: int) -> Any:
+        monkeypatch.setattr(Workplace, "find_chunk", find_chunk)
         feed.fail_machine()
-        return find_chunk(job, index)
+        return find_chunk(place, index)
 
-    monkeypatch.setattr(Job, "find_chunk", find)
+    monkeypatch.setattr(Workplace, "find_chunk", find)
     feed.loader = replace(whole, sender=Watched(whole.sender, 0))
     with pytest.raises(UsageError, match="came to an end"):
         feed.step(order, "load", chunk=1)

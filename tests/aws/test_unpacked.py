@@ -10,9 +10,9 @@ import pytest
 from embedded_aws import World, make_world, run_server
 
 from penstock.aws.folder import RunFolder, folder_prefix
-from penstock.aws.large.unpacked import open_unpacked, unpack_object
 from penstock.errors import DataError, ServiceError
 from penstock.load.files import FileSource
+from penstock.load.steps.unpacked import open_unpacked, unpack_object
 from penstock.local.server import Server
 
 pytestmark = pytest.mark.aws

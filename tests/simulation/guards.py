@@ -18,7 +18,8 @@ from virtual_wire import Faults, Strike
 
 from penstock.aws import artifacts, close, load, load_version, objects, runs
 from penstock.aws.folder import RunFolder
-from penstock.aws.large import conclude, passes
+from penstock.aws.large import conclude
+from penstock.aws.large.job import Job
 from penstock.aws.ledger import Ledger
 from penstock.aws.loader import Budget
 from penstock.aws.object_state import Claim, State
@@ -242,7 +243,7 @@ def _wait_for_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def _go_on_whatever_ended(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(passes, "_check_still_goes_on", lambda _job: None)
+    patch.setattr(Job, "_check_still_goes_on", lambda _job: None)
 
 
 def _change_states_blindly(patch: pytest.MonkeyPatch) -> None:

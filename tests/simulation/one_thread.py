@@ -23,9 +23,9 @@ from virtual_time import Schedule
 from virtual_wire import Wire
 
 from penstock.aws import objects, runs
-from penstock.aws.large import hand_over, states
 from penstock.engine.database import open_database
 from penstock.load import decide, judges, load, run
+from penstock.load.steps import states
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -71,7 +71,7 @@ def one_thread(wire: Wire, seed: int) -> Iterator[None]:
         patch.setattr(load, "Follower", lambda: LaterFollower(schedule))
         patch.setattr(objects, "read_ahead", _read_when_asked)
         patch.setattr(states, "ThreadPoolExecutor", OneAfterTheOther)
-        for module in (runs, hand_over):
+        for module in (runs, states):
             patch.setattr(module, "secrets", names)
         patch.setattr(run, "time", clock)
         yield

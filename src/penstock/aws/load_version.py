@@ -16,7 +16,7 @@ from penstock.aws.large.hand_over import (
     note_progress,
     open_folder,
 )
-from penstock.aws.large.states import WORK, Effort, Work
+from penstock.aws.large.states import WORK, Work
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import Keeping
@@ -32,6 +32,7 @@ from penstock.load.conclude import hold_writes
 from penstock.load.protocols import ItemWriter
 from penstock.load.report import Counts, ItemCounts, Report
 from penstock.load.run import Checkpoint, Upkeep, run_object
+from penstock.load.steps.states import Effort
 
 _TOLD_BYTES: Final = 64 << 20
 """After how many bytes a pass says, to who debugs it, how far it is."""

@@ -16,7 +16,6 @@ from typing import Final
 
 from penstock.aws.explain import AwsError, explain_error
 from penstock.aws.folder import RunFolder
-from penstock.aws.large.hand_over import new_token
 from penstock.aws.loader import Loader
 from penstock.aws.log import Log
 from penstock.aws.object_state import Claim, Pointer
@@ -24,6 +23,7 @@ from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.replay import Touch
 from penstock.load.run import Upkeep
+from penstock.load.steps.states import new_token
 from penstock.plan.model import Table
 
 MANIFEST_VERSION: Final = 1

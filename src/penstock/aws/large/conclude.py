@@ -7,47 +7,26 @@ A worker that died can't say so, and is waited for until it must be gone.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from penstock.aws.close import close_run
 from penstock.aws.function_errors import explain_function_error
 from penstock.aws.large.hand_over import GRACE_SECONDS
 from penstock.aws.large.job import Job
-from penstock.aws.large.states import (
-    CUT,
-    REFUSED,
-    ChunkLoad,
-    Refusal,
-    read_decision,
-    read_loads,
-    read_problems,
-    read_surveys,
-)
 from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.manifests import complete
 from penstock.aws.object_state import Applied
 from penstock.aws.runs import Run, read_time
-from penstock.errors import DataError, EngineError, ServiceError, UsageError
-from penstock.load.conclude import conclude_chunks, find_doubtful, hold_writes, report_failure, report_refusal
+from penstock.errors import EngineError, ServiceError, UsageError
+from penstock.load.conclude import find_doubtful
 from penstock.load.count import add_outcomes
-from penstock.load.cut import Cut
-from penstock.load.load import Loaded
 from penstock.load.report import Report
+from penstock.load.steps.add_up import Sum, add_up
+from penstock.load.steps.states import ChunkLoad, read_loads, read_problems
 
 _POLL_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """What all chunks come to. ``whole`` tells whether every one is loaded to its end, whatever that came to."""
-
-    report: Report
-    parts: tuple[str, ...]
-    loads: Mapping[int, ChunkLoad]
-    whole: bool
 
 
 def finish(job: Job) -> dict[str, object]:
@@ -77,9 +56,9 @@ def finish(job: Job) -> dict[str, object]:
     return {"finished": True}
 
 
-def _end_manifest(job: Job, found: _Sum) -> Run:
+def _end_manifest(job: Job, found: Sum) -> Run:
     """Give the run with the name of its manifest, where it has one of which all is written."""
-    decision = read_decision(job.folder)
+    decision = found.decision
     if job.loader.plan.manifest is None or decision is None or decision.refused is not None:
         return job.run
     outcome = add_outcomes(state.loaded.outcome for state in found.loads.values() if state.loaded is not None)
@@ -130,47 +109,19 @@ def fail(job: Job, error: str | None) -> dict[str, object]:
     return {"finished": True}
 
 
-def _add_up(job: Job) -> _Sum:
-    """Make the report of what is there."""
-    plan, key = job.loader.plan, job.run.key
-    cut = job.folder.read(Cut, CUT)
-    refusal = job.folder.read(Refusal, REFUSED)
-    count = 0 if cut is None else len(cut.chunks)
-    loads = read_loads(job.folder, count)
-    loaded = {chunk: state.loaded for chunk, state in loads.items() if state.loaded is not None}
-    decision = read_decision(job.folder)
-    if refusal is not None:
-        report = report_refusal(plan, key, DataError(refusal.code, refusal.reason))
-    elif cut is None or decision is None:
-        done: list[Loaded] = list(loaded.values())
-        report = report_failure(plan, key, "It was not read to its end, and nothing of it is decided", done)
-    else:
-        report = conclude_chunks(plan, key, cut, decision, read_surveys(job.folder, count), loaded)
-    parts = tuple(part for chunk in sorted(loads) for part in loads[chunk].parts)
-    whole = (
-        cut is not None
-        and cut.finished
-        and all(chunk in loads and loads[chunk].finished for chunk in range(count))
-    )
-    return _Sum(_describe(job, report, loads, count), parts, loads, whole)
+def _add_up(job: Job) -> Sum:
+    """Add up what is there, and say in the report what it is of."""
+    found = add_up(job.loader.plan, job.run.key, job.folder)
+    return replace(found, report=_describe(job, found.report))
 
 
-def _describe(job: Job, report: Report, loads: Mapping[int, ChunkLoad], chunks: int) -> Report:
-    """Say in a report what it is of, and what the work took."""
-    effort = [state.effort for state in loads.values()]
-    began = read_time(job.run.started_at)
-    held = hold_writes(report, sum(found.puts for found in effort), sum(found.deletes for found in effort))
+def _describe(job: Job, report: Report) -> Report:
     return replace(
-        held,
+        report,
         run=job.run.id,
         version=job.run.version,
         plan=job.run.plan,
-        seconds=round(job.budget.clock() - began, 3),
-        write_units=math.ceil(sum(found.write_units for found in effort)),
-        throttled=sum(found.throttled for found in effort),
-        resent=sum(found.resent for found in effort),
-        chunks=max(1, chunks),
-        invocations=max((state.invocations for state in loads.values()), default=1),
+        seconds=round(job.budget.clock() - read_time(job.run.started_at), 3),
     )
 
 
@@ -197,7 +148,7 @@ def _load_again(job: Job, after: str | None) -> Outcome:
     return load_key(job.loader, run.bucket, run.key, job.budget, job.log, after, brought=False)
 
 
-def _explain(job: Job, found: _Sum, error: str | None) -> tuple[str | None, str]:
+def _explain(job: Job, found: Sum, error: str | None) -> tuple[str | None, str]:
     """Say why a run failed: what steps failed at, or else what the state machine says, and what is left to do; with its code."""
     problems = read_problems(job.folder, found.loads)
     why = [problem.reason for problem in problems[:3]] or [_explain_error(error)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import secrets
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
@@ -18,20 +17,7 @@ from botocore.exceptions import ClientError
 
 from penstock.aws.explain import AwsError, error_code, explain_error
 from penstock.aws.folder import RunFolder, folder_prefix
-from penstock.aws.large.states import (
-    CHUNKS,
-    CUT,
-    DECISION,
-    PARTITIONS,
-    WORK,
-    ChunkLoad,
-    Effort,
-    Work,
-    decided_name,
-    load_name,
-    read_loads,
-    survey_name,
-)
+from penstock.aws.large.states import WORK, Work
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.object_state import Claim, Saved
 from penstock.aws.objects import ObjectVersion
@@ -43,6 +29,19 @@ from penstock.load.conclude import count_items, count_records
 from penstock.load.cut import Cut
 from penstock.load.decide import Decided
 from penstock.load.run import Checkpoint
+from penstock.load.steps.states import (
+    CHUNKS,
+    CUT,
+    DECISION,
+    PARTITIONS,
+    ChunkLoad,
+    Effort,
+    decided_name,
+    load_name,
+    new_token,
+    read_loads,
+    survey_name,
+)
 
 GRACE_SECONDS: Final = 3600.0
 """How long a claim outlives a step: the state machine may wait before the next, for a worker or for a retry."""
@@ -176,11 +175,6 @@ def name_execution(run: Run) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def new_token() -> str:
-    """Make a name for a worker, which its files have: two who do the same don't write over each other."""
-    return secrets.token_hex(4)
 
 
 def _upload(folder: RunFolder, files: tuple[str, ...], scratch: Path, place: str) -> tuple[str, ...]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.folder import RunFolder
-from penstock.aws.large.states import CUT, Work
-from penstock.aws.large.unpacked import open_unpacked
+from penstock.aws.large.states import Work
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
-from penstock.aws.manifests import open_manifests
+from penstock.aws.manifests import bring_base, bring_files, find_base, open_manifests, publish, put_file
+from penstock.aws.measure import measured
 from penstock.aws.object_state import Claim, State
 from penstock.aws.objects import S3Source
-from penstock.aws.runs import Run
-from penstock.aws.scratch import make_scratch
-from penstock.errors import ServiceError
-from penstock.load.chunk import Chunk
-from penstock.load.cut import Cut
-from penstock.load.protocols import ObjectSource
+from penstock.aws.runs import Run, get_run
+from penstock.aws.scratch import explain_full_disk, make_scratch
+from penstock.aws.table.write import TableWriter, WriterStats
+from penstock.engine.manifest import Base
+from penstock.errors import UsageError
+from penstock.load.protocols import ItemWriter, RejectWriter
+from penstock.load.steps.workplace import Outlet, Upkeep, Workplace
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,6 @@ class Job:
     log: Log
 
     @property
-    def stored(self) -> S3Source:
-        """The object as it is stored, unpacked on the way where it is compressed."""
-        return S3Source(self.loader.s3, self.work.found, sleep=self.loader.sleep)
-
-    @property
-    def source(self) -> ObjectSource:
-        """The object, to be read from anywhere."""
-        return open_unpacked(self.folder, self.stored) if self.work.found.packed else self.stored
-
-    @property
     def claim(self) -> Claim:
         """The claim that the run has, to be settled or released."""
         run = self.run
@@ -54,30 +47,93 @@ class Job:
         """Where the object's manifests are."""
         return open_manifests(self.loader, self.run.bucket, self.run.key)
 
-    def make_deadline(self) -> Deadline:
-        return Deadline(self.budget, self.loader.leg_seconds)
+    @property
+    def place(self) -> Workplace:
+        """What the steps have to do with that go through the object."""
+        loader = self.loader
+        return Workplace(
+            plan=loader.plan,
+            folder=self.folder,
+            stored=S3Source(loader.s3, self.work.found, sleep=loader.sleep),
+            packed=self.work.found.packed,
+            chunk_bytes=self.work.chunk_bytes,
+            partitions=self.work.partitions,
+            memory_mb=loader.memory_mb,
+            batch_bytes=loader.batch_bytes,
+            load_bytes=loader.size_batch(self.budget, loader.chunk_workers),
+            until=self.budget.claim_end,
+            clock=self.budget.clock,
+            make_deadline=lambda: Deadline(self.budget, loader.leg_seconds),
+            make_scratch=make_scratch,
+            open_outlet=self._open_outlet,
+            check=self._check_still_goes_on,
+            explain=explain_full_disk,
+            tell=self._tell,
+            upkeep=None if loader.plan.manifest is None else self._keep_up(),
+        )
 
-    def make_scratch(self) -> TemporaryDirectory[str]:
-        return make_scratch()
+    def _tell(self, what: str, about: Mapping[str, object]) -> None:
+        self.log.debug(what, **about)
 
-    def read_cut(self) -> Cut:
-        """Give the chunks. Raises :class:`~penstock.errors.ServiceError` where they are not all known."""
-        cut = self.folder.read(Cut, CUT)
-        if cut is None or not cut.finished:
-            raise ServiceError("The object is not cut into chunks yet. Start the load again.")
-        return cut
+    def _check_still_goes_on(self) -> None:
+        """Look at the run once more, now that whoever ends it sees this worker.
 
-    def find_chunk(self, index: int) -> tuple[Cut, Chunk]:
-        """Give a chunk, and the cut that it is of."""
-        cut = self.read_cut()
-        if index >= len(cut.chunks):
-            raise ServiceError(
-                f"The object has no chunk {index}, but {len(cut.chunks)}. Start the load again."
-            )
-        return cut, cut.chunks[index]
+        Steps of an execution that failed may still begin, and the object must not be free while one of them is at work.
+        """
+        run = get_run(self.loader.ledger, self.run.id)
+        if run is None or run.ended:
+            raise UsageError(f"The run {self.run.id} came to an end before this chunk was begun.")
 
-    def download(self, names: list[str], scratch: Path) -> None:
-        """Bring files of the folder below ``scratch``, under the same names."""
-        for name in names:
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-            self.folder.download(name, scratch / name)
+    @contextmanager
+    def _open_outlet(self) -> Iterator[Outlet]:
+        writer = self.loader.open_writer(self.budget, self.loader.chunk_workers)
+        with measured(writer, self.log) as items:
+            yield _TableOutlet(self, items)
+
+    def _keep_up(self) -> Upkeep:
+        """Give how the steps keep the run's manifest."""
+        loader, ledger, manifests = self.loader, self.loader.ledger, self.manifests
+        run, name = self.run, str(self.run.saved)
+
+        def find() -> Base:
+            return find_base(loader, manifests, ledger.read_state(run.bucket, run.key).manifest, self.log)
+
+        def bring(base: Base, scratch: Path, partition: int) -> Base:
+            return bring_base(manifests, base, scratch, partition, self.work.partitions)
+
+        def give(files: Sequence[str]) -> None:
+            publish(loader, self.claim, manifests, name, files)
+
+        return Upkeep(
+            find_base=find,
+            bring_base=bring,
+            keep=lambda partition, path: put_file(manifests, name, partition, path),
+            publish=give,
+            bring=lambda names, scratch: bring_files(manifests, names, scratch, "vanished"),
+            is_limited=lambda: ledger.read_state(run.bucket, run.key).approved != run.version,
+        )
+
+
+class _TableOutlet:
+    """Items go to the table, rejects to the artifacts bucket; see :class:`~penstock.load.steps.workplace.Outlet`."""
+
+    def __init__(self, job: Job, items: TableWriter) -> None:
+        self._job = job
+        self._items = items
+        self._rejects: S3RejectWriter | None = None
+
+    @property
+    def stats(self) -> WriterStats:
+        return self._items.stats
+
+    def begin_leg(self, stem: str) -> tuple[ItemWriter, RejectWriter]:
+        loader = self._job.loader
+        self._rejects = S3RejectWriter(
+            loader.s3, loader.artifacts, loader.plan.name, self._job.run.id, name=stem
+        )
+        return self._items, self._rejects
+
+    def end_leg(self) -> tuple[str, ...]:
+        assert self._rejects is not None, "a leg that ends has begun"
+        self._rejects.close()
+        return self._rejects.parts

@@ -1,7 +1,7 @@
 """The steps of a run that was handed to the state machine: what an order says, whether it may be done, what is answered.
 
 A step answers ``{"finished": bool}``; where that is false, it is to be called again. What else it answers is for the log. All that steps have to tell one
-another is in the run's folder (:mod:`penstock.aws.large.states`), so that each can be done again, by anyone, at any time.
+another is in the run's folder (:mod:`penstock.load.steps.states`), so that each can be done again, by anyone, at any time.
 """
 
 from __future__ import annotations
@@ -10,20 +10,16 @@ from dataclasses import replace
 
 from penstock.aws.events import Step
 from penstock.aws.large.conclude import fail, finish
-from penstock.aws.large.decide import decide_all, decide_keys
 from penstock.aws.large.hand_over import GRACE_SECONDS, open_folder
 from penstock.aws.large.job import Job
-from penstock.aws.large.passes import cut, load, survey
-from penstock.aws.large.states import WORK, Problem, Work, problem_name
+from penstock.aws.large.states import WORK, Work
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.object_state import Saved
 from penstock.aws.runs import Run, format_time, get_run, put_off_end, put_run
-from penstock.aws.scratch import explain_full_disk
 from penstock.errors import PenstockError, ServiceError, UsageError
-from penstock.load.report import failure_code
-
-Answer = dict[str, object]
+from penstock.load.steps.passes import Answer
+from penstock.load.steps.step import do_step
 
 
 def run_step(loader: Loader, step: Step, budget: Budget, log: Log) -> Answer:
@@ -63,33 +59,7 @@ def _do(job: Job, step: Step) -> Answer:
     claimed = job.budget.claim_end + GRACE_SECONDS
     job.loader.ledger.extend(step.bucket, step.key, step.run, claimed)
     put_off_end(job.loader.ledger, step.run, format_time(claimed))
-    number = step.chunk if step.chunk is not None else step.partition
-    try:
-        try:
-            return _work(job, step)
-        except OSError as error:
-            raise explain_full_disk(error) from error
-    except PenstockError as error:
-        about = f" of chunk {number}" if step.chunk is not None else ""
-        loads = step.chunk if step.name == "load" else None
-        problem = Problem(f"In the step {step.name}{about}: {error}", loads, failure_code(error))
-        job.folder.write(problem_name(step.name, number), problem)
-        raise
-
-
-def _work(job: Job, step: Step) -> Answer:
-    if step.name == "cut":
-        return cut(job)
-    if step.name == "survey":
-        return survey(job, _number(step.chunk))
-    if step.name == "load":
-        return load(job, _number(step.chunk))
-    return decide_all(job) if step.partition is None else decide_keys(job, step.partition)
-
-
-def _number(given: int | None) -> int:
-    assert given is not None, "an order to survey or to load names its chunk"
-    return given
+    return do_step(job.place, step.name, step.chunk if step.chunk is not None else step.partition)
 
 
 def _open_job(loader: Loader, step: Step, budget: Budget, log: Log) -> Job:

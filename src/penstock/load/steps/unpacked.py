@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.aws.folder import RunFolder
 from penstock.errors import ServiceError
 from penstock.load.blocks import cut_blocks
 from penstock.load.protocols import ObjectSource
+from penstock.load.steps.folder import Folder
 
 PART_BYTES: Final = 8 << 20
 _STATE: Final = "unpacked.json"
@@ -28,7 +28,7 @@ class Unpacked:
 
 
 def unpack_object(
-    folder: RunFolder, source: ObjectSource, stop: Callable[[], bool], part_bytes: int = PART_BYTES
+    folder: Folder, source: ObjectSource, stop: Callable[[], bool], part_bytes: int = PART_BYTES
 ) -> bool:
     """Unpack an object into the folder, until all is there or ``stop()``; tell whether all is.
 
@@ -60,7 +60,7 @@ def unpack_object(
 class UnpackedSource:
     """An object that was unpacked; see :class:`~penstock.load.protocols.ObjectSource`. ``packed`` is the object itself."""
 
-    folder: RunFolder
+    folder: Folder
     packed: ObjectSource
     unpacked: Unpacked
 
@@ -84,7 +84,7 @@ class UnpackedSource:
             start += len(piece)
 
 
-def open_unpacked(folder: RunFolder, packed: ObjectSource) -> UnpackedSource:
+def open_unpacked(folder: Folder, packed: ObjectSource) -> UnpackedSource:
     """Give an object that :func:`unpack_object` has finished with."""
     found = folder.read(Unpacked, _STATE)
     if found is None:

@@ -1,0 +1,76 @@
+"""What all chunks of a run come to, as far as they are loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from penstock.engine.decide import Decision
+from penstock.errors import DataError
+from penstock.load.conclude import conclude_chunks, hold_writes, report_failure, report_refusal
+from penstock.load.cut import Cut
+from penstock.load.load import Loaded
+from penstock.load.report import Report
+from penstock.load.steps.folder import Folder
+from penstock.load.steps.states import (
+    CUT,
+    REFUSED,
+    ChunkLoad,
+    Refusal,
+    read_decision,
+    read_loads,
+    read_surveys,
+)
+from penstock.plan.model import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What all chunks come to. ``parts`` are what their workers left, in the order of the object.
+
+    ``whole`` tells whether every one is loaded to its end, whatever that came to.
+    """
+
+    report: Report
+    parts: tuple[str, ...]
+    loads: Mapping[int, ChunkLoad]
+    decision: Decision | None
+    whole: bool
+
+
+def add_up(plan: Plan, key: str, folder: Folder) -> Sum:
+    """Make the report of what is in a run's folder: whoever reads it says what it is of, and how long it took."""
+    cut, refusal = folder.read(Cut, CUT), folder.read(Refusal, REFUSED)
+    count = 0 if cut is None else len(cut.chunks)
+    loads = read_loads(folder, count)
+    loaded = {chunk: state.loaded for chunk, state in loads.items() if state.loaded is not None}
+    decision = read_decision(folder)
+    if refusal is not None:
+        report = report_refusal(plan, key, DataError(refusal.code, refusal.reason))
+    elif cut is None or decision is None:
+        done: list[Loaded] = list(loaded.values())
+        report = report_failure(plan, key, "It was not read to its end, and nothing of it is decided", done)
+    else:
+        report = conclude_chunks(plan, key, cut, decision, read_surveys(folder, count), loaded)
+    parts = tuple(part for chunk in sorted(loads) for part in loads[chunk].parts)
+    whole = (
+        cut is not None
+        and cut.finished
+        and all(chunk in loads and loads[chunk].finished for chunk in range(count))
+    )
+    return Sum(_describe(report, loads, count), parts, loads, decision, whole)
+
+
+def _describe(report: Report, loads: Mapping[int, ChunkLoad], chunks: int) -> Report:
+    """Say in a report what the work took, and hold its counts against what was written."""
+    effort = [state.effort for state in loads.values()]
+    held = hold_writes(report, sum(found.puts for found in effort), sum(found.deletes for found in effort))
+    return replace(
+        held,
+        write_units=math.ceil(sum(found.write_units for found in effort)),
+        throttled=sum(found.throttled for found in effort),
+        resent=sum(found.resent for found in effort),
+        chunks=max(1, chunks),
+        invocations=max((state.invocations for state in loads.values()), default=1),
+    )

@@ -1,0 +1,42 @@
+"""One step of a run, by its name: what it is called with by whoever drives the run, and what it leaves where it fails."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from penstock.errors import PenstockError
+from penstock.load.report import failure_code
+from penstock.load.steps.decide import decide_all, decide_keys
+from penstock.load.steps.passes import Answer, cut, load, survey
+from penstock.load.steps.states import Problem, problem_name
+from penstock.load.steps.workplace import Workplace
+
+StepName = Literal["cut", "survey", "decide", "load"]
+
+
+def do_step(place: Workplace, name: str, number: int | None = None) -> Answer:
+    """Do a step: cut, survey a chunk, decide a partition's keys or, without a number, the whole object, load a chunk.
+
+    Its answer says whether it is ``finished``; where it is not, it is to be called again. Raises what the step does, after
+    noting it in the run's folder.
+    """
+    try:
+        try:
+            return _do(place, name, number)
+        except OSError as error:
+            raise place.explain(error) from error
+    except PenstockError as error:
+        about = f" of chunk {number}" if name in {"survey", "load"} else ""
+        chunk = number if name == "load" else None
+        problem = Problem(f"In the step {name}{about}: {error}", chunk, failure_code(error))
+        place.folder.write(problem_name(name, number), problem)
+        raise
+
+
+def _do(place: Workplace, name: str, number: int | None) -> Answer:
+    if name == "cut":
+        return cut(place)
+    if name == "decide":
+        return decide_all(place) if number is None else decide_keys(place, number)
+    assert number is not None, "an order to survey or to load names its chunk"
+    return survey(place, number) if name == "survey" else load(place, number)
