@@ -19,7 +19,7 @@ lint: .venv/ready
 types: .venv/ready
 	$(BIN)/mypy
 
-tests: .venv/ready .venv-checkov/ready
+tests: .venv/spark .venv-checkov/ready
 	$(BIN)/pytest -n 3 --dist worksteal
 
 # The tests that need no server and no network.
@@ -42,6 +42,11 @@ docs: .venv/ready
 # Measure, in half an hour: prints a table and writes it to docs/benchmarks.md. BENCH_OPTIONS="--quick" for a first look.
 bench: .venv-bench/ready
 	@.venv-bench/bin/python -m bench $(BENCH_OPTIONS)
+
+# Spark, for its tests alone: the demo does without.
+.venv/spark: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[spark]'
+	@touch $@
 
 # What others load and check files with is of no use to the tests, and has an environment of its own.
 .venv-bench/ready: pyproject.toml constraints.txt

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "engine": {"plan", "errors", "verdicts"},
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
+    "spark": {"aws", "load", "engine", "plan", "errors", "verdicts"},
     "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
     "watch": {"stack", "aws", "contract", "errors", "metrics", "verdicts", "figures"},
     "console": {"watch", "stack", "aws", "load", "engine", "contract", "errors", "verdicts", "figures"},
@@ -80,6 +81,13 @@ def test_the_loader_starts_without_what_only_the_sweep_needs() -> None:
     program = "import sys, penstock.aws.handler; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"zoneinfo", "penstock.aws.sweep"} & set(done.stdout.split())
+
+
+def test_nothing_but_spark_needs_what_spark_needs() -> None:
+    extra = {"pyspark", "py4j", "pyarrow", "pandas"}
+    for path in SOURCE.rglob("*.py"):
+        tops = {name.split(".")[0] for name in _imports(path)}
+        assert path.is_relative_to(SOURCE / "spark") or not tops & extra, path
 
 
 def test_imports_make_no_cycle() -> None:

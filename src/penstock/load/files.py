@@ -24,7 +24,8 @@ from penstock.load.rejects import reject_to_json
 _PUT, _DELETE = PUT.index('{"Item"'), DELETE.index('{"Key"')
 _NEXT_PUT = "}" + SEPARATOR + PUT[:_PUT]
 """What stands between the lines of two puts in a batch. The separator is nowhere in an item."""
-_ITEMS, _DELETES, _REJECTS = "items.jsonl", "deletes.jsonl", "rejects.jsonl"
+ITEMS, DELETES, REJECTS = "items.jsonl", "deletes.jsonl", "rejects.jsonl"
+"""The files of a run's results."""
 _READ_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 20
 
@@ -50,9 +51,19 @@ class FileSource:
         """ISO 8601 in UTC, to the second as S3 has it."""
         return f"{datetime.fromtimestamp(self._seen.st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
+    @property
+    def size(self) -> int:
+        """The file's bytes, as they are stored."""
+        return self._seen.st_size
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is unpacked on the way."""
+        return self._path.suffix.lower() == ".gz"
+
     def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Give the file's uncompressed bytes in blocks of ``size``; see :class:`~penstock.load.protocols.ObjectSource`."""
-        if self._path.suffix.lower() == ".gz":
+        if self.packed:
             unpacked = unpack_gzip(self._pieces(0, _READ_BYTES), self.key, self._limits)
             return read_ahead(cut_blocks(skip_bytes(unpacked, start), size), Event())
         return read_ahead(cut_blocks(self._pieces(start, size), size), Event())
@@ -158,8 +169,8 @@ class JsonlItemWriter:
     """
 
     def __init__(self, folder: Path, resume: Lengths | None = None) -> None:
-        self._puts = _LineFile(folder / _ITEMS, None if resume is None else resume[_ITEMS])
-        self._deletes = _LineFile(folder / _DELETES, None if resume is None else resume[_DELETES])
+        self._puts = _LineFile(folder / ITEMS, None if resume is None else resume[ITEMS])
+        self._deletes = _LineFile(folder / DELETES, None if resume is None else resume[DELETES])
 
     def write(self, batches: Sequence[WriteBatch]) -> Written:
         """Write all; a file refuses nothing."""
@@ -176,7 +187,7 @@ class JsonlItemWriter:
 
     def keep(self) -> dict[str, int]:
         """Make what was written durable; give the files' lengths."""
-        return {_ITEMS: self._puts.keep(), _DELETES: self._deletes.keep()}
+        return {ITEMS: self._puts.keep(), DELETES: self._deletes.keep()}
 
     def __enter__(self) -> Self:
         return self
@@ -198,7 +209,7 @@ class JsonlRejectWriter:
     """
 
     def __init__(self, folder: Path, resume: Lengths | None = None) -> None:
-        self._lines = _LineFile(folder / _REJECTS, None if resume is None else resume[_REJECTS])
+        self._lines = _LineFile(folder / REJECTS, None if resume is None else resume[REJECTS])
 
     def write(self, rejects: Sequence[Reject]) -> None:
         for reject in rejects:
@@ -206,7 +217,7 @@ class JsonlRejectWriter:
 
     def keep(self) -> dict[str, int]:
         """Make what was written durable; give the file's length."""
-        return {_REJECTS: self._lines.keep()}
+        return {REJECTS: self._lines.keep()}
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,74 @@
+"""The steps of a run on Spark's executors: what the state machine does in AWS, in the same order.
+
+Spark carries numbers of chunks and of partitions, and nothing else. What a step finds and leaves is in the run's folder; so a task may be
+repeated, be it at once, and one whose executor died goes on where the saved state says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from penstock.errors import ServiceError
+from penstock.load.steps.passes import Answer
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+
+Call = Callable[[str, int | None], Answer]
+"""Does a step, by its name and the number of its chunk or partition, and answers as :func:`~penstock.load.steps.step.do_step`."""
+
+
+class TaskError(ServiceError):
+    """A task failed as often as it may."""
+
+
+@contextmanager
+def spark_explained() -> Iterator[None]:
+    """Raise what Spark fails at as :class:`TaskError`; its own words can quote a cell."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415 -- it is an extra
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        raise TaskError(
+            f"Spark gave up ({type(error).__name__}): a task failed as often as it may, or a process was ended. Give it more "
+            "memory, or fewer cores at once, and run again."
+        ) from error
+
+
+def distribute_load(context: SparkContext, call: Call, chunks: int, partitions: int) -> None:
+    """Survey, decide and load an object that is cut into so many chunks. ``call`` is sent to the executors.
+
+    Raises :class:`TaskError` where a task has failed as often as it may; the run's folder says at what.
+    """
+    spread(context, call, "survey", chunks)
+    spread(context, call, "decide", partitions)
+    until_finished(call, "decide", None)
+    spread(context, call, "load", chunks)
+
+
+def spread(context: SparkContext, call: Call, step: str, count: int) -> None:
+    """Have a step done for each number below ``count``, a task each. Nothing comes back to who asks."""
+    with spark_explained():
+        context.parallelize(range(count), max(1, count)).foreach(_Task(call, step))
+
+
+def until_finished(call: Call, step: str, number: int | None) -> Answer:
+    """Do a step, as often as it takes."""
+    while not (answer := call(step, number))["finished"]:
+        pass
+    return answer
+
+
+class _Task:
+    """What an executor does with a number."""
+
+    def __init__(self, call: Call, step: str) -> None:
+        self._call = call
+        self._step = step
+
+    def __call__(self, number: int) -> None:
+        until_finished(self._call, self._step, number)

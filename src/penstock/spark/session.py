@@ -1,0 +1,111 @@
+"""Spark sessions: one on this computer, and the settings by which any session agrees with DuckDB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from penstock.errors import ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NEEDED: Final = ("pyspark", "pyarrow", "pandas")
+
+SETTINGS: Final = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.decimalOperations.allowPrecisionLoss": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+}
+"""What a session needs so that what overflows fails, decimals keep their digits, and times have no zone."""
+
+_LOCAL: Final = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.catalogImplementation": "in-memory",
+}
+_MOST_FAILURES: Final = 4
+"""How often a task is tried, as on a cluster; by itself a session on one computer tries once."""
+
+
+def apply_settings(session: SparkSession) -> None:
+    """Make a session that somebody else made compute as DuckDB does."""
+    for name, value in SETTINGS.items():
+        session.conf.set(name, value)
+
+
+def check_installed() -> None:
+    """Raise :class:`~penstock.errors.UsageError` where this computer lacks what Spark needs."""
+    if any(find_spec(name) is None for name in NEEDED):
+        raise UsageError("Spark is not installed here. Install it: pip install 'penstock[spark]'")
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java", path=None if not home else str(Path(home, "bin"))) is None:
+        place = f"JAVA_HOME is {home}, and there is no java in it" if home else "There is no java on the PATH"
+        raise UsageError(
+            f"Spark needs Java 17. {place}: install it (as apt-get install openjdk-17-jre-headless does)."
+        )
+
+
+@contextmanager
+def open_session(cores: int) -> Iterator[SparkSession]:
+    """Start Spark in a process beside this one, with so many tasks at once; it listens on loopback alone.
+
+    Raises :class:`~penstock.errors.UsageError` where Spark or Java is not installed, and
+    :class:`~penstock.errors.ServiceError` where it does not start.
+    """
+    check_installed()
+    from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415 -- it is an extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="penstock-spark-") as scratch:
+        quiet = Path(__file__).with_name("log4j2.properties").as_uri()
+        builder = SparkSession.builder.master(f"local[{cores},{_MOST_FAILURES}]").appName("penstock")
+        options = {
+            **SETTINGS,
+            **_LOCAL,
+            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet}",
+            "spark.local.dir": scratch,
+            "spark.sql.warehouse.dir": Path(scratch, "warehouse").as_uri(),
+            "spark.sql.shuffle.partitions": str(2 * cores),
+        }
+        for name, value in options.items():
+            builder = builder.config(name, value)
+        try:
+            with _environment(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1"):
+                session = builder.getOrCreate()
+        except PySparkRuntimeError as error:
+            raise ServiceError("Spark did not start: what Java says stands above.") from error
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set variables for the while: what Java and the workers are started with can be said in no other way."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
