@@ -45,7 +45,8 @@ class Judge:
     """A plan bound to one file, on a connection of its own. Each batch is scanned, surveyed or resolved.
 
     The tables that the whole file shares must be there (:func:`~penstock.engine.decide.prepare_tables`). ``scratch`` is
-    a folder of the judge's own, in which the text of one batch lies while it is read.
+    a folder of the judge's own, in which the text of one batch lies while it is read. ``packer`` makes of good rows what
+    is written: by default requests for a table.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -53,6 +54,7 @@ class Judge:
     binding: Binding
     scratch: Path
     tally: Tally = field(default_factory=Tally)
+    packer: type[Packer] = Packer
     _ways: Ways = field(init=False)
 
     def __post_init__(self) -> None:
@@ -279,7 +281,7 @@ class Judge:
 
     def _make_packer(self, rows: range, decision: Decision) -> Packer:
         table = self.plan.table
-        return Packer(
+        return self.packer(
             rows.start,
             self._items_in("losers", rows) if decision.losers else {},
             self._items_in("unchanged", rows) if decision.unchanged else {},

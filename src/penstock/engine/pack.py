@@ -121,3 +121,24 @@ def _ends(requests: Sequence[bytes]) -> Iterator[int]:
             yield place
             start, size = place, 0
         size += len(request) + len(_SEPARATOR)
+
+
+class RowPacker(Packer):
+    """Takes the rows of a plan whose one item is a row's text, and gives all of a batch's texts in one, of any length."""
+
+    def take_run(self, n: int, requests: Sequence[bytes]) -> None:
+        """Take the texts of rows from the ``n``-th of the batch on."""
+        first = self.first_row + n
+        self.written += len(requests)
+        self._requests += requests
+        self._rows += range(first, first + len(requests))
+
+    def take(self, n: int, row: Row) -> None:
+        """Take the ``n``-th row of the batch, which is good."""
+        self.take_run(n, [text for text in row if text is not None])
+
+    def finish(self) -> tuple[WriteBatch, ...]:
+        """Give all texts: none of them deletes anything."""
+        if not self._requests:
+            return ()
+        return (WriteBatch(_SEPARATOR.join(self._requests).decode(), self._rows, deletes=0),)

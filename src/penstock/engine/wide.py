@@ -20,6 +20,7 @@ from penstock.engine.columns import Columns
 from penstock.engine.decide import Decision
 from penstock.engine.judge import Judge
 from penstock.engine.newest import is_tombstone
+from penstock.engine.pack import Packer
 from penstock.engine.resolved import TOO_LARGE, Resolved, is_too_large, merge_rejects
 from penstock.engine.result import DELETE, Reason
 from penstock.engine.ways import Ways, check_count, fetch_rows
@@ -34,13 +35,19 @@ _TOGETHER = 300
 """Columns that are read together, declared or not: with more, reading takes memory for 2,048 rows of each."""
 
 
-def open_judge(connection: duckdb.DuckDBPyConnection, plan: Plan, binding: Binding, scratch: Path) -> Judge:
+def open_judge(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    binding: Binding,
+    scratch: Path,
+    packer: type[Packer] = Packer,
+) -> Judge:
     """Give the judge for a plan and a file: see :class:`~penstock.engine.judge.Judge`."""
     if plan.wide is None and binding.width <= _TOGETHER:
-        return Judge(connection, plan, binding, scratch)
+        return Judge(connection, plan, binding, scratch, packer=packer)
     if plan.wide is None:
         plan = replace(plan, wide=Wide(core=tuple(range(len(plan.fields))), kinds=()), plain=None)
-    return WideJudge(connection, plan, binding, scratch)
+    return WideJudge(connection, plan, binding, scratch, packer=packer)
 
 
 @dataclass(slots=True)

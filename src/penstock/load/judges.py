@@ -18,6 +18,7 @@ from penstock.engine.database import open_database
 from penstock.engine.decide import Tally, prepare_tables
 from penstock.engine.judge import Judge
 from penstock.engine.manifest import prepare_entries
+from penstock.engine.pack import Packer
 from penstock.engine.wide import open_judge
 from penstock.errors import EngineError
 from penstock.load.overlap import map_in_order, usable_lanes
@@ -68,9 +69,16 @@ class Judges:
 
 @contextmanager
 def open_judges(
-    plan: Plan, source: ObjectSource, binding: Binding, scratch: Path, memory_mb: int
+    plan: Plan,
+    source: ObjectSource,
+    binding: Binding,
+    scratch: Path,
+    memory_mb: int,
+    packer: type[Packer] = Packer,
 ) -> Iterator[Judges]:
     """Open the database of an object. It reads and writes files below ``scratch`` only.
+
+    ``packer`` makes of good rows what is written: by default requests for a table.
 
     Whatever the database fails at inside the context is raised as :class:`~penstock.errors.EngineError`.
     """
@@ -88,7 +96,7 @@ def open_judges(
         for lane in range(lanes):
             place = Path(folder) / f"lane-{lane}"
             place.mkdir()
-            judges.append(open_judge(database.cursor(), plan, binding, place))
+            judges.append(open_judge(database.cursor(), plan, binding, place, packer))
         yield Judges(database, scratch, tuple(judges))
 
 
