@@ -45,6 +45,10 @@ class ServiceError(PenstockError):
     exit_code = 3
 
 
+class CapacityError(ServiceError):
+    """The work takes more memory, disk or time than it was given. Where it has more, it can be done."""
+
+
 class EngineError(PenstockError):
     """The engine met something that its own rules exclude. It is a defect, and the run fails rather than guess."""
 

@@ -34,6 +34,9 @@ INCORRECT_LABEL: Final = "incorrect-label"
 REJECT_LIMIT: Final = "reject-limit"
 DELETE_LIMIT: Final = "delete-limit"
 NOTHING_LOADED: Final = "nothing-loaded"
+QUERY_ERROR: Final = "query-error"
+QUERY_LIMIT: Final = "query-limit"
+REFERENCE_ERROR: Final = "reference-error"
 
 # Of a run that failed.
 NOT_CONSERVED: Final = "not-conserved"
@@ -61,5 +64,8 @@ MEANINGS: Final[dict[str, str]] = {
     REJECT_LIMIT: "More rows were rejected than `quality.max_rejects` allows; nothing was loaded.",
     DELETE_LIMIT: "More of the object's items vanished than `load.max_deletes` allows; nothing was changed. `penstock approve`.",
     NOTHING_LOADED: "Rows were rejected, and none was left to load; no limit was passed.",
+    QUERY_ERROR: "The contract's query failed on this file's rows: a number overflowed, say, or a cast failed. Nothing was loaded.",
+    QUERY_LIMIT: "The file and its references are more than the function can query; nothing was begun. `engine: auto`, or a larger function.",
+    REFERENCE_ERROR: "What the query reads beside the rows is not there, or breaks its schema. Nothing was loaded.",
     NOT_CONSERVED: "Counts do not add up: a defect of Penstock. The run failed; please report it.",
 }

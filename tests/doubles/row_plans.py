@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import duckdb
 from run_memory import compile_things
 
 from penstock.engine.relations import RowFile
-from penstock.plan.model import Column, Plan
+from penstock.plan.codec import read_plan, write_plan
+from penstock.plan.model import Column, Plan, Query, Reference
 
 SQL_TYPES = {
     "string": "VARCHAR",
@@ -50,3 +51,47 @@ def read_files(scratch: Path, files: Sequence[RowFile]) -> list[tuple[Any, ...]]
             assert len(rows) == file.rows
             found += rows
         return found
+
+
+def compile_query(
+    folder: Path,
+    fields: Sequence[Any],
+    sql: str,
+    result: Sequence[tuple[str, str]],
+    *,
+    references: Mapping[str, Sequence[Any]] | None = None,
+    parquet: Mapping[str, Sequence[Column]] | None = None,
+    load: dict[str, Any],
+    **parts: Any,
+) -> Plan:
+    """Make a plan of a query over rows of these fields, and references of theirs, whose result has columns of such types."""
+    rows, columns = compile_rows(folder, fields, **parts)
+    found = []
+    for name, wanted in (references or {}).items():
+        plan, read = compile_rows(folder, wanted)
+        found.append(Reference(name, f"reference/{name}.csv", None, None, plan, read))
+    for name, read in (parquet or {}).items():
+        found.append(Reference(name, f"reference/{name}.parquet", None, None, None, tuple(read)))
+    outer = compile_things(
+        folder,
+        [{"name": name, "type": kind} for name, kind in result],
+        load={"on_duplicate": "reject", **load},
+        schema={"missingValues": ["\\N"]},
+        **{name: part for name, part in parts.items() if name == "rules"},
+    )
+    record = " || ',' || ".join(
+        f"coalesce('\"' || replace(CAST(\"{name}\" AS VARCHAR), '\"', '\"\"') || '\"', '\\N')"
+        for name, _ in result
+    )
+    query = Query(
+        rows=rows,
+        columns=columns,
+        references=tuple(found),
+        duckdb=sql,
+        spark=None,
+        refused=(),
+        result=tuple(Column(name, kind, SQL_TYPES[kind]) for name, kind in result),
+        record=record,
+        header=",".join(f'"{name}"' for name, _ in result),
+    )
+    return read_plan(write_plan(replace(outer, query=query)))

@@ -26,12 +26,13 @@ _CLOSED: Final[dict[str, bool]] = {
 
 
 def open_database(
-    scratch: Path | None, *, memory_mb: int = 512, threads: int = 1
+    scratch: Path | None, *, memory_mb: int = 512, threads: int = 1, spill_bytes: int | None = None
 ) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database that reads and writes files only below ``scratch``; use it in a ``with``.
 
-    What does not fit ``memory_mb`` megabytes is spilled to ``scratch``, which must exist. With None the database has
-    no folder at all, which is enough to ask it for the types of expressions. Results keep their insertion order,
+    What does not fit ``memory_mb`` megabytes is spilled to ``scratch``, which must exist: up to ``spill_bytes``, or nine tenths
+    of what is free there. With None for a folder the database has none at all, which is enough to ask it for the types of
+    expressions. Results keep their insertion order,
     times are in UTC, and a division by zero is an error, whatever DuckDB's defaults become. No setting can be
     changed afterwards.
     """
@@ -43,6 +44,7 @@ def open_database(
             "memory_limit": f"{memory_mb}MB",
             "threads": threads,
             "temp_directory": "" if scratch is None else str(scratch.resolve() / "spill"),
+            **({} if spill_bytes is None else {"max_temp_directory_size": f"{spill_bytes}B"}),
             "preserve_insertion_order": True,
             "error_on_division_by_zero": True,
             # It computes what occurs twice before, and so outside, the TRY that should catch its failure.
@@ -56,3 +58,11 @@ def open_database(
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def find_ending(error: BaseException) -> BaseException | None:
+    """What ended the process, where ``error`` was met on the way out; None where the error is one of its own."""
+    met: BaseException | None = error
+    while met is not None and isinstance(met, Exception):
+        met = met.__context__
+    return met

@@ -48,7 +48,8 @@ Withheld = Literal["nothing", "cells", "record"]
 class Reject:
     """A rejected record with all its reasons; see :class:`~penstock.engine.batch.Location` for the positions.
 
-    In the place of what is ``withheld``, ``raw`` has :data:`~penstock.engine.withhold.MARK`.
+    In the place of what is ``withheld``, ``raw`` has :data:`~penstock.engine.withhold.MARK`. Where the record is one ``of`` a
+    query's result, the positions are those in the file of the result.
     """
 
     line: int
@@ -58,3 +59,4 @@ class Reject:
     sha256: str | None
     errors: tuple[Reason, ...]
     withheld: Withheld = "nothing"
+    of: Literal["object", "result"] = "object"

@@ -14,7 +14,7 @@ import duckdb
 
 from penstock.engine.batch import Batch
 from penstock.engine.bind import Binding
-from penstock.engine.database import open_database
+from penstock.engine.database import find_ending, open_database
 from penstock.engine.decide import Tally, prepare_tables
 from penstock.engine.judge import Judge
 from penstock.engine.manifest import prepare_entries
@@ -106,7 +106,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        ending = _find_ending(error)
+        ending = find_ending(error)
         if ending is not None:
             # Who interrupts the process does not wait for whoever is at work, and a connection at work refuses to be closed.
             raise ending from None
@@ -114,11 +114,3 @@ def explained() -> Iterator[None]:
         raise EngineError(
             f"the database stopped with {type(error).__name__}: give the function more memory or /tmp, or report it"
         ) from error
-
-
-def _find_ending(error: BaseException) -> BaseException | None:
-    """What ended the process, where ``error`` was met on the way out."""
-    met: BaseException | None = error
-    while met is not None and isinstance(met, Exception):
-        met = met.__context__
-    return met

@@ -15,9 +15,12 @@ def reject_to_json(reject: Reject) -> str:
     """Give a reject as one line of JSON, without the newline.
 
     ``raw`` holds the record's bytes as text; where they are not UTF-8, ``raw_base64`` holds them instead. ``sha256``
-    is there only where the raw bytes are cut, and ``withheld`` only where ``cells`` or the ``record`` are.
+    is there only where the raw bytes are cut, ``withheld`` only where ``cells`` or the ``record`` are, and ``of`` only
+    where the record is one of a query's ``result``.
     """
     shape: dict[str, Any] = {"line": reject.line, "offset": reject.offset, "length": reject.length}
+    if reject.of != "object":
+        shape["of"] = reject.of
     try:
         shape["raw"] = reject.raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -42,7 +45,14 @@ def reject_from_json(line: str | bytes) -> Reject:
         reasons = tuple(Reason(error["code"], error["field"], error["message"]) for error in shape["errors"])
         withheld = shape.get("withheld", "nothing")
         return Reject(
-            shape["line"], shape["offset"], shape["length"], raw, shape.get("sha256"), reasons, withheld
+            shape["line"],
+            shape["offset"],
+            shape["length"],
+            raw,
+            shape.get("sha256"),
+            reasons,
+            withheld,
+            shape.get("of", "object"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise ServiceError(

@@ -58,6 +58,10 @@ class Report:
     ``reason`` is None, or why the file was refused or the run failed, in one sentence; ``code`` is its stable code.
     ``rate_over_time`` gives write units a second, each from a second of the run on. ``chunks`` is in how many parts the
     object was loaded, ``invocations`` how many processes took turns. ``recovered`` lists lines of rows that may be the text of a broken field (the first 1,000; ``recovered_count`` all).
+
+    Of a feed with a query, ``counts`` are the object's records, of which those are ``loaded`` whose rows the query was given;
+    ``result`` are the counts of the query's rows, None where it gave none because the object was refused before. ``items`` are made
+    of those, and ``errors`` are of both. ``engine`` is what ran the query, ``duckdb`` or ``spark``, and ``engine_reason`` why that one.
     """
 
     feed: str
@@ -82,6 +86,9 @@ class Report:
     rate_over_time: tuple[tuple[int, float], ...] = ()
     chunks: int = 1
     invocations: int = 1
+    result: Counts | None = None
+    engine: str | None = None
+    engine_reason: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
