@@ -1,7 +1,7 @@
 """Who may do what: the roles, each statement with the exact ARNs it is about.
 
-Least privilege is judged by reading, so all statements are in this file, in :mod:`penstock.stack.resources.resource_policies` and in
-:mod:`penstock.stack.resources.key`, and pinned in a data file of the tests.
+Least privilege is judged by reading, so all statements are in this file, in :mod:`penstock.stack.resources.references`, in
+:mod:`penstock.stack.resources.resource_policies` and in :mod:`penstock.stack.resources.key`, and pinned in a data file of the tests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan, Table
 from penstock.stack.names import FeedNames, Names
+from penstock.stack.resources.conditions import below, leading, objects, of_this_account
+from penstock.stack.resources.references import read_references
 from penstock.stack.resources.statements import Statement, allow, literal, write_document
 
 Resource = dict[str, Any]
@@ -29,27 +31,28 @@ def _loader_statements(names: Names, contract: Contract, plan: Plan) -> list[Sta
     own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
     written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
-    here = _of_this_account(names)
+    here = of_this_account(names)
     listed = [f"runs/{feed}/*", f"rejects/{feed}/*"]
     return [
         allow("ReadFiles", ["s3:GetObject", "s3:GetObjectVersion"], f"{landing}/{literal(prefix)}*", here),
         # For telling a missing object from a forbidden one. S3 answers for both alike (403) to who may not list the whole
         # bucket, so that the loader lists the key (penstock.aws.objects).
-        allow("ListFiles", ["s3:ListBucket"], landing, {**here, **_below(f"{literal(prefix)}*")}),
+        allow("ListFiles", ["s3:ListBucket"], landing, {**here, **below(f"{literal(prefix)}*")}),
+        *read_references(names, plan),
         *_decrypting(names),
         allow("WriteItems", [_writing(table)], names.arn("dynamodb", f"table/{table.name}")),
         allow(
             "KeepLedger",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             names.ledger_arn,
-            _leading("StringLike", _objects(names, prefix), "RUN#*"),
+            leading("StringLike", objects(names, prefix), "RUN#*"),
         ),
         # A run writes them; a replay starts from what the run left.
         allow("KeepRejectsAndReports", ["s3:GetObject", "s3:PutObject"], written, here),
         # What the steps of a large object leave for one another; listing tells what is missing (404) from what is
         # forbidden, as above.
         allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
-        allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **_below(*listed)}),
+        allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **below(*listed)}),
         *(_manifests(names, feed) if plan.manifest is not None else []),
         allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
         allow("TellPeople", ["sns:Publish"], names.topic_arn),
@@ -80,21 +83,12 @@ def _writing(table: Table) -> str:
 
 def _manifests(names: Names, feed: str) -> list[Statement]:
     """What the table holds of each object, for feeds that don't write what did not change."""
-    artifacts, here = names.bucket_arn(names.artifacts_bucket), _of_this_account(names)
-    actions, below = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"manifests/{feed}/*"
+    artifacts, here = names.bucket_arn(names.artifacts_bucket), of_this_account(names)
+    actions, place = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"manifests/{feed}/*"
     return [
-        allow("KeepManifests", actions, f"{artifacts}/{below}", here),
-        allow("ListManifests", ["s3:ListBucket"], artifacts, {**here, **_below(below)}),
+        allow("KeepManifests", actions, f"{artifacts}/{place}", here),
+        allow("ListManifests", ["s3:ListBucket"], artifacts, {**here, **below(place)}),
     ]
-
-
-def _of_this_account(names: Names) -> Mapping[str, Any]:
-    """Hold a statement about a bucket to this account's: a bucket's ARN does not say whose it is."""
-    return {"StringEquals": {"aws:ResourceAccount": names.account}}
-
-
-def _below(*prefixes: str) -> Mapping[str, Any]:
-    return {"StringLike": {"s3:prefix": list(prefixes)}}
 
 
 def _events(own: FeedNames, *, direct: bool) -> list[Statement]:
@@ -125,26 +119,26 @@ def _sweep_statements(names: Names, contract: Contract) -> list[Statement]:
             "ListFiles",
             ["s3:ListBucket"],
             landing,
-            {**_of_this_account(names), **_below(f"{literal(prefix)}*")},
+            {**of_this_account(names), **below(f"{literal(prefix)}*")},
         ),
         allow(
             "LookUpObjects",
             ["dynamodb:BatchGetItem"],
             names.ledger_arn,
-            _leading("StringLike", _objects(names, prefix)),
+            leading("StringLike", objects(names, prefix)),
         ),
         allow(
             "FindDeadClaims",
             ["dynamodb:Query"],
             f"{names.ledger_arn}/index/by_due",
-            _leading("StringEquals", feed),
+            leading("StringEquals", feed),
         ),
         *([_finding_runs(names, feed)] if watched else []),
         allow(
             "KeepRounds",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             names.ledger_arn,
-            _leading("StringEquals", f"SWEEP#{feed}"),
+            leading("StringEquals", f"SWEEP#{feed}"),
         ),
         allow("TellLoader", ["lambda:InvokeFunction"], own.function_arn)
         if direct
@@ -158,7 +152,7 @@ def _sweep_statements(names: Names, contract: Contract) -> list[Statement]:
 
 def _finding_runs(names: Names, feed: str) -> Statement:
     index = f"{names.ledger_arn}/index/by_feed"
-    return allow("FindLastLoad", ["dynamodb:Query"], index, _leading("StringEquals", feed))
+    return allow("FindLastLoad", ["dynamodb:Query"], index, leading("StringEquals", feed))
 
 
 _SEND_TRACES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -171,16 +165,6 @@ _SAMPLE_TRACES = ["xray:GetSamplingRules", "xray:GetSamplingTargets", *_SEND_TRA
 def _trace(actions: Sequence[str], *, tracing: bool) -> list[Statement]:
     """Give what it takes to be traced, on all resources: X-Ray's traces have no ARNs (service authorization reference)."""
     return [allow("SendTraces", actions, "*")] if tracing else []
-
-
-def _leading(operator: str, *keys: str) -> Mapping[str, Any]:
-    """Hold a statement to the items of partition keys (DynamoDB guide, "Using IAM policy conditions")."""
-    return {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": list(keys)}}
-
-
-def _objects(names: Names, prefix: str) -> str:
-    """Give the partition keys of a feed's objects in the ledger."""
-    return f"OBJECT#{names.landing_bucket}/{literal(prefix)}*"
 
 
 def schedule_role(names: Names, feed: str) -> Resource:
@@ -223,7 +207,7 @@ def _state_machine_statements(names: Names, feed: str) -> list[Statement]:
     return [
         allow("CallLoader", ["lambda:InvokeFunction"], own.function_arn),
         # To read the lists, and what the ResultWriter of a distributed map needs (the same guide, "ResultWriter").
-        allow("ReadListsAndWriteResults", results, runs, _of_this_account(names)),
+        allow("ReadListsAndWriteResults", results, runs, of_this_account(names)),
         allow("StartMaps", ["states:StartExecution"], own.state_machine_arn),
         allow(
             "LookAfterMaps",
