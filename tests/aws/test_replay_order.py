@@ -24,6 +24,7 @@ from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.replay import replay as replay_module
 from penstock.aws.replay.corrections import put_changes
+from penstock.aws.replay.order import check_replayable
 from penstock.aws.replay.record import begin_replay
 from penstock.aws.runs import Run, get_run, list_runs
 from penstock.aws.table.send import Answer, Sender
@@ -31,9 +32,9 @@ from penstock.aws.table.stats import Counters
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.result import Reject
-from penstock.errors import ServiceError
+from penstock.errors import ServiceError, UsageError
 from penstock.local.server import Server
-from penstock.plan.model import Plan
+from penstock.plan.model import Plan, Query
 
 pytestmark = pytest.mark.aws
 
@@ -471,6 +472,19 @@ def test_a_replay_is_not_replayed_itself(feed: Feed) -> None:
     run = feed.put(FILE)
     replay = feed.replay(run)
     assert f"a replay, of the run {run.id}" in str(feed.replay(replay).reason)
+
+
+def test_rejects_of_a_query_feed_are_not_loaded_by_themselves(feed: Feed) -> None:
+    """Neither of a run that had a result, nor where the contract has a query by now."""
+    run = feed.put(FILE)
+    instead = f"penstock backfill {KEY} --again"
+    with pytest.raises(UsageError, match=instead):
+        check_replayable(replace(run, result={"read": 1}))
+    feed.plan = replace(feed.plan, query=Query(feed.plan, (), (), "", None, (), (), "", ""))
+    replay = feed.replay(run)
+    assert replay.status == "failed"
+    assert instead in str(replay.reason)
+    assert feed.find(run.id) == run
 
 
 def test_corrections_of_another_run_are_refused(feed: Feed) -> None:

@@ -201,6 +201,22 @@ def test_the_counts_of_a_run_add_up_in_words_and_in_a_bar() -> None:
     assert 990 < sum(float(found["width"] or 0) for found in bar) <= 1000
 
 
+def test_of_a_query_the_rows_of_its_result_add_up_too_and_what_computed_it_is_told() -> None:
+    run = make_run(
+        1,
+        result={"read": 7, "loaded": 6, "rejected": 1},
+        engine="glue",
+        engine_reason="the rows take more disk than the function has",
+        references={"countries": {"key": "reference/countries.csv", "version": "v9"}},
+    )
+    seen = see(Memory(found=[run]), "/runs/run-1")
+    assert "12 read = 10 loaded + 2 rejected ✓ adds up" in seen.text
+    assert "7 read = 6 loaded + 1 rejected ✓ adds up" in seen.text
+    assert "Of 7 rows read" in str(seen.all("svg", class_="counts")[1]["aria-label"])
+    assert "glue: the rows take more disk than the function has" in seen.text
+    assert "reference/countries.csv v9" in seen.text
+
+
 def test_counts_that_do_not_add_up_are_called_out() -> None:
     counts = {"read": 100, "loaded": 90, "rejected": 4}
     seen = see(Memory(found=[make_run(1, counts=counts)]), "/runs/run-1")
@@ -237,6 +253,8 @@ def test_each_code_is_a_bar_with_its_meaning_that_leads_to_its_rejects() -> None
             ],
         ),
         ({"counts": {"read": 1, "loaded": 1}}, []),
+        ({"result": {"read": 3, "loaded": 3}}, ["penstock backfill incoming/orders/1.csv --again"]),
+        ({"counts": {"read": 1, "loaded": 1}, "result": {"read": 3, "loaded": 3}}, []),
         ({"status": "rejected", "code": "delete-limit"}, ["penstock approve run-1"]),
         ({"status": "rejected", "code": "reject-limit"}, ["penstock sweep --feed orders"]),
         ({"status": "failed"}, ["penstock logs --run run-1", "penstock sweep --feed orders"]),

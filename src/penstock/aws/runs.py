@@ -60,6 +60,10 @@ class Run:
     manifest of which all is written, if one is kept. ``replays`` is the run whose rejects this one loads again; ``counts`` are
     then of those. ``revision`` counts how often that was done to a run; ``parts`` and ``corrections`` are then the keys of the
     lists that say which of its rejects are left, and what stands in the place of the others.
+
+    Where there is a query, ``counts`` are of the object's records, loaded being those that the query was given, and ``result``
+    of the rows that it gave; ``items`` are of these. ``engine`` computed it, for the reason ``engine_reason``, from the
+    ``references``: the key and version of each, by its name.
     """
 
     id: str
@@ -94,11 +98,20 @@ class Run:
     revision: int = 0
     parts: str | None = None
     corrections: str | None = None
+    result: Mapping[str, int] | None = None
+    engine: str | None = None
+    engine_reason: str | None = None
+    references: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
         """Whether nobody is at work on this run. Only a replay changes it after that."""
         return self.status not in _AT_WORK
+
+    @property
+    def told_engine(self) -> str | None:
+        """What computed the query and why it was that, in words; None where there is no query."""
+        return self.engine if self.engine_reason is None else f"{self.engine}: {self.engine_reason}"
 
 
 def format_time(moment: float) -> str:

@@ -30,8 +30,8 @@ def command(
     """Check whether the project is deployed as it should be, and may work.
 
     Credentials, permissions, quotas; the stacks against the project; of each feed
-    its table, the way of its events from the bucket to the function, its functions
-    and the schedules of its sweep. Nothing is changed. Ends with 1 where there is a
+    its table, the way of its events from the bucket to the function, its functions,
+    the schedules of its sweep, and what its query refers to. Nothing is changed. Ends with 1 where there is a
     problem; a warning is none.
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it

@@ -43,11 +43,18 @@ def say_run(run: Run) -> None:
         say(f"  {run.reason}")
     if run.ended:
         _say_counts({name: run.counts.get(name, 0) for name in _COUNTS})
+        if run.result is not None:
+            _say_counts({name: run.result.get(name, 0) for name in _COUNTS}, "row", "of the result")
         say_error_counts(run.errors.items())
         say_writes(run)
     say(f"  run {run.id} of feed {run.feed}, attempt {run.attempt}, began {run.started_at}")
     lines = {
         "replay of": run.replays,
+        "engine": run.told_engine,
+        **{
+            f"reference {name}": f"{of['key']}, version {of['version']}"
+            for name, of in run.references.items()
+        },
         "version": run.version,
         "rejects": run.rejects,
         "report": run.report,
@@ -111,14 +118,14 @@ def say_item(item: Mapping[str, Any], indent: int = 4) -> None:
         say(f"{' ' * indent}{visible(name)}: {visible(text if len(text) <= 200 else text[:200] + '...')}")
 
 
-def _say_counts(counts: Mapping[str, int]) -> None:
+def _say_counts(counts: Mapping[str, int], what: str = "record", done: str = "read") -> None:
     read = counts.get("read", 0)
     parts = [
         f"{number:,} {name}"
         for name, number in counts.items()
         if name != "read" and (number or name == "loaded")
     ]
-    say(f"  {count(read, 'record')} read" + (f": {', '.join(parts)}" if read else ""))
+    say(f"  {count(read, what)} {done}" + (f": {', '.join(parts)}" if read else ""))
 
 
 def _lines(lines: Sequence[int], total: int) -> str:

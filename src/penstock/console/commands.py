@@ -47,8 +47,15 @@ class Commands:
             yield "What the workers said of it:", self.line("logs", "--run", run.id)
             why = "The queue brings the file again, up to its limit. When the cause is mended, find what is still due:"
             yield why, self.line("sweep", "--feed", run.feed)
+        elif run.result is not None:
+            yield from self._load_whole(run)
         elif run.status == "done" and run.counts.get("rejected"):
             yield from self._mend(run)
+
+    def _load_whole(self, run: Run) -> Iterator[tuple[str, str]]:
+        if run.counts.get("rejected") or (run.result or {}).get("rejected"):
+            why = "A query reads the whole file, so rejects are not loaded by themselves. Mend the file and send it again; or mend the contract, deploy it, and load the file once more:"
+            yield why, self.line("backfill", run.key, "--again")
 
     def _mend(self, run: Run) -> Iterator[tuple[str, str]]:
         why = "Where the contract was wrong: mend it, deploy it, and load the rejects again:"

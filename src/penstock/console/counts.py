@@ -21,8 +21,8 @@ _LEAST: Final = 4.0
 """Units of the bar's thousand that a count takes at least, so that one reject of a million can be seen."""
 
 
-def counts_bar(counts: Mapping[str, int]) -> Node:
-    """Give the bar, and the sum in words and numbers: ``read = loaded + rejected + ...``."""
+def counts_bar(counts: Mapping[str, int], what: str = "record") -> Node:
+    """Give the bar, and the sum in words and numbers: ``read = loaded + rejected + ...``. ``what`` is counted."""
     read = counts.get("read", 0)
     parts = {name: counts[name] for name in ENDS if counts.get(name)}
     terms = [_term(name, number) for name, number in parts.items()] or [_term("loaded", 0)]
@@ -36,7 +36,7 @@ def counts_bar(counts: Mapping[str, int]) -> Node:
     for term in terms[1:]:
         between += [" + ", term]
     return [
-        _bar(parts, read),
+        _bar(parts, read, what),
         h("p", h("strong", f"{read:,}"), " read = ", between, " ", holds, class_="sum"),
     ]
 
@@ -54,14 +54,14 @@ def widths(parts: Mapping[str, int], whole: float = _WHOLE, least: float = _LEAS
     return {name: least if name in small else rest * number / large for name, number in parts.items()}
 
 
-def _bar(parts: Mapping[str, int], read: int) -> Element:
+def _bar(parts: Mapping[str, int], read: int, what: str) -> Element:
     drawn: list[Element] = []
     left = 0.0
     for name, width in widths(parts).items():
         drawn.append(
             h(
                 "rect",
-                h("title", f"{count(parts[name], 'record')} {name}, {share(parts[name], read)}"),
+                h("title", f"{count(parts[name], what)} {name}, {share(parts[name], read)}"),
                 x=round(left, 2),
                 y=0,
                 width=round(max(width - 1.5, 1), 2),
@@ -70,7 +70,7 @@ def _bar(parts: Mapping[str, int], read: int) -> Element:
             )
         )
         left += width
-    told = ", ".join(f"{number:,} {name}" for name, number in parts.items()) or "no record"
+    told = ", ".join(f"{number:,} {name}" for name, number in parts.items()) or f"no {what}"
     return h(
         "svg",
         drawn or h("rect", x=0, y=0, width=_WHOLE, height=28, class_="c-none"),
@@ -78,7 +78,7 @@ def _bar(parts: Mapping[str, int], read: int) -> Element:
         viewBox="0 0 1000 28",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"Of {count(read, 'record')} read: {told}",
+        aria_label=f"Of {count(read, what)} read: {told}",
     )
 
 

@@ -48,6 +48,8 @@ def check_replayable(run: Run) -> None:
         raise UsageError(
             f"The run {run.id} failed, and its file is loaded again as a whole. Replay the run that loads it."
         )
+    if run.result is not None:
+        raise UsageError(explain_query(run))
     if run.status == "rejected" and run.code != NOTHING_LOADED:
         raise UsageError(
             f"The run {run.id} was refused whole ({run.code}), and there is nothing loaded that its rejects could be added to. "
@@ -55,3 +57,12 @@ def check_replayable(run: Run) -> None:
         )
     if not run.counts.get("rejected", 0):
         raise UsageError(f"The run {run.id} has no rejects, or none that are left.")
+
+
+def explain_query(run: Run) -> str:
+    """Say why the rejects of a run with a query can't be loaded again, and what to do instead."""
+    return (
+        f"The feed {run.feed} has a query over the whole file (`transform.sql`): what a record would have added to its result can't "
+        "be told by itself. Mend the file and send it again, or mend and deploy the contract and run "
+        f"`penstock backfill {run.key} --again`."
+    )

@@ -23,7 +23,7 @@ from penstock.aws.measure import measure_replay, measured, tell_end
 from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, S3Source, find_current, find_version
 from penstock.aws.replay.corrections import put_corrections, read_changes, read_corrections
-from penstock.aws.replay.order import check_replayable
+from penstock.aws.replay.order import check_replayable, explain_query
 from penstock.aws.replay.record import (
     add_replayed,
     begin_replay,
@@ -71,6 +71,8 @@ def replay_run(loader: Loader, order: ReplayOrder, budget: Budget, log: Log) -> 
     log.info("replay started", counts=run.counts)
     try:
         check_replayable(run)
+        if loader.plan.query is not None:
+            raise UsageError(explain_query(run))
         claim = _claim(job)
     except UsageError as error:
         _fail(job, error)

@@ -37,6 +37,7 @@ def run_page(frame: Frame, run: Run, commands: Commands) -> Element:
         if run.reason is None
         else h("p", prose(run.reason), class_=f"reason is-{run.status.replace(' ', '-')}"),
         _records(run),
+        _result(run),
         _next(run, commands),
         _codes(run),
         _facts(frame, run),
@@ -64,6 +65,14 @@ def _records(run: Run) -> Node:
         )
     told = "the rejects that it loaded again" if run.replays else "every record ends in exactly one count"
     return h("section", h("h2", "Records ", h("small", told)), counts_bar(run.counts))
+
+
+def _result(run: Run) -> Node:
+    """Show the second sum of a run with a query: of the rows that it gave."""
+    if run.result is None or not run.ended:
+        return None
+    told = h("small", "rows that the query gave; every one ends in exactly one count")
+    return h("section", h("h2", "Result ", told), counts_bar(run.result, "row"))
 
 
 def _codes(run: Run) -> Node:
@@ -109,6 +118,7 @@ def _facts(frame: Frame, run: Run) -> Element:
             ("write units", f"{run.write_units:,}" if run.write_units else None),
             ("throttled", count(run.throttled, "time") if run.throttled else None),
             ("sent again", count(run.resent, "item") if run.resent else None),
+            ("engine", run.told_engine),
             ("code", None if run.code is None else h("code", run.code)),
             ("attempt", f"{run.attempt}" if run.attempt > 1 else None),
             (
@@ -122,9 +132,18 @@ def _facts(frame: Frame, run: Run) -> Element:
         facts(
             ("run", h("code", marked(run.id))),
             ("version", h("code", marked(run.version))),
+            *_references(run),
             ("request", None if run.request_id is None else h("code", marked(run.request_id))),
             ("rejects", None if run.rejects is None else h("code", marked(run.rejects))),
             ("report", None if run.report is None else h("code", marked(run.report))),
         ),
         class_="about",
     )
+
+
+def _references(run: Run) -> list[tuple[str, Node]]:
+    """Give what the query of a run referred to, each with its version."""
+    return [
+        (f"reference {name}", [h("code", marked(of["key"])), " ", h("code", marked(of["version"]))])
+        for name, of in run.references.items()
+    ]

@@ -19,6 +19,7 @@ from penstock.stack.doctor.finding import Check, FeedCheck, FeedSubject, Finding
 from penstock.stack.doctor.functions import check_functions, check_schedules
 from penstock.stack.doctor.keys import check_keys
 from penstock.stack.doctor.quotas import check_quotas
+from penstock.stack.doctor.references import check_references
 from penstock.stack.doctor.stacks import check_stacks
 from penstock.stack.doctor.tables import check_ledger, check_table
 from penstock.stack.names import Names
@@ -48,6 +49,7 @@ OF_A_FEED: Final[tuple[tuple[str, FeedCheck], ...]] = (
     ("events", check_events),
     ("functions", check_functions),
     ("schedules", check_schedules),
+    ("references", check_references),
 )
 
 
