@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -181,4 +182,36 @@ def plain(item: dict[str, dict[str, Any]]) -> dict[str, Value]:
         ((kind, value),) = typed.items()
         assert kind in ("S", "N", "BOOL"), f"{name} is {kind}"
         found[name] = Decimal(value) if kind == "N" else value
+    return found
+
+
+def expect_countries(runways: bytes, countries: bytes, regions: bytes) -> dict[str, dict[str, Value]]:
+    """Give what the runways of each country come to, by its code: of good rows, of airports whose ident names a country.
+
+    Such an ident begins with the code and a hyphen (``AD-0001``). A country without regions has no number of them.
+    """
+    names = {cells["code"]: cells for _, cells in read_rows(countries)}
+    parts = Counter(cells["iso_country"] for _, cells in read_rows(regions))
+    found: dict[str, dict[str, Value]] = {}
+    for row in expect_runways(runways).items.values():
+        ident = str(row["airport_ident"])
+        code = ident[:2]
+        if ident[2:3] != "-" or code not in names:
+            continue
+        length = row.get("length_ft")
+        one = found.setdefault(
+            code,
+            {
+                "country": code,
+                "name": names[code]["name"],
+                "continent": names[code]["continent"],
+                "runways": Decimal(0),
+            },
+        )
+        if code in parts:
+            one["regions"] = Decimal(parts[code])
+        one["runways"] = Decimal(one["runways"]) + 1
+        if isinstance(length, Decimal):
+            one["longest_ft"] = max(Decimal(one.get("longest_ft", 0)), length)
+            one["together_ft"] = Decimal(one.get("together_ft", 0)) + length
     return found
