@@ -16,7 +16,7 @@ from scenario import Change, Scenario, draw_scenario
 from virtual_s3 import VirtualS3
 from virtual_wire import Faults, Strike
 
-from penstock.aws import artifacts, close, load, load_version, objects, runs
+from penstock.aws import artifacts, attempt, close, load, objects, runs
 from penstock.aws.folder import RunFolder
 from penstock.aws.large import conclude
 from penstock.aws.large.job import Job
@@ -200,7 +200,7 @@ def _report_first(patch: pytest.MonkeyPatch) -> None:
         early = replace(run, status="done", counts=counts, items={"put": 0, "deleted": 0, "unchanged": 0})
         real(ledger, early if run.status == "running" else run)
 
-    patch.setattr(load_version, "put_run", put_run)
+    patch.setattr(attempt, "put_run", put_run)
 
 
 def _lose_rejects(patch: pytest.MonkeyPatch) -> None:
