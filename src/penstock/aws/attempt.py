@@ -104,4 +104,7 @@ def report_fault(run: Run, reason: str) -> Report:
         run=run.id,
         version=run.version,
         plan=run.plan,
+        result=None if run.result is None else Counts(**run.result),
+        engine=run.engine,
+        engine_reason=run.engine_reason,
     )

@@ -31,6 +31,7 @@ def close_run(
         return known
     if report.code == verdicts.DELETE_LIMIT:
         report = replace(report, reason=f"{report.reason}. If that is right: penstock approve {run.id}")
+    report = _hold_sums(report)
     rejects = None
     try:
         rejects = put_parts(loader.s3, loader.artifacts, loader.plan.name, run.id, parts)
@@ -40,9 +41,14 @@ def close_run(
     ended = replace(ended, rejects=rejects, report=_keep_report(loader, report, run.id, log))
     first = end_run(loader.ledger, ended)
     if (first.status, first.ended_at) != (ended.status, ended.ended_at):
-        counts, items = Counts(**first.counts), ItemCounts(**first.items)
         stands = replace(
-            report, status=_status(first), code=first.code, reason=first.reason, counts=counts, items=items
+            report,
+            status=_status(first),
+            code=first.code,
+            reason=first.reason,
+            counts=Counts(**first.counts),
+            items=ItemCounts(**first.items),
+            result=None if first.result is None else Counts(**first.result),
         )
         _keep_report(loader, stands, run.id, log)
         return first
@@ -65,6 +71,15 @@ def end_interrupted(ledger: Ledger, run_id: str, log: Log) -> None:
         log.failure("replay failed", outcome="failed", run=run.id, replays=run.replays, **about)
     else:
         log.measure("run failed", {FILES_FAILED: 1}, "ERROR", outcome="failed", run=run.id, **about)
+
+
+def _hold_sums(report: Report) -> Report:
+    """Fail a report whose records, or the rows of whose query's result, do not add up."""
+    sums = [counts for counts in (report.counts, report.result) if counts is not None]
+    if report.status == "failed" or all(counts.conserved for counts in sums):
+        return report
+    reason = "the counts do not add up: this is a defect, please report it"
+    return replace(report, status="failed", code=verdicts.NOT_CONSERVED, reason=reason)
 
 
 def _status(run: Run) -> Status:
@@ -90,6 +105,8 @@ def _tell(run: Run, report: Report, budget: Budget, log: Log) -> None:
         code=run.code,
         counts=asdict(report.counts),
         items=asdict(report.items),
+        result=None if report.result is None else asdict(report.result),
+        engine=report.engine,
         errors=dict(run.errors),
         seconds=report.seconds,
         chunks=report.chunks,

@@ -23,6 +23,7 @@ from penstock.load.chunk import never
 from penstock.load.conclude import hold_writes
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.report import Report
+from penstock.load.result import ResultRejects
 from penstock.load.run import Checkpoint, Upkeep, run_object
 from penstock.load.steps.states import Effort
 
@@ -67,14 +68,24 @@ def execute(
     )
 
 
-def watch_time(attempt: Attempt) -> Callable[[str, int], None]:
-    """Give what is told how far a pass is: it says so now and then, and raises ServiceError when the time is up."""
+def tell_progress(attempt: Attempt) -> Callable[[str, int], None]:
+    """Give what is told how far a pass is, and says so now and then."""
     told: dict[str, int] = {}
 
-    def watch(name: str, reached: int) -> None:
+    def tell(name: str, reached: int) -> None:
         if reached >= told.get(name, 0):
             attempt.log.debug(f"{name} under way", offset=reached)
             told[name] = reached + _TOLD_BYTES
+
+    return tell
+
+
+def _watch_time(attempt: Attempt) -> Callable[[str, int], None]:
+    """Give what is told how far a pass is, and raises ServiceError when the time is up."""
+    tell = tell_progress(attempt)
+
+    def watch(name: str, reached: int) -> None:
+        tell(name, reached)
         if attempt.budget.left <= 0:
             raise ServiceError(
                 "The time was up before the file was read. It is begun again; if it never gets through, give the function "
@@ -96,14 +107,14 @@ def _run_engine(
     deadline = Deadline(budget, math.inf)
     try:
         return run_object(
-            loader.plan,
+            loader.load_plan,
             source,
             items,
-            rejects,
+            rejects if loader.plan.query is None else ResultRejects(rejects),
             scratch,
             batch_bytes=loader.size_batch(budget, loader.loaders),
             memory_mb=loader.memory_mb,
-            progress=watch_time(attempt),
+            progress=_watch_time(attempt),
             stop=deadline.comes if loader.state_machine else never,
             upkeep=upkeep,
         )

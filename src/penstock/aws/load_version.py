@@ -22,6 +22,7 @@ from penstock.aws.log import Log
 from penstock.aws.manifests import Keeping
 from penstock.aws.object_state import Claim
 from penstock.aws.objects import ObjectVersion, S3Source
+from penstock.aws.query import load_by_query
 from penstock.aws.runs import Run
 from penstock.aws.scratch import make_scratch
 from penstock.errors import ServiceError
@@ -32,7 +33,8 @@ def load_version(loader: Loader, claim: Claim, found: ObjectVersion, budget: Bud
 
     Raises :class:`~penstock.errors.ServiceError` where the ledger fails; whatever else does fails the run.
     """
-    return _load_rows(begin_attempt(loader, claim, found, budget, log))
+    attempt = begin_attempt(loader, claim, found, budget, log)
+    return _load_rows(attempt) if loader.plan.query is None else load_by_query(attempt)
 
 
 def _load_rows(attempt: Attempt) -> Run:

@@ -13,6 +13,8 @@ from penstock.aws.objects import ObjectVersion
 from penstock.aws.table.write import Pace, Sends, TableWriter
 from penstock.load.chunk import BATCH_BYTES
 from penstock.load.judges import MEMORY_MB
+from penstock.load.query import QUERY_MB
+from penstock.load.result import result_plan
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
 
@@ -118,6 +120,7 @@ class Loader:
     artifacts: str
     topic: str | None = None
     memory_mb: int = MEMORY_MB
+    query_mb: int = QUERY_MB
     state_machine: str | None = None
     large_bytes: int = 256 << 20
     chunk_bytes: int = 64 << 20
@@ -137,8 +140,16 @@ class Loader:
 
     def weigh(self, found: ObjectVersion) -> int:
         """Give how large an object is to be taken for, by the room that its records and keys take while it is loaded."""
-        followed = 1 if self.plan.manifest is None else _FOLLOWED
-        return found.size * (_PACKED if found.packed else 1) * followed
+        return self.weigh_bytes(found.size * (_PACKED if found.packed else 1))
+
+    def weigh_bytes(self, size: int) -> int:
+        """Give how large so many bytes of records are to be taken for; see :meth:`weigh`."""
+        return size * (1 if self.plan.manifest is None else _FOLLOWED)
+
+    @cached_property
+    def load_plan(self) -> Plan:
+        """The plan by which items are loaded: of a query's result, where there is a query."""
+        return self.plan if self.plan.query is None else result_plan(self.plan)
 
     @cached_property
     def plan_hash(self) -> str:

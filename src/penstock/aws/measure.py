@@ -112,10 +112,17 @@ def _measure_writes(units: float, throttled: int, resent: int) -> dict[Metric, f
 def _measure_records(run: Run) -> dict[Metric, float]:
     values: dict[Metric, float] = {metric: run.counts.get(name, 0) for name, metric in _RECORDS.items()}
     values[metrics.BYTES] = run.bytes
-    judged = run.counts.get("read", 0) - run.counts.get("blank", 0)
-    if judged:
-        values[metrics.REJECT_SHARE] = 100 * run.counts["rejected"] / judged
+    # Of a query both are looked at: its result can have rejects where the file has none.
+    shares = [_share_rejects(counts) for counts in (run.counts, run.result) if counts]
+    if told := [share for share in shares if share is not None]:
+        values[metrics.REJECT_SHARE] = max(told)
     return values
+
+
+def _share_rejects(counts: Mapping[str, int]) -> float | None:
+    """Give the share of rejects in percent; None where nothing was judged."""
+    judged = counts.get("read", 0) - counts.get("blank", 0)
+    return 100 * counts["rejected"] / judged if judged else None
 
 
 def _seconds(begin: str, end: str | None) -> float:

@@ -146,6 +146,9 @@ def conclude_run(run: Run, report: Report, ended_at: str) -> Run:
         write_units=report.write_units,
         throttled=report.throttled,
         resent=report.resent,
+        result=None if report.result is None else asdict(report.result),
+        engine=report.engine,
+        engine_reason=report.engine_reason,
     )
 
 

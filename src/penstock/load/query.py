@@ -87,7 +87,7 @@ def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its na
     everything else, see :func:`~penstock.load.run.run_object`; what is given and taken in the place of a checkpoint is :class:`Queried`.
     """
     assert plan.query is not None, "a plan without a query is for run_object"
-    work = _QueryRun(
+    work = QueryRun(
         plan=plan,
         query=plan.query,
         source=source,
@@ -111,8 +111,11 @@ def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its na
 
 
 @dataclass(slots=True)
-class _QueryRun:
-    """A run at work, up to its result. ``read`` is how far its rows are read."""
+class QueryRun:
+    """A run at work, up to its result: what it takes is what :func:`run_query` says of it.
+
+    ``read`` is how far its rows are read.
+    """
 
     plan: Plan
     query: Query
@@ -131,7 +134,10 @@ class _QueryRun:
     began: float = field(default_factory=time.monotonic)
 
     def attempt(self) -> Queried | Report:
-        """Read the rows and run the query; turn what goes wrong, or refuses the object, into a report."""
+        """Read the rows and run the query; turn what goes wrong, or refuses the object, into a report.
+
+        The result is the file :data:`~penstock.load.result.RESULT` below the scratch folder then.
+        """
         try:
             return self._query()
         except DataError as error:
@@ -251,7 +257,7 @@ class _Loading:
     upkeep: Upkeep | None
 
 
-def _load_result(work: _QueryRun, queried: Queried, loading: _Loading) -> Report | Queried:
+def _load_result(work: QueryRun, queried: Queried, loading: _Loading) -> Report | Queried:
     """Load the result as an object of its own, and report both."""
     keep = loading.keep
     result = work.scratch / RESULT

@@ -15,8 +15,7 @@ from penstock.engine.decide import Tally, refuse
 from penstock.engine.result import Reject
 from penstock.load.checkpoint import Checkpoint
 from penstock.load.conclude import judge_counts
-from penstock.load.files import FileSource
-from penstock.load.protocols import RejectWriter
+from penstock.load.protocols import ObjectSource, RejectWriter
 from penstock.load.report import Counts, Report
 from penstock.plan.model import Plan, Query
 from penstock.plan.table import Quality
@@ -52,7 +51,7 @@ class Queried:
 class ResultSource:
     """A query's result as an object: its bytes are the result's, its name and time those of the object that it is of."""
 
-    file: FileSource
+    file: ObjectSource
     key: str
     last_modified: str
 

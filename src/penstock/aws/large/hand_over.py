@@ -75,13 +75,21 @@ def hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget) -> Run:
     return handed
 
 
-def begin_folder(loader: Loader, run: Run, found: ObjectVersion, partitions: int | None = None) -> RunFolder:
-    """Make the folder of a run, named like it."""
+def begin_folder(
+    loader: Loader,
+    run: Run,
+    found: ObjectVersion,
+    partitions: int | None = None,
+    result: int | None = None,
+) -> RunFolder:
+    """Make the folder of a run, named like it. What is loaded is a query's result, where that has so many bytes."""
     folder = open_folder(loader, run.id)
-    chunk_bytes = max(loader.chunk_bytes, math.ceil(found.size / _MOST_CHUNKS))
-    enough = math.ceil(found.size / _KEYS_OF)
+    size = found.size if result is None else result
+    chunk_bytes = max(loader.chunk_bytes, math.ceil(size / _MOST_CHUNKS))
+    enough = math.ceil(size / _KEYS_OF)
     if loader.plan.manifest is not None:
-        enough = math.ceil(loader.weigh(found) / _ENTRIES_OF)
+        weight = loader.weigh(found) if result is None else loader.weigh_bytes(result)
+        enough = math.ceil(weight / _ENTRIES_OF)
     enough = min(_MOST_PARTITIONS, enough)
     enough = 1 << max(0, enough - 1).bit_length()  # a power of two, as manifests need it
     folder.write(WORK, Work(found, loader.plan_hash, chunk_bytes, partitions or max(1, enough)))
@@ -121,9 +129,11 @@ def keep_checkpoint(
 def note_progress(run: Run, reached: Checkpoint) -> Run:
     """Give a run with what a loader did of it."""
     done = reached.loaded
-    counts = count_records(done.tally, done.outcome, reached.decision)
-    items = count_items(done.outcome, None)
-    return replace(run, offset=done.position.offset, counts=asdict(counts), items=asdict(items))
+    counts = asdict(count_records(done.tally, done.outcome, reached.decision))
+    items = asdict(count_items(done.outcome, None))
+    if run.result is not None:  # what is loaded is the result of a query, and the records are counted already
+        return replace(run, offset=done.position.offset, result=counts, items=items)
+    return replace(run, offset=done.position.offset, counts=counts, items=items)
 
 
 def start_execution(loader: Loader, run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter
@@ -15,14 +15,26 @@ from penstock.aws.log import Log
 from penstock.aws.manifests import bring_base, bring_files, find_base, open_manifests, publish, put_file
 from penstock.aws.measure import measured
 from penstock.aws.object_state import Claim, State
-from penstock.aws.objects import S3Source
+from penstock.aws.objects import ObjectVersion, S3Source, find_current
 from penstock.aws.runs import Run, get_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.table.write import TableWriter, WriterStats
 from penstock.engine.manifest import Base
-from penstock.errors import UsageError
-from penstock.load.protocols import ItemWriter, RejectWriter
+from penstock.errors import ServiceError, UsageError
+from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
+from penstock.load.result import ResultRejects, ResultSource
+from penstock.load.steps.result import Result
 from penstock.load.steps.workplace import Outlet, Upkeep, Workplace
+
+
+def find_file(folder: RunFolder, name: str) -> ObjectVersion:
+    """Give a file of a folder as an object to read. A file is never changed, so that its ETag alone pins it."""
+    found = find_current(folder.s3, folder.bucket, folder.key(name))
+    if found is None:
+        raise ServiceError(
+            f"s3://{folder.bucket}/{folder.key(name)} is gone. The run has to be begun anew: load the object again."
+        )
+    return replace(found, version_id=None)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Job:
     work: Work
     budget: Budget
     log: Log
+    result: Result | None = None
+    """What is loaded in the place of the object, where that is a query's result."""
 
     @property
     def claim(self) -> Claim:
@@ -52,10 +66,10 @@ class Job:
         """What the steps have to do with that go through the object."""
         loader = self.loader
         return Workplace(
-            plan=loader.plan,
+            plan=loader.load_plan,
             folder=self.folder,
-            stored=S3Source(loader.s3, self.work.found, sleep=loader.sleep),
-            packed=self.work.found.packed,
+            stored=self._stored,
+            packed=self.result is None and self.work.found.packed,
             chunk_bytes=self.work.chunk_bytes,
             partitions=self.work.partitions,
             memory_mb=loader.memory_mb,
@@ -71,6 +85,15 @@ class Job:
             tell=self._tell,
             upkeep=None if loader.plan.manifest is None else self._keep_up(),
         )
+
+    @property
+    def _stored(self) -> ObjectSource:
+        """The object, or its query's result, which has its name and its time."""
+        loader, found = self.loader, self.work.found
+        if self.result is None:
+            return S3Source(loader.s3, found, sleep=loader.sleep)
+        file = find_file(self.folder, self.result.file)
+        return ResultSource(S3Source(loader.s3, file, sleep=loader.sleep), found.key, found.last_modified)
 
     def _tell(self, what: str, about: Mapping[str, object]) -> None:
         self.log.debug(what, **about)
@@ -131,7 +154,7 @@ class _TableOutlet:
         self._rejects = S3RejectWriter(
             loader.s3, loader.artifacts, loader.plan.name, self._job.run.id, name=stem
         )
-        return self._items, self._rejects
+        return self._items, self._rejects if self._job.result is None else ResultRejects(self._rejects)
 
     def end_leg(self) -> tuple[str, ...]:
         assert self._rejects is not None, "a leg that ends has begun"

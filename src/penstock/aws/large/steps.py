@@ -19,6 +19,7 @@ from penstock.aws.object_state import Saved
 from penstock.aws.runs import Run, format_time, get_run, put_off_end, put_run
 from penstock.errors import PenstockError, ServiceError, UsageError
 from penstock.load.steps.passes import Answer
+from penstock.load.steps.result import RESULT_STATE, Result
 from penstock.load.steps.step import do_step
 
 
@@ -81,7 +82,10 @@ def _open_job(loader: Loader, step: Step, budget: Budget, log: Log) -> Job:
         )
     if step.name == "cut" and run.status == "failed":
         run = _take_up(loader, run, budget)
-    return Job(loader, run, folder, work, budget, log.bind(attempt=run.attempt))
+    result = None if loader.plan.query is None else folder.read(Result, RESULT_STATE)
+    if result is not None:
+        run = replace(run, references=result.references)
+    return Job(loader, run, folder, work, budget, log.bind(attempt=run.attempt), result)
 
 
 def _check_goes_on(job: Job) -> None:

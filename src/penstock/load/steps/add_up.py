@@ -12,7 +12,9 @@ from penstock.load.conclude import conclude_chunks, hold_writes, report_failure,
 from penstock.load.cut import Cut
 from penstock.load.load import Loaded
 from penstock.load.report import Report
+from penstock.load.result import conclude_query, result_plan
 from penstock.load.steps.folder import Folder
+from penstock.load.steps.result import RESULT_STATE, Result
 from penstock.load.steps.states import (
     CUT,
     REFUSED,
@@ -40,7 +42,21 @@ class Sum:
 
 
 def add_up(plan: Plan, key: str, folder: Folder) -> Sum:
-    """Make the report of what is in a run's folder: whoever reads it says what it is of, and how long it took."""
+    """Make the report of what is in a run's folder: whoever reads it says what it is of, and how long it took.
+
+    Of a plan with a query it tells both what the object came to and its result.
+    """
+    if plan.query is None:
+        return _add_up(plan, key, folder)
+    found, result = _add_up(result_plan(plan), key, folder), folder.read(Result, RESULT_STATE)
+    if result is None:
+        return found
+    report = conclude_query(result.queried, found.report)
+    report = replace(report, engine=result.engine, engine_reason=result.engine_reason)
+    return replace(found, report=report, parts=(*result.parts, *found.parts))
+
+
+def _add_up(plan: Plan, key: str, folder: Folder) -> Sum:
     cut, refusal = folder.read(Cut, CUT), folder.read(Refusal, REFUSED)
     count = 0 if cut is None else len(cut.chunks)
     loads = read_loads(folder, count)

@@ -4,6 +4,7 @@
 ``work.json``                          what the folder is about, for whoever made it
 ``unpacked.json``, ``unpacked/``       a compressed object, in plain parts (:mod:`penstock.load.steps.unpacked`)
 ``cut.json``                           :class:`~penstock.load.cut.Cut`: the chunks, as far as they are known
+``result.json``, ``result/``           :class:`~penstock.load.steps.result.Result`: what a query gave, to be loaded in the object's place
 ``refused.json``                       :class:`Refusal`: the object is refused unread
 ``chunks.json``, ``partitions.json``   the lists that the state machine's maps go through
 ``survey/<chunk>.json``                :class:`~penstock.load.survey.Surveyed`: the first pass over a chunk

@@ -1,0 +1,164 @@
+"""Load a version of an object by its feed's query: its rows are read, queried as a whole, and the result is loaded like an object.
+
+::
+
+    object ─ rows ─┐
+    references ────┴─► query ─► result, kept in the run's folder ─► table: here, or by the state machine
+
+The result is kept before anything of it is written, and the ledger says where. So whoever goes on with the run, or begins it
+anew after a worker that died, loads that very result, whatever has become of the references meanwhile; and one that is large,
+or takes longer than there is time, is handed over like any large object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from penstock.aws.artifacts import S3RejectWriter
+from penstock.aws.attempt import Attempt, find_saved, forget, hand_over_attempt, report_fault
+from penstock.aws.close import close_run
+from penstock.aws.execute import execute, tell_progress
+from penstock.aws.large.hand_over import begin_folder, open_folder
+from penstock.aws.loader import Deadline
+from penstock.aws.manifests import Keeping
+from penstock.aws.object_state import Saved
+from penstock.aws.objects import S3Source
+from penstock.aws.references import FoundReference, describe_references, find_references
+from penstock.aws.runs import Run
+from penstock.aws.scratch import explain_full_disk, make_scratch
+from penstock.errors import DataError, ServiceError
+from penstock.load.conclude import report_refusal
+from penstock.load.files import FileSource
+from penstock.load.query import QueryRun
+from penstock.load.report import Report
+from penstock.load.result import RESULT, Queried, ResultSource, conclude_query, count_object
+from penstock.load.steps.result import RESULT_STATE, Result
+from penstock.load.steps.states import new_token
+
+
+def load_by_query(attempt: Attempt) -> Run:
+    """Load a version, or hand it over. Gives the run as it is then.
+
+    Raises :class:`~penstock.errors.ServiceError` where the ledger fails; whatever else does fails the run.
+    """
+    loader, run = attempt.loader, attempt.run
+    rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id)
+    try:
+        saved = find_saved(attempt)
+        forget(attempt, saved)
+        if saved is not None:
+            return hand_over_attempt(attempt.note(saved=saved))
+        references = find_references(loader, attempt.found.bucket)
+        attempt = attempt.note(engine="duckdb", references=describe_references(references))
+        with make_scratch() as folder:
+            found = _query(attempt, references, rejects, Path(folder))
+            rejects.close()
+            if isinstance(found, Queried):
+                return _load_result(attempt, found, rejects.parts, Path(folder))
+    except DataError as error:
+        found = report_refusal(loader.plan, run.key, error)
+    except ServiceError as error:
+        found = report_fault(attempt.run, str(error))
+    return _close(attempt, found, rejects.parts)
+
+
+def _query(
+    attempt: Attempt, references: Sequence[FoundReference], rejects: S3RejectWriter, scratch: Path
+) -> Queried | Report:
+    """Read the rows and run the query. Gives what came of it, whose file is in the scratch folder, or the run's report."""
+    loader, budget = attempt.loader, attempt.budget
+    assert loader.plan.query is not None, "a plan without a query is loaded row by row"
+    work = QueryRun(
+        plan=loader.plan,
+        query=loader.plan.query,
+        source=S3Source(loader.s3, attempt.found, sleep=loader.sleep),
+        references={
+            each.reference.name: S3Source(loader.s3, each.found, sleep=loader.sleep) for each in references
+        },
+        rejects=rejects,
+        scratch=scratch,
+        batch_bytes=loader.batch_bytes,
+        memory_mb=loader.memory_mb,
+        query_mb=loader.query_mb,
+        threads=1,
+        stop=Deadline(budget, math.inf).comes,
+        progress=tell_progress(attempt),
+    )
+    try:
+        found = work.attempt()
+    except OSError as error:
+        return report_fault(attempt.run, str(explain_full_disk(error)))
+    if isinstance(found, Queried):
+        attempt.log.info(
+            "query done", outcome="done", rows=found.tally.good, result=found.rows, seconds=found.seconds
+        )
+    return found
+
+
+def _load_result(attempt: Attempt, queried: Queried, parts: tuple[str, ...], scratch: Path) -> Run:
+    """Load a result that lies in the scratch folder, once it is kept; or hand it over, where it is large."""
+    loader = attempt.loader
+    counts = asdict(count_object(queried.tally, withheld=False))
+    attempt = replace(attempt.note(counts=counts, result={}), parts=parts)
+    run = attempt.run
+    rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id, name="result")
+    report: Report | Run
+    try:
+        result = _keep(attempt, queried, scratch)
+        if result is not None and loader.weigh_bytes(result.size) > loader.large_bytes:
+            return hand_over_attempt(attempt.note(saved=run.id))
+        keeping = Keeping(loader, attempt.claim, attempt.log) if loader.plan.manifest is not None else None
+        source = ResultSource(FileSource(scratch / RESULT), attempt.found.key, attempt.found.last_modified)
+        report = execute(
+            attempt,
+            source,
+            rejects,
+            keeping,
+            scratch,
+            lambda: begin_folder(loader, run, attempt.found, partitions=1),
+        )
+        if isinstance(report, Run):
+            return report
+        report = conclude_query(queried, report)
+        if keeping is not None and keeping.whole:
+            attempt = attempt.note(manifest=run.id)
+        rejects.close()
+    except ServiceError as error:
+        report = report_fault(run, str(error))
+    return _close(attempt, report, (*parts, *rejects.parts))
+
+
+def _keep(attempt: Attempt, queried: Queried, scratch: Path) -> Result | None:
+    """Keep a result in the run's folder, and have the ledger say so: from here on every attempt loads this one.
+
+    None where there is no state machine, which alone goes on with what is kept.
+    """
+    loader, run = attempt.loader, attempt.run
+    if loader.state_machine is None:
+        return None
+    folder, file = open_folder(loader, run.id), scratch / RESULT
+    name, size = f"result/{new_token()}.csv", file.stat().st_size
+    folder.upload(name, file)
+    assert run.engine is not None, "what computes a result is chosen first"
+    result = Result(queried, name, size, attempt.parts, run.engine, run.engine_reason, run.references)
+    folder.write(RESULT_STATE, result)
+    begin_folder(loader, run, attempt.found, result=size)
+    loader.ledger.save(attempt.claim, Saved(run.id, run.version, str(run.plan)))
+    return result
+
+
+def _close(attempt: Attempt, report: Report, parts: Sequence[str]) -> Run:
+    """End the run as a report says, and say what it is of."""
+    run = attempt.run
+    told = replace(
+        report,
+        run=run.id,
+        version=run.version,
+        plan=run.plan,
+        engine=run.engine,
+        engine_reason=run.engine_reason,
+    )
+    return close_run(attempt.loader, run, told, parts, attempt.budget, attempt.log)

@@ -1,0 +1,266 @@
+"""A feed with a query in its function: what is read, computed, kept and loaded, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from embedded_aws import run_server
+from large_feed import Killed, LargeFeed, make_large_feed
+from row_plans import compile_query
+
+from penstock.aws import query as query_module
+from penstock.aws.attempt import Attempt
+from penstock.aws.execute import execute
+from penstock.aws.function_errors import NotLoadedError
+from penstock.local.server import Server
+from penstock.plan.model import Plan
+
+pytestmark = pytest.mark.aws
+
+SALES = ["id", "country", {"name": "amount", "type": "integer"}]
+TOTALS = [("id", "string"), ("name", "string"), ("sales", "integer"), ("amount", "integer")]
+JOIN = (
+    "SELECT r.country AS id, c.name, CAST(count(*) AS DECIMAL(38,0)) AS sales, CAST(sum(r.amount) AS DECIMAL(38,0)) AS amount "
+    "FROM rows AS r LEFT JOIN countries AS c ON r.country = c.code GROUP BY r.country, c.name"
+)
+REFERENCE = "reference/countries.csv"
+CODES = b"code,name\nDE,Germany\nFR,France\n"
+FILE = b"id,country,amount\n1,DE,5\n2,FR,7\n3,DE,6\n4,XX,\n5,DE,many\n6,,1\n"
+"""Line 6 is rejected, and line 7 gives a row of the result that has no key."""
+ITEMS = [
+    {"id": {"S": "DE"}, "name": {"S": "Germany"}, "sales": {"N": "2"}, "amount": {"N": "11"}},
+    {"id": {"S": "FR"}, "name": {"S": "France"}, "sales": {"N": "1"}, "amount": {"N": "7"}},
+    {"id": {"S": "XX"}, "sales": {"N": "1"}},
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return make_plan(tmp_path_factory.mktemp("contract"))
+
+
+def make_plan(folder: Path, sql: str = JOIN, **more: Any) -> Plan:
+    """Make the plan of the feed ``orders``, whose query reads countries."""
+    load = {"partition_key": "id", **more.pop("load", {})}
+    references = {"countries": ["code", "name"]}
+    plan = compile_query(folder, SALES, sql, TOTALS, references=references, load=load, **more)
+    return replace(plan, name="orders", prefix="incoming/orders/", table=replace(plan.table, name="orders"))
+
+
+@contextmanager
+def make_feed(server: Server, plan: Plan, **options: Any) -> Iterator[LargeFeed]:
+    with make_large_feed(server, plan, **options) as feed:
+        feed.world.put(REFERENCE, CODES)
+        yield feed
+
+
+@pytest.fixture
+def feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
+    with make_feed(server, plan) as made:
+        yield made
+
+
+def report(feed: LargeFeed) -> dict[str, Any]:
+    found = feed.world.s3.get_object(Bucket=feed.world.artifacts, Key=f"reports/orders/{feed.run.id}.json")
+    with found["Body"] as body:
+        told: dict[str, Any] = json.loads(body.read())
+    return told
+
+
+def counts(**more: int) -> dict[str, int]:
+    names = ("read", "loaded", "rejected", "filtered", "superseded", "withheld", "blank")
+    return {**dict.fromkeys(names, 0), **more}
+
+
+def test_a_file_is_joined_aggregated_and_loaded_and_both_sums_are_told(feed: LargeFeed) -> None:
+    feed.land(FILE)
+    run = feed.run
+    assert (run.status, feed.items()) == ("done", ITEMS)
+    assert run.counts == counts(read=6, loaded=5, rejected=1)
+    assert run.result == counts(read=4, loaded=3, rejected=1)
+    assert run.errors == {"key-error": 1, "type-error": 1}
+    assert (run.items["put"], run.bytes) == (3, len(FILE))
+    told = report(feed)
+    assert (told["counts"], told["result"], told["plan"]) == (run.counts, run.result, run.plan)
+    assert feed.executions.started == []
+
+
+def test_rejects_of_the_result_come_after_those_of_the_file_and_say_what_they_are_of(feed: LargeFeed) -> None:
+    feed.land(FILE)
+    assert [(reject.of, reject.line, reject.errors[0].code) for reject in feed.rejects()] == [
+        ("object", 6, "type-error"),
+        ("result", 2, "key-error"),
+    ]
+
+
+def outcome(feed: LargeFeed) -> dict[str, Any]:
+    """All that a run is to be compared by."""
+    run, told = feed.run, report(feed)
+    kept = ("status", "code", "reason", "counts", "result", "items", "errors", "bytes", "engine")
+    return {
+        "items": feed.items(),
+        "rejects": feed.rejects(),
+        **{name: getattr(run, name) for name in kept},
+        "references": sorted(run.references),
+        "told": {name: told[name] for name in kept},
+    }
+
+
+def one_pass(server: Server, plan: Plan) -> dict[str, Any]:
+    with make_feed(server, plan, state_machine=None) as feed:
+        feed.land(FILE)
+        return outcome(feed)
+
+
+def test_a_result_that_is_large_is_loaded_in_chunks_by_the_state_machine(server: Server, plan: Plan) -> None:
+    expected = one_pass(server, plan)
+    with make_feed(server, plan, large_bytes=1, chunk_bytes=20, batch_bytes=20) as feed:
+        feed.land(FILE)
+        handed = feed.run
+        assert (handed.status, handed.counts["loaded"], feed.items()) == ("handed over", 5, [])
+        feed.run_machine()
+        assert outcome(feed) == expected
+        assert report(feed)["chunks"] > 1
+        assert feed.world.ledger.read_state(handed.bucket, handed.key).saved is None
+
+
+def runs_late(feed: LargeFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the time be nearly up when a result is there."""
+
+    def late(attempt: Attempt, *rest: Any) -> Any:
+        feed.world.now = attempt.budget.stop - 1
+        return execute(attempt, *rest)
+
+    monkeypatch.setattr(query_module, "execute", late)
+
+
+@pytest.mark.parametrize("mode", ["upsert", "mirror"])
+def test_a_load_that_runs_out_of_time_is_gone_on_with_by_the_state_machine(
+    server: Server, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(tmp_path, load={"mode": mode})
+    expected = one_pass(server, plan)
+    with make_feed(server, plan, batch_bytes=20) as feed:
+        runs_late(feed, monkeypatch)
+        feed.land(FILE)
+        handed = feed.run
+        assert (handed.status, handed.counts) == ("handed over", expected["counts"])
+        feed.run_machine()
+        assert outcome(feed) == expected
+
+
+def test_a_worker_that_dies_of_the_load_leaves_its_result_whatever_becomes_of_the_references(
+    server: Server, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = one_pass(server, plan)
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    with make_feed(server, plan) as feed:
+        version = feed.world.put(REFERENCE, CODES)
+        with monkeypatch.context() as patch:
+            patch.setattr(query_module, "execute", die)
+            with pytest.raises(Killed):
+                feed.land(FILE)
+        feed.world.put(REFERENCE, b"code,name\nDE,Another\n")
+        feed.world.now += 1000
+        feed.tell()
+        assert feed.run.status == "handed over"
+        feed.run_machine()
+        assert outcome(feed) == expected
+        assert feed.run.references == {"countries": {"key": REFERENCE, "version": version}}
+
+
+def test_a_file_that_comes_before_its_reference_is_refused_and_loaded_when_asked_for_again(
+    server: Server, plan: Plan
+) -> None:
+    with make_large_feed(server, plan) as feed:
+        feed.land(FILE)
+        run = feed.run
+        assert (run.status, run.code, run.counts["read"], run.result) == (
+            "rejected",
+            "reference-error",
+            0,
+            None,
+        )
+        assert f"/{REFERENCE}" in str(run.reason)
+        feed.world.put(REFERENCE, CODES)
+        feed.tell()
+        assert feed.run == run
+        assert feed.world.ledger.forget("orders", run.bucket, run.key)  # as `penstock backfill --again` does
+        feed.tell()
+        assert (feed.run.status, feed.items()) == ("done", ITEMS)
+
+
+def test_a_reference_with_a_reject_refuses_the_file_with_the_line(feed: LargeFeed) -> None:
+    feed.world.put(REFERENCE, b"code,name\nDE,Germany,more\n")
+    feed.land(FILE)
+    assert (feed.run.status, feed.run.code, feed.items()) == ("rejected", "reference-error", [])
+    assert "line 2" in str(feed.run.reason)
+    assert feed.run.counts == counts(read=6, withheld=5, rejected=1)
+
+
+def test_a_query_that_fails_on_the_rows_refuses_the_file(server: Server, tmp_path: Path) -> None:
+    sql = JOIN.replace("sum(r.amount)", "1 / (sum(r.amount) - 7)")
+    with make_feed(server, make_plan(tmp_path, sql.replace("1 /", "1 //"))) as feed:
+        feed.land(
+            FILE.replace(
+                b"2,FR,7",
+                b"2,FR,99999999999999999999999999999999999999\n2,FR,99999999999999999999999999999999999999",
+            )
+        )
+        assert (feed.run.status, feed.run.code) == ("rejected", "query-error")
+        assert feed.items() == []
+
+
+def test_past_the_limit_of_rejects_no_query_is_begun(server: Server, tmp_path: Path) -> None:
+    with make_feed(server, make_plan(tmp_path, quality={"max_rejects": 0})) as feed:
+        feed.land(FILE)
+        assert (feed.run.status, feed.run.code, feed.run.result) == ("rejected", "reject-limit", None)
+        assert feed.run.counts == counts(read=6, withheld=5, rejected=1)
+        assert [reject.line for reject in feed.rejects()] == [6]
+        assert "query done" not in feed.stream.getvalue()
+
+
+def test_a_query_that_finds_no_time_fails_with_what_to_do_and_writes_nothing(feed: LargeFeed) -> None:
+    feed.seconds, feed.tick = 30.0, 4.0
+    with pytest.raises(NotLoadedError):
+        feed.land(FILE)
+    assert (feed.run.status, feed.items()) == ("failed", [])
+    assert "timeout" in str(feed.run.reason)
+    feed.tick = 0.0
+    feed.tell()
+    assert (feed.run.status, feed.items()) == ("done", ITEMS)
+
+
+def test_what_vanishes_from_the_result_is_deleted_from_a_mirror(server: Server, tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, load={"mode": "mirror", "max_deletes": "100%"})
+    with make_feed(server, plan) as feed:
+        feed.land(FILE)
+        feed.land(b"id,country,amount\n1,DE,5\n3,DE,6\n")
+        assert feed.items() == ITEMS[:1]
+        assert feed.run.items == {"put": 0, "deleted": 2, "unchanged": 1, "outdated": 0, "kept": 0}
+        assert feed.run.result == counts(read=1, loaded=1)
+
+
+def test_the_log_tells_of_the_query_and_the_metrics_of_both_sums(feed: LargeFeed) -> None:
+    feed.land(FILE)
+    (told,) = (line for line in feed.lines() if line["event"] == "query done")
+    assert (told["rows"], told["result"]) == (5, 4)
+    (ended,) = (line for line in feed.lines() if line["event"] == "run done")
+    assert (ended["RecordsLoaded"], ended["RecordsRejected"]) == (5, 1)
+    assert ended["RejectShare"] == 25  # of the result, which is the greater
+    assert ended["result"] == feed.run.result
