@@ -8,10 +8,13 @@ import sqlglot
 
 from penstock.compile.items import ItemSql, build_items
 from penstock.compile.layers import Layers
-from penstock.compile.plan import STEPS, compile_contract
+from penstock.compile.plan import compile_contract
+from penstock.compile.query.plan import type_query
+from penstock.compile.query.words import explain_query
 from penstock.compile.rows import RowSql, missing_texts, renamed
+from penstock.compile.rowwise import STEPS
 from penstock.contract.model import Contract, FieldModel, KeyModel, NamedValue
-from penstock.plan.model import CellKind, Index, KeyAttribute, Plan, Table
+from penstock.plan.model import CellKind, Index, KeyAttribute, Plan, Query, Table
 
 _DUPLICATES = {
     "last": "of several rows with one key, the last is loaded",
@@ -31,11 +34,43 @@ _HEADER = {
 def explain_contract(contract: Contract) -> str:
     """Give the plan for a person to read. Raises :class:`~penstock.errors.ContractError` as compiling does."""
     plan = compile_contract(contract)
+    sections = (
+        _explain_rowwise(contract, plan)
+        if plan.query is None
+        else _explain_with_query(contract, plan, plan.query)
+    )
+    return "\n\n".join("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections)
+
+
+Sections = list[tuple[str, list[str]]]
+
+
+def _explain_rowwise(contract: Contract, plan: Plan) -> Sections:
     row, items = _compile_row(contract)
-    sections = [
+    return [
         ("Feed", explain_source(contract, plan)),
         ("Fields", explain_fields(contract, row)),
         ("What happens to a row, in order", explain_steps(contract)),
+        *_explain_items_of(contract, plan, items),
+    ]
+
+
+def _explain_with_query(contract: Contract, plan: Plan, query: Query) -> Sections:
+    derived = type_query(contract).derived
+    _, items = _compile_row(derived)
+    return [
+        ("Feed", explain_source(contract, query.rows)),
+        ("Fields", explain_row_fields(contract, query)),
+        ("What happens to a row, in order", explain_steps(contract)),
+        ("What a row is checked for", explain_checks(query.rows)[:-1]),
+        *explain_query(query),
+        *_explain_items_of(derived, plan, items),
+    ]
+
+
+def _explain_items_of(contract: Contract, plan: Plan, items: tuple[ItemSql, ...]) -> Sections:
+    """Say what becomes of a row once it is one: of the file, or of the query's result."""
+    return [
         ("Items", explain_items(contract, items[0].plan.name)),
         ("Table", explain_table(plan.table)),
         ("What a row is checked for", explain_checks(plan)),
@@ -44,11 +79,12 @@ def explain_contract(contract: Contract) -> str:
         *((f"SQL: the item {item.name}", pretty_sql(f"SELECT {item.put}")) for item in plan.items),
         *(explain_kind(plan, kind) for kind in (plan.wide.kinds if plan.wide else ())),
     ]
-    return "\n\n".join("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections)
 
 
 def find_sensitive(contract: Contract) -> frozenset[str]:
     """Give the names of the attributes that hold something of a sensitive field; keys made of one are among them."""
+    if contract.transform.sql is not None:
+        return find_sensitive(type_query(contract).derived)
     sensitive = {field.name for field in contract.schema_.fields if field.sensitive}
     if not sensitive:
         return frozenset()
@@ -102,9 +138,30 @@ def explain_fields(contract: Contract, row: RowSql) -> list[str]:
     return _columns(table)
 
 
+def explain_row_fields(contract: Contract, query: Query) -> list[str]:
+    """Say of each column what its cells must be, and whether the query reads it."""
+    read = {column.name for column in query.columns}
+    table = [("column", "type", "the query", "must be")]
+    for field in contract.schema_.fields:
+        name = renamed(contract, field.name)
+        word = (
+            "(replaced by set)"
+            if field.name in contract.transform.set
+            else "reads it"
+            if name in read
+            else "-"
+        )
+        table.append((field.name, field.type, word, ", ".join(_demands(field))))
+    table += [
+        ("", "(set)", f"{'reads it' if renamed(contract, name) in read else '-'}", name)
+        for name in contract.transform.set
+    ]
+    return _columns(table)
+
+
 def explain_steps(contract: Contract) -> list[str]:
     """Say the steps, with what the contract says in each; those in which it says nothing are left out."""
-    transform, load = contract.transform, contract.load
+    transform = contract.transform
     missing = sorted({text for field in contract.schema_.fields for text in missing_texts(contract, field)})
     steps = [
         "decode, and compare the number of cells with the header",
@@ -115,12 +172,23 @@ def explain_steps(contract: Contract) -> list[str]:
         *(f"set: {name} = {text}" for name, text in transform.set.items()),
         *(f"rule {rule.name}: {rule.check}" for rule in contract.rules),
         *(f"rename: {old} to {new}" for old, new in transform.rename.items()),
+        *(
+            [f"drop: {', '.join(transform.drop)}", "the query, over all rows"][not transform.drop :]
+            if transform.sql is not None
+            else _explain_load_steps(contract)
+        ),
+    ]
+    return [f"{number:>2}. {step}" for number, step in enumerate(steps, 1)]
+
+
+def _explain_load_steps(contract: Contract) -> list[str]:
+    transform, load = contract.transform, contract.load
+    return [
         *([f"delete the key where: {load.delete_where}"] if load.delete_where else []),
         "keys",
         *([f"drop: {', '.join(transform.drop)}"] if transform.drop else []),
         "size: an item has at most 400 KB",
     ]
-    return [f"{number:>2}. {step}" for number, step in enumerate(steps, 1)]
 
 
 def explain_items(contract: Contract, only: str) -> list[str]:

@@ -41,7 +41,7 @@ class ItemSql:
 def build_items(row: RowSql) -> tuple[ItemSql, ...]:
     """Compile every item of the row. Afterwards the names of expressions are those of the load, ``rename`` done."""
     load = row.contract.load
-    _enter_load(row)
+    enter_load(row)
     _find_deletes(row)
     ttl = ttl_part(row)
     if load.items is not None:
@@ -51,7 +51,7 @@ def build_items(row: RowSql) -> tuple[ItemSql, ...]:
     return (_build_item(row, 0, only, ttl),)
 
 
-def _enter_load(row: RowSql) -> None:
+def enter_load(row: RowSql) -> None:
     """From here on names are those of attributes: rename the scope as the attributes are."""
     new = {name: attribute.name for name, attribute in row.attributes.items()}
     row.scope = {new.get(n, n): replace(c, name=new.get(n, n)) for n, c in row.scope.items()}

@@ -39,7 +39,8 @@ class _Plain(DuckDB):
         }
 
 
-_DIALECT: Final = _Plain()
+DIALECT: Final = _Plain()
+"""What expressions and queries are read by."""
 
 
 def parse_expression(text: str) -> exp.Expr:
@@ -51,10 +52,10 @@ def parse_expression(text: str) -> exp.Expr:
     if len(text) > MAX_LENGTH:
         raise RefusedError(f"the expression is longer than {MAX_LENGTH:,} characters")
     try:
-        _check_tokens(_DIALECT.tokenize(text))
-        trees = _DIALECT.parse_into(exp.Condition, text)
+        _check_tokens(DIALECT.tokenize(text))
+        trees = DIALECT.parse_into(exp.Condition, text)
     except ParseError as error:
-        raise RefusedError(_explain(error)) from error
+        raise RefusedError(explain_error(error)) from error
     except SqlglotError as error:
         raise RefusedError("the expression can't be read: a quote is not closed") from error
     except (
@@ -67,7 +68,7 @@ def parse_expression(text: str) -> exp.Expr:
     if tree is None:  # a sign alone, or a word that only ends another expression, such as ELSE
         raise RefusedError("the expression is empty")
     assert isinstance(tree, exp.Expr)
-    if _depth(tree) > MAX_DEPTH:
+    if depth_of(tree) > MAX_DEPTH:
         raise RefusedError(_TOO_DEEP)
     return tree
 
@@ -79,7 +80,7 @@ def _check_tokens(tokens: Sequence[Token]) -> None:
         raise RefusedError("a comment can't be used inside an expression; write it in the YAML")
     if any(token.token_type == TokenType.SEMICOLON for token in tokens):
         raise RefusedError("one expression is expected, without a semicolon")
-    if _nesting(tokens) > MAX_NESTING:
+    if nesting_of(tokens) > MAX_NESTING:
         raise RefusedError(_TOO_DEEP)
 
 
@@ -88,7 +89,7 @@ _CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R
 _PREFIXES: Final = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE})
 
 
-def _nesting(tokens: Sequence[Token]) -> int:
+def nesting_of(tokens: Sequence[Token]) -> int:
     """Give the depth to which the parser would have to descend."""
     depth = deepest = prefixes = 0
     for token in tokens:
@@ -98,7 +99,8 @@ def _nesting(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-def _depth(tree: exp.Expr) -> int:
+def depth_of(tree: exp.Expr) -> int:
+    """Give how many levels a tree has."""
     deepest, level = 0, [tree]
     while level:
         deepest += 1
@@ -106,10 +108,11 @@ def _depth(tree: exp.Expr) -> int:
     return deepest
 
 
-def _explain(error: ParseError) -> str:
+def explain_error(error: ParseError, what: str = "the expression") -> str:
+    """Say why ``what`` can't be read, and near which words."""
     found = error.errors[0] if error.errors else {}
     place = f" near `{found['highlight']}`" if found.get("highlight") else ""
-    reason = found.get("description") or "it is not one SQL expression"
+    reason = found.get("description") or "it is not SQL"
     if "<class" in reason:  # the parser's own word for an operator that stands without its operand
         reason = "something is missing before or after it"
-    return f"the expression can't be read{place}: {reason}"
+    return f"{what} can't be read{place}: {reason}"

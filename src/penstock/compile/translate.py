@@ -29,7 +29,7 @@ class Named(Protocol):
     def sql_type(self) -> str: ...
 
 
-_REASONS: Final[dict[type[exp.Expr], str]] = {
+REASONS: Final[dict[type[exp.Expr], str]] = {
     exp.Query: "a subquery can't be used: an expression sees one row",
     exp.SubqueryPredicate: "a subquery can't be used: an expression sees one row",
     exp.Star: "`*` can't be used: name the fields",
@@ -61,7 +61,7 @@ _REASONS: Final[dict[type[exp.Expr], str]] = {
 
 _PART_REASONS: Final = {
     "field": "IN takes a list in parentheses; write `list_contains(x, y)` for a list and `contains(x, y)` for a text",
-    "query": _REASONS[exp.Query],
+    "query": REASONS[exp.Query],
 }
 
 
@@ -106,7 +106,7 @@ class Translator:
     def column(self, node: exp.Column) -> Term:
         parts = [part for key in ("catalog", "db", "table", "this") if (part := node.args.get(key))]
         if not all(isinstance(part, exp.Identifier) for part in parts):
-            raise RefusedError(_REASONS[exp.Star] if node.is_star else "this is not the name of a field")
+            raise RefusedError(REASONS[exp.Star] if node.is_star else "this is not the name of a field")
         name = ".".join(part.name for part in parts)
         found = self._find(name)
         if found is None:
@@ -144,7 +144,7 @@ def snippet(node: exp.Expr) -> str:
 def _reason(node: exp.Expr, unknown: frozenset[str] | set[str]) -> str:
     if unknown:
         return _PART_REASONS.get(min(unknown), f"{min(unknown).upper()} can't be used here")
-    reason = next((reason for kind, reason in _REASONS.items() if isinstance(node, kind)), None)
+    reason = next((reason for kind, reason in REASONS.items() if isinstance(node, kind)), None)
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(node).__name__).lower()  # CurrentDate: current_date
     if reason is None and name in REFUSED:
         return refusal(name)

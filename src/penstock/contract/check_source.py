@@ -15,7 +15,7 @@ def check_source(source: SourceModel, schema: SchemaModel) -> Iterator[Problem]:
     yield from _check_prefix(source.prefix)
     if "*" in source.suffix:
         yield Problem(("source", "suffix"), "S3 knows no wildcards; write the ending alone, such as .csv")
-    yield from _check_characters(source.dialect)
+    yield from check_characters(source.dialect)
     if not source.dialect.header and schema.fields_match != "exact":
         yield Problem(
             ("schema", "fieldsMatch"),
@@ -36,7 +36,8 @@ def _check_prefix(prefix: str) -> Iterator[Problem]:
         yield Problem(path, "is too long: a key in S3 has at most 1024 bytes, the file's name included")
 
 
-def _check_characters(dialect: DialectModel) -> Iterator[Problem]:
+def check_characters(dialect: DialectModel) -> Iterator[Problem]:
+    """The problems of a dialect's characters, as of the source's."""
     taken: dict[str, str] = {}
     characters = {
         "delimiter": dialect.delimiter,

@@ -16,7 +16,7 @@ from penstock.contract.template import Placeholder, parse_template
 
 def has_unique(schema: SchemaModel) -> bool:
     """Whether the schema says that something is unique."""
-    return any(True for _ in _unique_sets(schema))
+    return any(True for _ in unique_sets(schema))
 
 
 def check_unique(contract: Contract) -> Iterator[Problem]:
@@ -25,7 +25,7 @@ def check_unique(contract: Contract) -> Iterator[Problem]:
     fields = {field.name for field in schema.fields}
     key = _key_fields(contract)
     known = True
-    for path, names in _unique_sets(schema):
+    for path, names in unique_sets(schema):
         missing = [name for name in names if name not in fields]
         for name in missing:
             known = False
@@ -53,7 +53,8 @@ def check_unique(contract: Contract) -> Iterator[Problem]:
         )
 
 
-def _unique_sets(schema: SchemaModel) -> Iterator[tuple[KeyPath, tuple[str, ...]]]:
+def unique_sets(schema: SchemaModel) -> Iterator[tuple[KeyPath, tuple[str, ...]]]:
+    """Everything in a schema that says that something is unique: where it stands, and the fields that it names."""
     primary = (schema.primary_key,) if isinstance(schema.primary_key, str) else schema.primary_key
     if primary:
         yield ("schema", "primaryKey"), primary

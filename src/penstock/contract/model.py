@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
 from penstock.contract.alarms import AlarmsModel
 from penstock.contract.scalars import (
@@ -58,6 +58,7 @@ __all__ = [
     "NamedValue",
     "Part",
     "QualityModel",
+    "ReferenceModel",
     "RejectsModel",
     "RuleModel",
     "ScheduleModel",
@@ -96,6 +97,43 @@ class TransformModel(Part):
     """New names by old name; keys, `drop`, `types` and indexes use the new ones."""
     drop: Many[str] = ()
     """Names that don't become attributes; the keys still see them."""
+    sql: Name | None = None
+    """One SELECT over all good rows of a file, `rows`, and over `references`; what it gives is loaded, and no row by itself."""
+
+
+class ReferenceModel(Part):
+    """What `transform.sql` reads beside the rows: an object of the landing bucket, or the newest one of another feed."""
+
+    key: Name | None = None
+    """The object's key in the landing bucket, such as `reference/countries.csv`; due unless there is a `feed`."""
+    feed: FeedName | None = None
+    """Another feed of the project, without `sql` of its own: its newest object, read by its contract."""
+    format: Literal["csv", "parquet"] | None = None
+    """How the object is written; the key's ending tells (`.csv`, `.csv.gz`, `.parquet`) unless said."""
+    dialect: DialectModel = DialectModel()
+    """How the bytes of a CSV file become records and cells."""
+    schema_: SchemaModel | None = Field(default=None, alias="schema")
+    """A Table Schema descriptor, or the path of a `.json` file that holds one; due with `key`."""
+    _contract: Contract | None = PrivateAttr(default=None)
+
+    @property
+    def of_feed(self) -> Contract | None:
+        """The contract of the feed, once the project's contracts were looked at."""
+        return self._contract
+
+    def resolve(self, contract: Contract) -> ReferenceModel:
+        """Give the reference with the contract of its feed."""
+        resolved = self.model_copy()
+        resolved._contract = contract
+        return resolved
+
+    @property
+    def written(self) -> Literal["csv", "parquet"] | None:
+        """How the object is written; None where nothing tells."""
+        key = self.key or ""
+        if self.format is not None:
+            return self.format
+        return "csv" if key.endswith((".csv", ".csv.gz")) else "parquet" if key.endswith(".parquet") else None
 
 
 class RuleModel(Part):
@@ -180,7 +218,7 @@ class LoadModel(Part):
     nulls: Literal["omit", "write"] = "omit"
     """Whether an absent value is left out or written as NULL."""
     on_duplicate: Literal["last", "first", "reject"] = "last"
-    """Which row of one key within a file is loaded; `reject` rejects every row after the first."""
+    """Which row of one key within a file is loaded; `reject` rejects every row after the first, and is the default with `sql`."""
     mode: Literal["upsert", "mirror"] = "upsert"
     """`upsert` adds and replaces items; `mirror` also deletes the items of an object that its newer version lacks."""
     max_deletes: RejectLimit = "10%"
@@ -281,6 +319,8 @@ class Contract(Part):
     """A Table Schema descriptor, or the path of a `.json` file that holds one."""
     transform: TransformModel = TransformModel()
     """What happens to a row before it is loaded."""
+    references: dict[Name, ReferenceModel] = Field(default_factory=dict)
+    """What `transform.sql` reads beside the rows, by the names that it has there."""
     rules: Many[RuleModel] = ()
     """Checks of the whole row."""
     load: LoadModel

@@ -15,6 +15,7 @@ from penstock.contract.document import Node, read_document
 from penstock.contract.model import Contract, LargeObjectsModel
 from penstock.contract.problem import Place, Placed, suggest
 from penstock.contract.read import CONTRACTS_FOLDER, PROJECT_FILE, build, defaults_of, examine, in_order
+from penstock.contract.resolve import resolve_feeds
 from penstock.contract.scalars import (
     BucketName,
     EmailAddress,
@@ -190,7 +191,7 @@ def read_project(folder: Path) -> Project:
         found += _check_key(document.root, settings)
         found += _check_landing(document.root, settings)
         defaults = defaults_of(document.root)
-    feeds = list(_read_feeds(folder, defaults, found))
+    feeds = _resolve(list(_read_feeds(folder, defaults, found)), found)
     found += _check_feeds(feeds)
     if found or settings is None:
         raise ContractError(in_order(found))
@@ -266,6 +267,17 @@ def _read_feeds(folder: Path, defaults: Node | None, found: list[Placed]) -> Ite
         found += problems
         if contract is not None:
             yield _Feed(path, contract)
+
+
+def _resolve(feeds: list[_Feed], found: list[Placed]) -> list[_Feed]:
+    """Give the references to feeds their contracts. Where some could not be read, a feed may be missing for that."""
+    by_name = {feed.contract.name: feed.contract for feed in feeds}
+    complete, resolved = not found, []
+    for feed in feeds:
+        contract, problems = resolve_feeds(feed.contract, by_name, by_name)
+        resolved.append(replace(feed, contract=contract))
+        found += [feed.problem(p.message, *map(str, p.path)) for p in problems if complete]
+    return resolved
 
 
 def _check_feeds(feeds: Iterable[_Feed]) -> Iterator[Placed]:

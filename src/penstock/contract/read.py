@@ -17,6 +17,7 @@ from penstock.contract.check import check
 from penstock.contract.document import KeyPath, Node, merge, read_document
 from penstock.contract.model import Contract
 from penstock.contract.problem import Placed, Problem
+from penstock.contract.resolve import feeds_wanted, resolve_feeds, without_project
 from penstock.contract.standard import Part
 from penstock.contract.wording import word
 from penstock.errors import ContractError, UsageError
@@ -38,13 +39,40 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 def read_contract(path: Path) -> Contract:
     """Read and check a contract, a YAML file.
 
-    A contract in the ``contracts`` folder of a project takes the project's ``defaults``. Raises ContractError with
-    a line for every problem, and UsageError if the file can't be read.
+    A contract in the ``contracts`` folder of a project takes the project's ``defaults``, and its references the
+    contracts of their feeds. Raises ContractError with a line for every problem, and UsageError if the file can't be read.
     """
     contract, problems = examine(path, *read_defaults(path))
     if contract is None:
         raise ContractError(in_order(problems))
-    return contract
+    return _with_feeds(contract, path) if feeds_wanted(contract) else contract
+
+
+def _with_feeds(contract: Contract, path: Path) -> Contract:
+    """The contract with the contracts of the feeds that it refers to, from the files beside its own."""
+    root = read_document(path).root
+    assert root is not None
+    defaults, _ = read_defaults(path)
+    if not _is_in_project(path):
+        raise ContractError(in_order(place(without_project(contract), root)))
+    others = [other for other in sorted(path.parent.glob("*.yaml")) if not other.samefile(path)]
+    names = {name: other for other in others if (name := _name_in(other)) is not None}
+    feeds, found = {contract.name: contract}, []
+    for name in sorted(feeds_wanted(contract) & names.keys()):
+        read, problems = examine(names[name], defaults)
+        found += problems
+        feeds |= {} if read is None else {name: read}
+    resolved, problems_here = resolve_feeds(contract, feeds, names)
+    found += [] if found else place(problems_here, root)
+    if found:
+        raise ContractError(in_order(found))
+    return resolved
+
+
+def _name_in(path: Path) -> str | None:
+    root = read_document(path).root
+    name = None if root is None else root.child("name")
+    return name.value if name is not None and isinstance(name.value, str) else None
 
 
 def examine(
@@ -69,12 +97,19 @@ def examine(
 
 def read_defaults(path: Path) -> tuple[Node | None, tuple[Placed, ...]]:
     """The ``defaults`` of the project that a contract belongs to, if it belongs to one, and the file's problems."""
-    folder = path.parent if path.parent.name not in {"", ".."} else path.resolve().parent
-    project = folder.parent / PROJECT_FILE
-    if folder.name != CONTRACTS_FOLDER or not project.is_file():
+    if not _is_in_project(path):
         return None, ()
-    document = read_document(project)
+    document = read_document(_folder(path).parent / PROJECT_FILE)
     return defaults_of(document.root) if document.root else None, document.problems
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.parent.name not in {"", ".."} else path.resolve().parent
+
+
+def _is_in_project(path: Path) -> bool:
+    folder = _folder(path)
+    return folder.name == CONTRACTS_FOLDER and (folder.parent / PROJECT_FILE).is_file()
 
 
 def defaults_of(project: Node) -> Node | None:
@@ -154,6 +189,8 @@ def _touches(left_out: KeyPath, path: KeyPath) -> bool:
         return True
     if left_out[:2] == ("schema", "fields"):
         return path[:3] == left_out[:3] or path[:2] in {("schema", "primaryKey"), ("schema", "uniqueKeys")}
+    if left_out[0] == "references":
+        return path[:2] == left_out[:2]
     return left_out[0] == "load" and path[: len(left_out) - 1] == left_out[:-1]
 
 
@@ -165,25 +202,36 @@ def _gives_names(path: KeyPath) -> bool:
 
 
 def with_schema_file(root: Node, problems: list[Placed]) -> Node:
-    """The contract with the schema's file in the place of its path."""
-    schema = root.child("schema")
-    if schema is None or not isinstance(schema.value, str):
+    """The contract with the schemas' files in the places of their paths: its own, and those of its references."""
+    root = _with_schema(root, ("schema",), problems)
+    references = root.child("references")
+    if references is None or not isinstance(references.value, dict):
         return root
+    read = {
+        name: _with_schema(node, ("references", name, "schema"), problems)
+        for name, node in references.value.items()
+    }
+    return Node(root.place, {**root.value, "references": Node(references.place, read)})
+
+
+def _with_schema(holder: Node, where: KeyPath, problems: list[Placed]) -> Node:
+    """A mapping whose ``schema`` may be a path, with what the file holds; ``where`` is that key's path."""
+    schema = holder.child("schema")
+    if schema is None or not isinstance(schema.value, str):
+        return holder
     path = Path(schema.place.file).parent / schema.value
     if path.suffix != ".json":
-        problems.append(
-            Placed(schema.place, ("schema",), "must be a Table Schema, or the path of a .json file")
-        )
-        return _without(root, "schema")
+        problems.append(Placed(schema.place, where, "must be a Table Schema, or the path of a .json file"))
+        return _without(holder, "schema")
     try:
         document = read_document(path)
     except UsageError as error:
-        problems.append(Placed(schema.place, ("schema",), str(error)))
-        return _without(root, "schema")
+        problems.append(Placed(schema.place, where, str(error)))
+        return _without(holder, "schema")
     problems += document.problems
     if document.root is None:
-        return _without(root, "schema")
-    return Node(root.place, {**root.value, "schema": document.root})
+        return _without(holder, "schema")
+    return Node(holder.place, {**holder.value, "schema": document.root})
 
 
 def _without(node: Node, key: str) -> Node:

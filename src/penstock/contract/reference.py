@@ -20,6 +20,7 @@ _SECTIONS = {
     "Category": "schema.fields[].categories[]",
     "MissingValue": "missingValues[]",
     "Transform": "transform",
+    "Reference": "references.*",
     "Rule": "rules[]",
     "Load": "load",
     "NamedValue": "a key made by a template",

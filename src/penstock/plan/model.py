@@ -205,7 +205,8 @@ class Column:
 class Reference:
     """What a query reads beside the rows: the object ``key`` of the landing bucket, or the newest object of another feed.
 
-    ``rows`` tells how a CSV file becomes rows, and is None for Parquet. ``columns`` are those that the query reads.
+    ``rows`` tells how a CSV file becomes rows, and is None for Parquet. ``columns`` are those that the query reads,
+    ``required`` those of Parquet that may not hold NULL, be they read or not.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Reference:
     suffix: str | None
     rows: Plan | None
     columns: tuple[Column, ...]
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,8 @@ class Query:
 
     ``rows`` is the plan by which the object's records become rows; its one item is the record of a row, in CSV: each
     column of ``columns`` as canonical text in quotes, nothing where it is NULL. ``duckdb`` and ``spark`` are one SELECT, over ``rows`` and the references by
-    their names, that gives the columns of ``result``; ``spark`` is None where Spark can't be trusted to agree,
+    their names, that gives the columns of ``result``,
+    sorted by all of them (NULL first); ``spark`` is None where Spark can't be trusted to agree,
     and ``refused`` says why. ``record`` is SQL of DuckDB over the columns of the result that gives a row as a CSV record
     of the file that the plan itself reads, and ``header`` is that file's first record.
     """

@@ -1,0 +1,172 @@
+"""A contract with a query compiled: the plan of its rows, the query, and the plan of its result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from penstock.compile.explain import explain_contract, find_sensitive
+from penstock.compile.plan import compile_contract
+from penstock.contract.model import Contract
+from penstock.contract.read import read_contract
+from penstock.errors import ContractError
+from penstock.plan.codec import read_plan, write_plan
+from penstock.plan.model import Query
+
+FIELDS = [
+    {"name": "id", "type": "integer"},
+    {"name": "country", "type": "string"},
+    {"name": "length", "type": "number", "decimal": [10, 2]},
+    {"name": "seen", "type": "datetime"},
+    {"name": "tags", "type": "list"},
+]
+COUNTRIES = {
+    "key": "reference/countries.csv",
+    "schema": {
+        "fields": [{"name": "code", "type": "string"}, {"name": "name", "type": "string", "sensitive": True}]
+    },
+}
+SQL = "SELECT c.code, count(*) AS n, sum(length) AS length FROM rows JOIN countries c ON country = c.code GROUP BY c.code"
+
+
+def contract(folder: Path, sql: str = SQL, **parts: Any) -> Contract:
+    written = {
+        "penstock": 1,
+        "name": "runways",
+        "source": {"prefix": "runways/"},
+        "schema": {"fields": FIELDS},
+        "transform": {"sql": sql, **parts.pop("transform", {})},
+        "references": {"countries": COUNTRIES} if "countries" in sql else {},
+        "load": {"table": "runways", "partition_key": "code"},
+        **parts,
+    }
+    path = folder / "contract.yaml"
+    path.write_text(json.dumps(written))
+    return read_contract(path)
+
+
+def query(folder: Path, sql: str = SQL, **parts: Any) -> Query:
+    plan = compile_contract(contract(folder, sql, **parts))
+    assert plan.query is not None
+    return plan.query
+
+
+def refused(folder: Path, sql: str = SQL, **parts: Any) -> list[str]:
+    with pytest.raises(ContractError) as caught:
+        compile_contract(contract(folder, sql, **parts))
+    return list(caught.value.problems)
+
+
+def run(found: Query, **tables: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Run the query in DuckDB over rows given for each relation."""
+    with duckdb.connect() as database:
+        for name, columns in (("rows", found.columns), *((r.name, r.columns) for r in found.references)):
+            listed = ", ".join(f'"{column.name}" {column.sql_type}' for column in columns)
+            database.execute(f'CREATE TABLE "{name}" ({listed})')
+            for row in tables.get(name, []):
+                database.execute(f'INSERT INTO "{name}" VALUES ({", ".join("?" for _ in row)})', row)
+        described = database.execute(f"DESCRIBE {found.duckdb}").fetchall()
+        assert [(row[0], row[1]) for row in described] == [(c.name, c.sql_type) for c in found.result]
+        return database.execute(found.duckdb).fetchall()
+
+
+def test_a_plan_with_a_query_survives_its_json(tmp_path: Path) -> None:
+    plan = compile_contract(contract(tmp_path))
+    assert read_plan(write_plan(plan)) == plan
+
+
+def test_only_the_columns_that_the_query_reads_are_carried(tmp_path: Path) -> None:
+    found = query(tmp_path)
+    assert [(c.name, c.type, c.sql_type) for c in found.columns] == [
+        ("country", "string", "VARCHAR"),
+        ("length", "number", "DECIMAL(10,2)"),
+    ]
+    assert [c.name for c in found.references[0].columns] == ["code"]
+
+
+def test_a_query_that_counts_rows_alone_carries_one_column(tmp_path: Path) -> None:
+    assert [c.name for c in query(tmp_path, "SELECT 'x' AS code, count(*) AS n FROM rows").columns] == ["id"]
+
+
+def test_rows_and_references_have_plans_of_records_that_note_no_keys(tmp_path: Path) -> None:
+    found = query(tmp_path)
+    for rows in (found.rows, found.references[0].rows):
+        assert rows is not None
+        assert rows.on_duplicate == "newest"
+        assert rows.wide is None
+        assert len(rows.items) == 1
+    assert found.references[0].key == "reference/countries.csv"
+
+
+def test_the_result_is_loaded_by_a_plan_whose_fields_are_its_columns(tmp_path: Path) -> None:
+    plan = compile_contract(contract(tmp_path))
+    assert plan.query is not None
+    assert [(field.name, field.type) for field in plan.fields] == [
+        ("code", "string"),
+        ("n", "integer"),
+        ("length", "number"),
+    ]
+    assert plan.on_duplicate == "reject"
+    assert plan.query.header == '"code","n","length"'
+    assert (plan.fields_match, plan.dialect.case_sensitive_header, plan.dialect.line_terminator) == (
+        "exact",
+        True,
+        "lf",
+    )
+
+
+def test_names_are_those_after_rename_and_without_drop(tmp_path: Path) -> None:
+    transform = {"rename": {"country": "land"}, "set": {"half": "length * 0.5"}, "drop": ["id"]}
+    found = query(tmp_path, "SELECT land AS code, half FROM rows", transform=transform)
+    assert [(c.name, c.sql_type) for c in found.columns] == [("land", "VARCHAR"), ("half", "DECIMAL(38,3)")]
+    assert refused(tmp_path, "SELECT id AS code FROM rows", transform=transform) == [
+        "transform.sql: no column is called `id`"
+    ]
+
+
+def test_the_rows_of_a_result_come_sorted_with_nulls_first(tmp_path: Path) -> None:
+    found = query(tmp_path, "SELECT country AS code, id FROM rows")
+    rows = [(2, "é"), (1, "z"), (3, None), (1, "Z"), (1, "é")]
+    assert [(code, int(n)) for code, n in run(found, rows=rows)] == [
+        (None, 3), ("Z", 1), ("z", 1), ("é", 1), ("é", 2),
+    ]  # fmt: skip
+
+
+def test_what_load_says_of_columns_that_the_result_lacks_is_told(tmp_path: Path) -> None:
+    load = {"table": "things", "partition_key": "kode", "sort_key": "n", "types": {"x": "S"}, "ttl": "code"}
+    assert refused(tmp_path, load=load) == [
+        'load.partition_key: "kode" is no column of the query\'s result; did you mean "code"?',
+        'load.types.x: "x" is no column of the query\'s result',
+        "load.ttl: must be an integer (Unix time in seconds), a date or a datetime, not string",
+    ]
+
+
+def test_a_field_of_a_type_that_queries_lack_is_refused_where_it_is_read(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path, "SELECT tags AS code FROM rows")
+    assert problem.startswith(
+        "transform.sql: `tags` is of the type list, and a query reads text, whole numbers"
+    )
+
+
+def test_a_reference_that_is_not_read_is_told(tmp_path: Path) -> None:
+    found = refused(tmp_path, "SELECT country AS code FROM rows", references={"countries": COUNTRIES})
+    assert found == ["references.countries: transform.sql does not read it"]
+
+
+def test_what_is_made_of_sensitive_cells_is_sensitive_in_the_result(tmp_path: Path) -> None:
+    sql = "SELECT c.code, max(c.name) || '!' AS n, count(*) AS m FROM rows JOIN countries c ON country = c.code GROUP BY 1"
+    read = contract(tmp_path, sql)
+    assert [field.name for field in compile_contract(read).fields if field.sensitive] == ["n"]
+    assert find_sensitive(read) == {"n"}
+
+
+def test_the_query_is_explained_with_what_it_reads_and_gives(tmp_path: Path) -> None:
+    words = explain_contract(contract(tmp_path))
+    assert "  rows, the file's rows: country VARCHAR, length DECIMAL(10,2)\n" in words
+    assert "  countries, the CSV object reference/countries.csv: code VARCHAR\n" in words
+    assert "  length  number  DECIMAL(38,2)\n" in words
+    assert "in the function (DuckDB), and on Spark: both give the same" in words
