@@ -65,7 +65,7 @@ def read_results(folder: Path) -> dict[str, list[str]]:
 def outcome(report: Report) -> dict[str, Any]:
     """What must not depend on who did the work."""
     found = asdict(report)
-    for name in ("seconds", "chunks", "invocations", "extra"):
+    for name in ("seconds", "chunks", "invocations", "engine"):
         del found[name]
     return found
 

@@ -85,10 +85,11 @@ class KeptRun:
             return None
         except OSError as error:
             raise self._explain(error) from error
-        self._refuse_other(found.identity)
+        self.refuse_other(found.identity)
         return found
 
-    def _refuse_other(self, found: Identity) -> None:
+    def refuse_other(self, found: Identity) -> None:
+        """Raise :class:`~penstock.errors.UsageError` where what is kept is not of this program, plan and file."""
         mine = self.identity
         changed = {
             f"Penstock was {found.penstock} then and is {mine.penstock} now": found.penstock != mine.penstock,

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from penstock.api.hold import hold, is_held
 from penstock.api.prepare import AnyPath, Call, Progress, prepare
@@ -18,9 +18,14 @@ from penstock.errors import UsageError
 from penstock.load.files import FileSource
 from penstock.load.report import Report
 from penstock.plan.codec import plan_hash
+from penstock.spark.session import check_installed
 
 if TYPE_CHECKING:
     from penstock.api.table import OpenTable
+    from penstock.aws.connect import Connections
+
+Engine = Literal["duckdb", "spark"]
+"""What does the work: DuckDB in this process, or the same in those of Spark."""
 
 
 def run(  # noqa: PLR0913 -- the options of the command, each by its name
@@ -35,6 +40,8 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     rejects: AnyPath | None = None,
     chunk_size: int | None = None,
     resume: bool = False,
+    engine: Engine = "duckdb",
+    cores: int | None = None,
     progress: Progress | None = None,
 ) -> list[Report]:
     """Load files, one after the other, and give a report for each.
@@ -47,6 +54,9 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
 
     How far a run is, is kept every few seconds in ``.run`` of that folder, and removed in the end. With ``resume`` runs
     that were cut off go on from there, and give what they would have given; without, they start over.
+
+    With the engine ``spark`` a session of Apache Spark on this computer does the work, ``cores`` tasks at once, with the same results:
+    it needs ``penstock[spark]`` and Java.
 
     Raises :class:`~penstock.errors.UsageError`, also where another run is under way into such a folder, and
     :class:`~penstock.errors.ContractError` before anything is written, and :class:`~penstock.errors.ServiceError` where the
@@ -63,10 +73,16 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
             "Only a run whose rejects are kept in a folder is kept there itself: name it with --rejects. Without, run "
             "again: a load that is repeated gives the same table."
         )
+    if cores is not None and engine != "spark":
+        raise UsageError("How many cores is asked of Spark: name it with --engine spark.")
     call = prepare(contract, files, chunk_size, progress)
+    if engine == "spark":
+        check_installed()
+    if output is not None and engine == "spark":
+        return _run_on_spark(call, None, Path(output), cores, resume=resume)
     if output is not None:
         return _run_all(call, None, Path(output), resume=resume)
-    from penstock.api.table import open_table  # noqa: PLC0415 -- botocore, which a run here can do without
+    from penstock.api.table import find_table, open_table  # noqa: PLC0415 -- botocore, which a run here can do without
 
     if call.plan.manifest is not None and table in {None, call.plan.table.name}:
         raise UsageError(
@@ -75,8 +91,21 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
             "file there (`penstock put`), name another table, or run to --output."
         )
     wanted = replace(call.plan.table, name=table or call.plan.table.name)
+    folder = None if rejects is None else Path(rejects)
+    if engine == "spark":
+        connections = find_table(wanted, region, endpoint_url, profile)
+        named = replace(call, plan=replace(call.plan, table=wanted))
+        return _run_on_spark(named, connections, folder, cores, resume=resume)
     with open_table(wanted, region, endpoint_url, profile) as opened:
-        return _run_all(call, opened, None if rejects is None else Path(rejects), resume=resume)
+        return _run_all(call, opened, folder, resume=resume)
+
+
+def _run_on_spark(
+    call: Call, table: Connections | None, parent: Path | None, cores: int | None, *, resume: bool
+) -> list[Report]:
+    from penstock.api.run_spark import run_on_spark  # noqa: PLC0415 -- Spark, which others do without
+
+    return run_on_spark(call, table, parent, cores, resume=resume)
 
 
 def unfinished(parent: AnyPath, files: Sequence[AnyPath]) -> list[str]:

@@ -55,7 +55,7 @@ def run_one(call: Call, source: FileSource, destination: Destination, before: Ke
         report = destination.items.account(report, Effort() if before is None else before.effort)
     if destination.folder is None:
         return replace(report, extra={"first_rejects": [outline(reject) for reject in first.rejects]})
-    return _write_report(report, destination.folder)
+    return write_report(report, destination.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ def _load(call: Call, source: FileSource, opened: _Opened, before: Kept | None) 
     return call.run(source, opened.items, opened.rejects, opened.scratch, resume=resume, keep=keep)
 
 
-def _write_report(report: Report, folder: Path) -> Report:
-    """Write the report, whole or not at all."""
+def write_report(report: Report, folder: Path) -> Report:
+    """Write the report, whole or not at all; one that can't be written says so."""
     whole = folder / REPORT_FILE
     part = folder / f"{REPORT_FILE}.part"
     try:

@@ -63,14 +63,22 @@ def open_table(
     Raises :class:`~penstock.errors.UsageError` where there is no such table or its keys are not the contract's, and
     :class:`~penstock.errors.ServiceError` where it can't be reached.
     """
-    connections = _connect(region, endpoint_url, profile)
-    _refuse_wrong_table(table, connections)
+    connections = find_table(table, region, endpoint_url, profile)
     sender = Sender(connections, LANES)
     try:
         with TableWriter(sender, table) as writer:
             yield OpenTable(writer)
     finally:
         sender.close()
+
+
+def find_table(
+    table: Table, region: str | None, endpoint_url: str | None, profile: str | None
+) -> Connections:
+    """Say how the table is reached, and raise what :func:`open_table` does."""
+    connections = _connect(region, endpoint_url, profile)
+    _refuse_wrong_table(table, connections)
+    return connections
 
 
 def _connect(region: str | None, endpoint_url: str | None, profile: str | None) -> Connections:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,13 @@ from penstock.cli.summary import say_error_counts, say_reasons, say_report, say_
 from penstock.load.report import Report
 
 EXAMPLE = "penstock run contracts/orders.yaml orders-*.csv --output out"
+
+
+class EngineName(StrEnum):
+    """What does the work."""
+
+    duckdb = "duckdb"
+    spark = "spark"
 
 
 def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
@@ -54,6 +62,13 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run into this folder was cut off.")
     ] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="What does the work: one process, or Apache Spark here.")
+    ] = EngineName.duckdb,
+    cores: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Tasks at once, with --engine spark.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Load files into DynamoDB, or with --output into JSON files here.
@@ -66,6 +81,10 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
 
     A run that was cut off (Ctrl-C, a crash) goes on with --resume, and gives
     what it would have given: how far it is, is kept in .run/ of DIR meanwhile.
+
+    With --engine spark the same work is spread over the cores of this computer by
+    Apache Spark, as AWS Glue spreads it over many; it gives the same results. It
+    needs Java, and `pip install 'penstock[spark]'`.
     """
     import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
 
@@ -84,6 +103,8 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
             table=table,
             rejects=rejects,
             resume=resume,
+            engine=engine.value,
+            cores=cores,
             progress=meter,
         )
     if json:

@@ -69,7 +69,7 @@ def run_file(session: SparkSession, run: DeskRun, results: Path | None) -> Repor
         except OSError as error:
             report = replace(report, status="failed", reason=str(explain_disk(error)))
     seconds = round(time.monotonic() - began, 3)
-    return replace(report, seconds=seconds, plan=plan_hash(run.plan), extra={"engine": "spark"})
+    return replace(report, seconds=seconds, plan=plan_hash(run.plan), engine="spark")
 
 
 def _drive(session: SparkSession, run: DeskRun) -> PenstockError | None:

@@ -65,13 +65,17 @@ def check_installed() -> None:
 def open_session(cores: int) -> Iterator[SparkSession]:
     """Start Spark in a process beside this one, with so many tasks at once; it listens on loopback alone.
 
-    Raises :class:`~penstock.errors.UsageError` where Spark or Java is not installed, and
+    Raises :class:`~penstock.errors.UsageError` where Spark or Java is not installed, or a session is open already, and
     :class:`~penstock.errors.ServiceError` where it does not start.
     """
     check_installed()
     from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415 -- it is an extra
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
+    if SparkSession.getActiveSession() is not None:
+        raise UsageError(
+            "This program has a Spark session open already, with settings of its own: stop it first."
+        )
     with TemporaryDirectory(prefix="penstock-spark-") as scratch:
         quiet = Path(__file__).with_name("log4j2.properties").as_uri()
         builder = SparkSession.builder.master(f"local[{cores},{_MOST_FAILURES}]").appName("penstock")

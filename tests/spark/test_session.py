@@ -1,0 +1,47 @@
+"""What is said where Spark can't run; and what holds for a session that can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import penstock
+from penstock.errors import UsageError
+from penstock.spark import session as room
+from penstock.spark.session import SETTINGS, check_installed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def test_where_spark_is_not_installed_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "find_spec", lambda name: None if name == "pyspark" else object())
+    with pytest.raises(UsageError, match=r"pip install 'penstock\[spark\]'"):
+        check_installed()
+
+
+@pytest.mark.parametrize("home", ["", "/nowhere"])
+def test_where_java_is_not_installed_it_is_said_where_it_was_looked_for(
+    monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setattr(room, "find_spec", lambda name: object())
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("JAVA_HOME", home)
+    with pytest.raises(UsageError, match="JAVA_HOME is /nowhere" if home else "no java on the PATH"):
+        check_installed()
+
+
+def test_cores_are_asked_of_spark_alone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--engine spark"):
+        penstock.run(tmp_path / "contract.yaml", [], output=tmp_path, cores=2)
+
+
+@pytest.mark.spark
+def test_a_session_computes_as_duckdb_does_and_listens_here_alone(session: SparkSession) -> None:
+    assert {name: session.conf.get(name) for name in SETTINGS} == SETTINGS
+    assert (
+        session.conf.get("spark.driver.bindAddress") == session.conf.get("spark.driver.host") == "127.0.0.1"
+    )
+    assert session.sparkContext.uiWebUrl is None
