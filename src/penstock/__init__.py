@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.api import Verdict, check, load_contract, run
     from penstock.contract.model import Contract
     from penstock.errors import (
+        CapacityError,
         ConservationError,
         ContractError,
         DataError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "CapacityError",
     "ConservationError",
     "Contract",
     "ContractError",
@@ -53,6 +55,7 @@ _HOMES: Final = {
     "penstock.api": ("Verdict", "check", "load_contract", "run"),
     "penstock.contract.model": ("Contract",),
     "penstock.errors": (
+        "CapacityError",
         "ConservationError",
         "ContractError",
         "DataError",

@@ -70,8 +70,8 @@ def compile_query(
     for name, wanted in (references or {}).items():
         plan, read = compile_rows(folder, wanted)
         found.append(Reference(name, f"reference/{name}.csv", None, None, plan, read))
-    for name, read in (parquet or {}).items():
-        found.append(Reference(name, f"reference/{name}.parquet", None, None, None, tuple(read)))
+    for name, there in (parquet or {}).items():
+        found.append(Reference(name, f"reference/{name}.parquet", None, None, None, tuple(there)))
     outer = compile_things(
         folder,
         [{"name": name, "type": kind} for name, kind in result],

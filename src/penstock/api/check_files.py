@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,13 +50,15 @@ def check(
     *,
     chunk_size: int | None = None,
     progress: Progress | None = None,
+    references: Mapping[str, AnyPath] | None = None,
 ) -> list[Verdict]:
     """Judge files as :func:`~penstock.api.run_files.run` would, and write nothing; give a verdict for each.
 
-    Without files the contract alone is checked, down to its plan. Raises :class:`~penstock.errors.UsageError` and
+    Without files the contract alone is checked, down to its plan. ``references`` are as :func:`~penstock.api.run_files.run` takes
+    them. Raises :class:`~penstock.errors.UsageError` and
     :class:`~penstock.errors.ContractError`.
     """
-    call = prepare(contract, files, chunk_size, progress)
+    call = prepare(contract, files, chunk_size, progress, references)
     verdicts = []
     for source in call.sources:
         scale, rejects = _Scale(), FirstRejects()

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from penstock.api.references import find_references
 from penstock.compile.plan import compile_contract
 from penstock.contract.locate import located
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
 from penstock.errors import UsageError
 from penstock.load.files import FileSource
+from penstock.load.overlap import usable_lanes
 from penstock.load.protocols import ItemWriter, RejectWriter
+from penstock.load.query import run_query
 from penstock.load.report import Report
-from penstock.load.run import BATCH_BYTES, KEEP_SECONDS, Checkpoint, Keep, run_object
+from penstock.load.result import Queried
+from penstock.load.run import BATCH_BYTES, KEEP_SECONDS, Checkpoint, run_object
 from penstock.plan.model import Plan
 
 AnyPath = str | os.PathLike[str]
 Progress = Callable[[str, str, int], None]
-"""Called with a file's path, the pass over it (``survey`` or ``load``), and the bytes read so far in that pass."""
+"""Called with a file's path, the pass over it, and the bytes read so far in that pass: ``survey`` or ``load``; of a feed with a
+query ``rows``, ``query``, and ``survey result`` or ``load result``.
+"""
+
+KeepState = Callable[[Checkpoint | Queried], None]
+"""Called now and then with how far a run is; see :data:`~penstock.load.checkpoint.Keep`."""
+
+_REASON = "it runs on this computer"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the files of one call have in common."""
+    """What the files of one call have in common. ``references`` are the files of the query's references, if it has one."""
 
     plan: Plan
     sources: tuple[FileSource, ...]
     batch_bytes: int
     progress: Progress | None
+    references: Mapping[str, FileSource] = field(default_factory=dict)
 
     def run(
         self,
@@ -41,11 +53,14 @@ class Call:
         rejects: RejectWriter,
         scratch: Path,
         *,
-        resume: Checkpoint | None = None,
-        keep: Keep | None = None,
+        resume: Checkpoint | Queried | None = None,
+        keep: KeepState | None = None,
     ) -> Report:
-        """Run one of the files; see :func:`~penstock.load.run.run_object`."""
+        """Run one of the files; see :func:`~penstock.load.run.run_object` and :func:`~penstock.load.query.run_query`."""
         progress = self.progress
+        if self.plan.query is not None:
+            return self._run_query(source, items, rejects, scratch, resume, keep)
+        assert not isinstance(resume, Queried)
         report = run_object(
             self.plan,
             source,
@@ -59,6 +74,35 @@ class Call:
             keep_seconds=KEEP_SECONDS,
         )
         assert isinstance(report, Report)  # nothing stops it before its end
+        return report
+
+    def _run_query(
+        self,
+        source: FileSource,
+        items: ItemWriter,
+        rejects: RejectWriter,
+        scratch: Path,
+        resume: Checkpoint | Queried | None,
+        keep: KeepState | None,
+    ) -> Report:
+        assert not isinstance(resume, Checkpoint)
+        progress = self.progress
+        report = run_query(
+            self.plan,
+            source,
+            self.references,
+            items,
+            rejects,
+            scratch,
+            batch_bytes=self.batch_bytes,
+            threads=usable_lanes(),
+            progress=None if progress is None else lambda name, seen: progress(source.key, name, seen),
+            resume=resume,
+            keep=keep,
+            keep_seconds=KEEP_SECONDS,
+            reason=_REASON,
+        )
+        assert isinstance(report, Report)  # as above
         return report
 
 
@@ -83,12 +127,17 @@ def prepare(
     files: Sequence[AnyPath],
     chunk_size: int | None,
     progress: Progress | None,
+    references: Mapping[str, AnyPath] | None = None,
 ) -> Call:
-    """Compile the contract and open the files. Raises UsageError and ContractError; nothing is written."""
+    """Compile the contract and open the files. Raises UsageError and ContractError; nothing is written.
+
+    Without files no references are looked for but those that are named.
+    """
     if isinstance(files, str | os.PathLike):
         raise UsageError("The files are a list, also where there is only one.")
     if chunk_size is not None and chunk_size < 1:
         raise UsageError("A chunk has at least one byte.")
+    path: Path | None = None
     if isinstance(contract, str | os.PathLike):
         path, contract = Path(contract), load_contract(contract)
         with located(path):
@@ -97,7 +146,9 @@ def prepare(
         plan = compile_contract(contract)
     sources = tuple(FileSource(path) for path in files)
     _refuse_same_names(sources)
-    return Call(plan, sources, chunk_size or BATCH_BYTES, progress)
+    named = {name: Path(found) for name, found in (references or {}).items()}
+    found = find_references(plan, named, path) if sources or named else {}
+    return Call(plan, sources, chunk_size or BATCH_BYTES, progress, found)
 
 
 def _refuse_same_names(sources: Iterable[FileSource]) -> None:

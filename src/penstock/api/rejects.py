@@ -10,12 +10,13 @@ from typing import Any, Final
 from penstock.engine.result import Reject
 
 FIRST_REJECTS: Final = 10
-"""How many rejects are kept."""
+"""How many rejects are kept; and as many again of a query's result."""
 
 
 def outline(reject: Reject) -> dict[str, Any]:
-    """Give where a reject is and why, as plain JSON types, without what it holds."""
+    """Give where a reject is and why, as plain JSON types, without what it holds. ``of`` is there where it is of a query's result."""
     return {
+        **({} if reject.of == "object" else {"of": reject.of}),
         "line": reject.line,
         "offset": reject.offset,
         "length": reject.length,
@@ -27,7 +28,7 @@ class FirstRejects:
     """Keeps the first rejects; see :class:`~penstock.load.protocols.RejectWriter`."""
 
     def __init__(self) -> None:
-        self.rejects: list[Reject] = []
+        self._kept: dict[str, list[Reject]] = {"object": [], "result": []}
         self._counts: Counter[tuple[str, str | None]] = Counter()
 
     @property
@@ -36,7 +37,14 @@ class FirstRejects:
         counts = [(code, field, count) for (code, field), count in self._counts.items()]
         return tuple(sorted(counts, key=lambda error: (-error[2], error[0], error[1] or "")))
 
+    @property
+    def rejects(self) -> list[Reject]:
+        """The first rejects: the object's, and then its result's."""
+        return [*self._kept["object"], *self._kept["result"]]
+
     def write(self, rejects: Sequence[Reject]) -> None:
-        self.rejects.extend(rejects[: FIRST_REJECTS - len(self.rejects)])
         for reject in rejects:
+            kept = self._kept[reject.of]
+            if len(kept) < FIRST_REJECTS:
+                kept.append(reject)
             self._counts.update((reason.code, reason.field) for reason in reject.errors)

@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 from penstock.errors import ServiceError, UsageError
 from penstock.load.files import FileSource
 from penstock.load.report import Report
+from penstock.load.result import Queried
 from penstock.load.run import Checkpoint
 from penstock.load.state import from_json, to_json
 
@@ -52,13 +53,27 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How far a file's run was. ``lengths`` are the bytes that its results had; ``report`` is there once it has ended."""
+    """How far a file's run was. ``lengths`` are the bytes that its results had; ``report`` is there once it has ended.
+
+    Of a feed with a query ``queried`` stands in the place of a checkpoint.
+    """
 
     identity: Identity
     checkpoint: Checkpoint | None = None
     lengths: Mapping[str, int] | None = None
     effort: Effort = Effort()
     report: Report | None = None
+    queried: Queried | None = None
+
+    @property
+    def state(self) -> Checkpoint | Queried | None:
+        """How far the run itself was."""
+        return self.queried or self.checkpoint
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that whoever goes on needs, by their names in the scratch folder."""
+        return () if self.state is None else self.state.files
 
 
 class KeptRun:
@@ -109,7 +124,7 @@ class KeptRun:
 
         Others go: a run that was cut off while it kept them would have its successor take them for its own.
         """
-        names = () if kept.checkpoint is None else kept.checkpoint.files
+        names = kept.files
         try:
             self._drop_others(names)
             for name in names:
@@ -120,7 +135,7 @@ class KeptRun:
 
     def keep(self, kept: Kept, scratch: Path | None = None) -> None:
         """Replace what is kept, durably; the checkpoint's new files are copied from the scratch folder."""
-        names = () if kept.checkpoint is None else kept.checkpoint.files
+        names = kept.files
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for name in names:

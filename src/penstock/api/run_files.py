@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
@@ -43,6 +43,7 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     engine: Engine = "duckdb",
     cores: int | None = None,
     progress: Progress | None = None,
+    references: Mapping[str, AnyPath] | None = None,
 ) -> list[Report]:
     """Load files, one after the other, and give a report for each.
 
@@ -52,8 +53,12 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     ``rejects``, or the report's ``first_rejects``, places and reasons, are all that is kept of them. A ``.gz`` file is unpacked.
     ``chunk_size`` is how many bytes are judged at a time; it changes no result.
 
+    ``references`` names the files of what the contract's query reads beside the rows. One that is not named is looked for below the
+    project's folder, at the reference's own key and in ``references/``.
+
     How far a run is, is kept every few seconds in ``.run`` of that folder, and removed in the end. With ``resume`` runs
-    that were cut off go on from there, and give what they would have given; without, they start over.
+    that were cut off go on from there, and give what they would have given; without, they start over. A run that was cut off
+    before its query had ended starts over either way: nothing was written then.
 
     With the engine ``spark`` a session of Apache Spark on this computer does the work, ``cores`` tasks at once, with the same results:
     it needs ``penstock[spark]`` and Java.
@@ -75,7 +80,7 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
         )
     if cores is not None and engine != "spark":
         raise UsageError("How many cores is asked of Spark: name it with --engine spark.")
-    call = prepare(contract, files, chunk_size, progress)
+    call = prepare(contract, files, chunk_size, progress, references)
     if engine == "spark":
         check_installed()
     if output is not None and engine == "spark":

@@ -15,6 +15,7 @@ from penstock.errors import ServiceError
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
 from penstock.load.protocols import ItemWriter, RejectWriter
 from penstock.load.report import Counts, ItemCounts, Report
+from penstock.load.result import Queried
 from penstock.load.run import Checkpoint
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class _Opened:
     files: tuple[JsonlItemWriter | JsonlRejectWriter, ...]
     scratch: Path
 
-    def keep(self, checkpoint: Checkpoint, before: Effort) -> None:
+    def keep(self, state: Checkpoint | Queried, before: Effort) -> None:
         """Keep how far the run is, and make durable what is written."""
         lengths: dict[str, int] = {}
         for file in self.files:
@@ -76,7 +77,11 @@ class _Opened:
         kept = self.destination.kept
         assert kept is not None
         effort = before.plus(self.destination.effort)
-        kept.keep(Kept(kept.identity, checkpoint, lengths, effort), self.scratch)
+        found = Kept(kept.identity, lengths=lengths, effort=effort)
+        if isinstance(state, Queried):
+            kept.keep(replace(found, queried=state), self.scratch)
+        else:
+            kept.keep(replace(found, checkpoint=state), self.scratch)
 
 
 def _open(destination: Destination, before: Kept | None, first: FirstRejects, stack: ExitStack) -> _Opened:
@@ -102,7 +107,7 @@ def _open(destination: Destination, before: Kept | None, first: FirstRejects, st
 
 
 def _load(call: Call, source: FileSource, opened: _Opened, before: Kept | None) -> Report:
-    resume, effort = (None, Effort()) if before is None else (before.checkpoint, before.effort)
+    resume, effort = (None, Effort()) if before is None else (before.state, before.effort)
     keep = None if opened.destination.kept is None else lambda found: opened.keep(found, effort)
     return call.run(source, opened.items, opened.rejects, opened.scratch, resume=resume, keep=keep)
 

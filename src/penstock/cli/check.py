@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.exits import exit_code
-from penstock.cli.options import ChunkSize, ContractPath, Json
+from penstock.cli.options import ChunkSize, ContractPath, Json, References, read_references
 from penstock.cli.output import give_json, say, say_table, visible
 from penstock.cli.progress import Meter
 from penstock.cli.summary import hide, say_item, say_rejects, say_report
@@ -29,13 +29,15 @@ def command(
         typer.Argument(metavar="FILE", help="CSV files to judge; .gz is unpacked.", show_default=False),
     ] = None,
     chunk_size: ChunkSize = None,
+    reference: References = None,
     json: Json = False,
 ) -> int:
     """Check a contract, and judge files by it. Nothing is written or sent.
 
     For each file: how many records would be loaded, the errors by code and field,
     the first rejects with their lines and reasons, a sample item, and what the
-    writes would cost.
+    writes would cost. A contract's query is run too; its references are found
+    as `penstock run` finds them.
     """
     import penstock  # noqa: PLC0415 -- the engine takes time to import, and `--help` does not need it
     from penstock.compile.explain import find_sensitive  # noqa: PLC0415 -- as above
@@ -46,7 +48,13 @@ def command(
     with located(contract):
         table = compile_contract(read).table
     with Meter() as meter:
-        verdicts = penstock.check(read, files or [], chunk_size=chunk_size, progress=meter)
+        verdicts = penstock.check(
+            contract,
+            files or [],
+            chunk_size=chunk_size,
+            progress=meter,
+            references=read_references(reference),
+        )
     sensitive = find_sensitive(read)
     verdicts = [replace(v, item=hide(v.item, sensitive)) if v.item is not None else v for v in verdicts]
     if json:
@@ -89,7 +97,10 @@ def _say(verdict: Verdict, table: Table) -> None:
         rows = [[f"{number:,}", code, visible(field or "-")] for code, field, number in verdict.errors]
         say_table(("count", "error", "field"), rows)
         say()
-        say_rejects(verdict.rejects, verdict.report.counts.rejected)
+        result = verdict.report.result
+        say_rejects(
+            verdict.rejects, verdict.report.counts.rejected + (0 if result is None else result.rejected)
+        )
     if verdict.item is not None:
         say()
         say("  the first item:")

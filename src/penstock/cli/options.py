@@ -7,12 +7,29 @@ from typing import Annotated
 
 import typer
 
+from penstock.errors import UsageError
+
 
 def read_folder(text: str) -> Path:
     """Read an option that names a folder. An empty one, as of a shell's variable that is not set, is not the folder one is in."""
     if not text:
         raise typer.BadParameter("It is empty: name a folder.")
     return Path(text)
+
+
+def read_references(named: list[str] | None) -> dict[str, Path]:
+    """Read the options that name references' files."""
+    found: dict[str, Path] = {}
+    for text in named or []:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise UsageError(
+                f"--reference {text}: name a reference and its file, as in --reference countries=countries.csv."
+            )
+        if name in found:
+            raise UsageError(f"--reference {name} is there twice: a reference is one file.")
+        found[name] = Path(path)
+    return found
 
 
 ContractPath = Annotated[
@@ -27,6 +44,15 @@ ChunkSize = Annotated[
         metavar="BYTES",
         min=1,
         help="How many bytes are judged at a time. It changes no result.",
+        show_default=False,
+    ),
+]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        metavar="NAME=FILE",
+        help="The file of a reference of the contract's query. May be repeated.",
         show_default=False,
     ),
 ]

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 BAR_AFTER_SECONDS: Final = 1.0
 LINE_EVERY_SECONDS: Final = 10.0
-_DOING: Final = {"survey": "checking", "load": "loading"}
+_DOING: Final = {
+    "survey": "checking",
+    "load": "loading",
+    "rows": "reading",
+    "query": "querying",
+    "survey result": "checking the result",
+    "load result": "loading the result",
+}
+_OF_UNKNOWN_SIZE: Final = ("query", "survey result", "load result")
+"""What is read there is no file that is named."""
 
 
 class Meter:
@@ -44,10 +53,12 @@ class Meter:
 
     def _total(self, file: str, name: str, seen: int) -> int | None:
         """Give the bytes that a pass has. How many a packed file unpacks to is known after its first pass."""
+        if name in _OF_UNKNOWN_SIZE:
+            return None
         if not file.lower().endswith(".gz"):
             if file not in self._sizes:
                 self._sizes[file] = Path(file).stat().st_size
-        elif name == "survey":
+        elif name in {"survey", "rows"}:
             self._sizes[file] = seen
             return None
         return self._sizes.get(file)

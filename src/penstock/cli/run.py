@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from penstock.cli.exits import exit_code
-from penstock.cli.options import ChunkSize, ContractPath, Files, Json, Profile, Region, read_folder
+from penstock.cli.options import (
+    ChunkSize,
+    ContractPath,
+    Files,
+    Json,
+    Profile,
+    References,
+    Region,
+    read_folder,
+    read_references,
+)
 from penstock.cli.output import give_json, say, tell, visible
 from penstock.cli.progress import Meter
 from penstock.cli.signals import if_ended
@@ -59,6 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
             show_default=False,
         ),
     ] = None,
+    reference: References = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run into this folder was cut off.")
     ] = False,
@@ -78,6 +89,10 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
 
     Without, the contract's table is loaded, which must exist (`penstock deploy`
     makes it). Rejects are then kept only where --rejects names a folder.
+
+    What a contract's query reads beside the rows are files here: those that
+    --reference names, or else, below the project's folder, the file at the
+    reference's key, or references/NAME.csv (.csv.gz, .parquet).
 
     A run that was cut off (Ctrl-C, a crash) goes on with --resume, and gives
     what it would have given: how far it is, is kept in .run/ of DIR meanwhile.
@@ -106,6 +121,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
             engine=engine.value,
             cores=cores,
             progress=meter,
+            references=read_references(reference),
         )
     if json:
         give_json([report.to_dict() for report in reports])
@@ -140,8 +156,9 @@ def _say(report: Report, parent: Path | None) -> None:
         say(f"  in {visible((parent / Path(report.key).name).as_posix())}/")
     first: list[dict[str, Any]] = report.to_dict().get("first_rejects", [])
     for reject in first:
-        say_reasons(reject["line"], [(e["code"], e["field"], e["message"]) for e in reject["errors"]])
+        reasons = [(e["code"], e["field"], e["message"]) for e in reject["errors"]]
+        say_reasons(reject["line"], reasons, reject.get("of", "object"))
     if first:
-        left = report.counts.rejected - len(first)
+        left = report.counts.rejected - len(first) + (0 if report.result is None else report.result.rejected)
         more = f"{left:,} more, and " if left > 0 else ""
         say(f"  ({more}none of them kept: --rejects DIR keeps them)")

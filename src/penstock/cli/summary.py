@@ -26,6 +26,8 @@ def say_report(report: Report) -> None:
     if report.reason:
         say(f"  {report.reason}")
     _say_counts(asdict(report.counts))
+    if report.result is not None:
+        _say_counts(asdict(report.result), "row", "of the query's result")
     if report.recovered_count:
         say(
             f"  {count(report.recovered_count, 'row')} after a broken quote may be a field's text: "
@@ -93,15 +95,16 @@ def say_error_counts(errors: Iterable[tuple[str, int]]) -> None:
 def say_rejects(rejects: Sequence[Reject], total: int) -> None:
     """Print the first rejects: where each is, and its reasons; never what it holds."""
     for reject in rejects:
-        say_reasons(reject.line, [(reason.code, reason.field, reason.message) for reason in reject.errors])
+        reasons = [(reason.code, reason.field, reason.message) for reason in reject.errors]
+        say_reasons(reject.line, reasons, reject.of)
     if total > len(rejects):
         say(f"  ... and {total - len(rejects):,} more")
 
 
-def say_reasons(line: int, reasons: Sequence[tuple[str, str | None, str]]) -> None:
-    """Print the reasons of one reject, a line each."""
+def say_reasons(line: int, reasons: Sequence[tuple[str, str | None, str]], of: str = "object") -> None:
+    """Print the reasons of one reject, a line each. It may be ``of`` a query's ``result``."""
     for code, field, message in reasons:
-        where = f"line {line:,}"
+        where = f"line {line:,}" if of == "object" else f"{of}, line {line:,}"
         what = f"{code} in {visible(field)}" if field is not None else code
         say(f"  {where}: {what}: {visible(message)}")
 

@@ -91,6 +91,11 @@ def replay_rejects(  # noqa: PLR0913 -- what a pass needs, each by its name
     Raises :class:`~penstock.errors.UsageError` before anything is written where the rejects can't be found again, and DataError, ServiceError and
     EngineError of :mod:`penstock.errors`.
     """
+    if plan.query is not None:
+        raise UsageError(
+            "The feed has a query over whole files, and what a record adds to its result only the whole file tells: correct the "
+            "record in the file, and send the file again"
+        )
     if touch is None:
         plan = replace(plan, manifest=None)
     begun = begin_object(plan, source)

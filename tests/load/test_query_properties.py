@@ -1,0 +1,162 @@
+"""Whatever is in an object and its references, a query's run gives what a few lines of plain Python give, and every sum holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import secrets
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from row_plans import compile_query
+from run_memory import Items, Memory, Rejects
+from run_workers import sent
+
+from penstock.load.query import run_query
+from penstock.load.report import Counts, Report
+from penstock.load.result import Queried
+from penstock.plan.model import Plan
+
+SALES: list[Any] = ["id", "country", {"name": "amount", "type": "integer"}]
+RESULT = [("country", "string"), ("name", "string"), ("sales", "integer"), ("amount", "integer")]
+SQL = (
+    "SELECT r.country, c.name, CAST(count(*) AS DECIMAL(38,0)) AS sales, CAST(sum(r.amount) AS DECIMAL(38,0)) AS amount "
+    "FROM rows AS r LEFT JOIN countries AS c ON r.country = c.code GROUP BY r.country, c.name"
+)
+
+texts = st.text(st.sampled_from('aé😀",\n\\ N'), max_size=3)
+sales = st.lists(
+    st.tuples(
+        st.text("12", min_size=1, max_size=2),
+        texts,
+        st.sampled_from(["", "7", "-3", "99999999999999999999", "x"]),
+    ),
+    max_size=30,
+)
+countries = st.dictionaries(texts.filter(bool), texts, max_size=5)
+
+
+def render(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def make_plan() -> Plan:
+    with tempfile.TemporaryDirectory() as folder:
+        return compile_query(
+            Path(folder),
+            SALES,
+            SQL,
+            RESULT,
+            references={"countries": ["code", "name"]},
+            load={"partition_key": "country"},
+        )
+
+
+def expect(
+    rows: Sequence[tuple[str, str, str]], names: dict[str, str]
+) -> tuple[list[dict[str, Any]], Counts, Counts]:
+    """The items, and the counts of records and of the result's rows, by nothing of Penstock."""
+    good = [
+        (country or None, int(amount) if amount else None) for _, country, amount in rows if amount != "x"
+    ]
+    groups: dict[str | None, list[int | None]] = {}
+    for country, amount in good:
+        groups.setdefault(country, []).append(amount)
+    items = []
+    for country, amounts in sorted(groups.items(), key=lambda group: (group[0] or "").encode()):
+        if country is None or country == "\\N":
+            continue  # no key: the result's row is rejected
+        item = {"country": {"S": country}}
+        if names.get(country):
+            item["name"] = {"S": names[country]}
+        item["sales"] = {"N": str(len(amounts))}
+        if any(amount is not None for amount in amounts):
+            item["amount"] = {"N": str(sum(amount or 0 for amount in amounts))}
+        items.append(item)
+    refused = bool(rows) and not good
+    read = Counts(read=len(rows), loaded=len(good), rejected=len(rows) - len(good))
+    result = Counts(read=len(groups), loaded=len(items), rejected=len(groups) - len(items))
+    if groups and not items:
+        read = replace(read, loaded=0, withheld=len(good))
+    return items, read, Counts() if refused else result
+
+
+def run(
+    plan: Plan, data: bytes, references: dict[str, bytes], batch_bytes: int, dice: random.Random | None = None
+) -> tuple[Report, Memory]:
+    """Run to the end. With dice, workers take turns at the result: each has the files that the one before left it, and no others."""
+    memory = Memory(data)
+    found: Report | Queried | None = None
+    with tempfile.TemporaryDirectory() as name:
+        before = Path(name)
+        while not isinstance(found, Report):
+            scratch = Path(name) / secrets.token_hex(4)
+            scratch.mkdir()
+            if found is not None:
+                hand_over(found, before, scratch)
+            seen: set[str] = set()
+            found = run_query(
+                plan,
+                memory,
+                {key: Memory(text) for key, text in references.items()} if found is None else {},
+                Items(memory),
+                Rejects(memory),
+                scratch,
+                batch_bytes=batch_bytes,
+                query_mb=64,
+                resume=None if found is None else sent(found),
+                progress=lambda name, _, seen=seen: seen.add(name),  # type: ignore[misc]
+                stop=lambda seen=seen: (
+                    dice is not None and any("result" in s for s in seen) and dice.random() < 0.5
+                ),  # type: ignore[misc]
+            )
+            before = scratch
+    return found, memory
+
+
+def hand_over(found: Queried, before: Path, scratch: Path) -> None:
+    for file in found.files:
+        (scratch / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(before / file, scratch / file)
+
+
+@settings(max_examples=15)
+@given(rows=sales, names=countries, batch_bytes=st.integers(20, 400))
+def test_a_join_and_its_sums_are_those_of_plain_python(
+    rows: list[tuple[str, str, str]], names: dict[str, str], batch_bytes: int
+) -> None:
+    reference = render([("code", "name"), *names.items()])
+    data = render([("id", "country", "amount"), *rows])
+    report, memory = run(make_plan(), data, {"countries": reference}, batch_bytes)
+    items, counts, result = expect(rows, names)
+    assert report.status in {"done", "rejected"}, report.reason
+    assert [json.loads(write.body) for write in memory.writes] == items
+    assert report.counts == counts
+    assert (report.result or Counts()) == result
+    assert len(memory.found) == report.counts.rejected + result.rejected
+
+
+@settings(max_examples=6)
+@given(rows=sales, seed=st.integers(0, 2**32))
+def test_workers_that_take_turns_at_the_result_give_what_one_gives(
+    rows: list[tuple[str, str, str]], seed: int
+) -> None:
+    plan, data, references = (
+        make_plan(),
+        render([("id", "country", "amount"), *rows]),
+        {"countries": b"code,name\n"},
+    )
+    whole, at_once = run(plan, data, references, 60)
+    parted, by_turns = run(plan, data, references, 60, random.Random(seed))
+    assert replace(parted, seconds=0.0, invocations=1) == replace(whole, seconds=0.0)
+    assert (by_turns.writes, by_turns.found) == (at_once.writes, at_once.found)
