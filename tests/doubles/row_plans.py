@@ -1,9 +1,8 @@
-"""Plans whose items are the texts of rows, for a query: an ordinary contract's, with other SQL for its one item."""
+"""Plans with a query, and the plans of their rows, from as little of a contract as a test speaks of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,45 @@ import duckdb
 from run_memory import compile_things
 
 from penstock.engine.relations import RowFile
-from penstock.plan.codec import read_plan, write_plan
-from penstock.plan.model import Column, Plan, Query, Reference
+from penstock.plan.model import Column, Plan
 
-SQL_TYPES = {
-    "string": "VARCHAR",
-    "integer": "DECIMAL(38,0)",
-    "number": "DECIMAL(38,9)",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "datetime": "TIMESTAMP",
-}
+
+def compile_query(
+    folder: Path,
+    fields: Sequence[Any],
+    sql: str,
+    *,
+    references: Mapping[str, Sequence[Any]] | None = None,
+    load: Mapping[str, Any],
+    **parts: Any,
+) -> Plan:
+    """Compile a contract with a query over rows of these fields, and references of theirs; fields given as text are strings.
+
+    A reference lies at ``reference/<name>.csv``, or, where its name ends in ``_parquet``, ``.parquet``.
+    """
+    return compile_things(
+        folder,
+        fields,
+        load=dict(load),
+        transform={"sql": sql, **parts.pop("transform", {})},
+        references={name: _reference(name, wanted) for name, wanted in (references or {}).items()},
+        **parts,
+    )
+
+
+def _reference(name: str, fields: Sequence[Any]) -> dict[str, Any]:
+    suffix = "parquet" if name.endswith("_parquet") else "csv"
+    found = [{"name": f, "type": "string"} if isinstance(f, str) else f for f in fields]
+    return {"key": f"reference/{name}.{suffix}", "schema": {"fields": found}}
 
 
 def compile_rows(folder: Path, fields: Sequence[Any], **parts: Any) -> tuple[Plan, tuple[Column, ...]]:
-    """Compile a contract of these fields and parts into a plan of rows of all its fields. The key's must be there."""
-    load = {"partition_key": fields[0]["name"] if isinstance(fields[0], dict) else fields[0]}
-    plan = compile_things(folder, fields, load=load, **parts)
-    columns = tuple(Column(f.name, f.type, SQL_TYPES[f.type]) for f in plan.fields)
-    cells = (
-        f"CASE WHEN t{i} IS NULL THEN '' ELSE concat('\"', replace(t{i}, '\"', '\"\"'), '\"') END"
-        for i in range(len(columns))
-    )
-    put = " || ',' || ".join(cells)
-    (item,) = plan.items
-    plain = plan.plain
-    if plain is not None:
-        (short,) = plain.items
-        plain = replace(plain, items=(replace(short, put=put),))
-    return replace(plan, items=(replace(item, put=put),), plain=plain, on_duplicate="newest"), columns
+    """Compile the plan of the rows of a query that reads all these fields."""
+    names = ", ".join(field if isinstance(field, str) else field["name"] for field in fields)
+    key = names.partition(",")[0]
+    plan = compile_query(folder, fields, f"SELECT {names} FROM rows", load={"partition_key": key}, **parts)
+    assert plan.query is not None
+    return plan.query.rows, plan.query.columns
 
 
 def read_files(scratch: Path, files: Sequence[RowFile]) -> list[tuple[Any, ...]]:
@@ -51,47 +60,3 @@ def read_files(scratch: Path, files: Sequence[RowFile]) -> list[tuple[Any, ...]]
             assert len(rows) == file.rows
             found += rows
         return found
-
-
-def compile_query(
-    folder: Path,
-    fields: Sequence[Any],
-    sql: str,
-    result: Sequence[tuple[str, str]],
-    *,
-    references: Mapping[str, Sequence[Any]] | None = None,
-    parquet: Mapping[str, Sequence[Column]] | None = None,
-    load: dict[str, Any],
-    **parts: Any,
-) -> Plan:
-    """Make a plan of a query over rows of these fields, and references of theirs, whose result has columns of such types."""
-    rows, columns = compile_rows(folder, fields, **parts)
-    found = []
-    for name, wanted in (references or {}).items():
-        plan, read = compile_rows(folder, wanted)
-        found.append(Reference(name, f"reference/{name}.csv", None, None, plan, read))
-    for name, there in (parquet or {}).items():
-        found.append(Reference(name, f"reference/{name}.parquet", None, None, None, tuple(there)))
-    outer = compile_things(
-        folder,
-        [{"name": name, "type": kind} for name, kind in result],
-        load={"on_duplicate": "reject", **load},
-        schema={"missingValues": ["\\N"]},
-        **{name: part for name, part in parts.items() if name == "rules"},
-    )
-    record = " || ',' || ".join(
-        f"coalesce('\"' || replace(CAST(\"{name}\" AS VARCHAR), '\"', '\"\"') || '\"', '\\N')"
-        for name, _ in result
-    )
-    query = Query(
-        rows=rows,
-        columns=columns,
-        references=tuple(found),
-        duckdb=sql,
-        spark=None,
-        refused=(),
-        result=tuple(Column(name, kind, SQL_TYPES[kind]) for name, kind in result),
-        record=record,
-        header=",".join(f'"{name}"' for name, _ in result),
-    )
-    return read_plan(write_plan(replace(outer, query=query)))

@@ -1,6 +1,6 @@
 """A plan's query: its SELECT over files of rows, and its result written as the CSV file that the plan itself reads.
 
-The result is sorted by all its columns, so that the same rows give the same file, byte for byte, whoever computed them:
+The query sorts its result by all its columns, so that the same rows give the same file, byte for byte, whoever computed them:
 the sorted values lie in a Parquet file first, from which the records are written as they come. Memory and spill are
 bounded; what does not fit fails with what to do.
 """
@@ -21,7 +21,7 @@ from penstock.engine.database import find_ending, open_database
 from penstock.engine.sql import identifier, literal
 from penstock.engine.ways import FETCHED
 from penstock.errors import CapacityError, DataError, EngineError
-from penstock.plan.model import Column, Query
+from penstock.plan.model import Query
 
 _LOOK_SECONDS: Final = 0.25
 """How often it is asked whether a query is to stop."""
@@ -59,11 +59,8 @@ def run_select(  # noqa: PLR0913 -- what a query needs, each by its name
     database = open_database(scratch, memory_mb=memory_mb, threads=threads, spill_bytes=spill_bytes)
     with _explained(memory_mb), database, _interrupted(database, stop):
         _name_relations(database, query, relations)
-        order = ", ".join(f"{identifier(column.name)} ASC NULLS FIRST" for column in query.result)
-        casts = _cast(query.result)
         database.execute(
-            f"COPY (SELECT {casts} FROM ({query.duckdb}) AS result ORDER BY {order}) "
-            f"TO {literal(str(result))} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({query.duckdb}) TO {literal(str(result))} (FORMAT parquet, COMPRESSION zstd)"
         )
         return _count(database, result)
 
@@ -101,12 +98,6 @@ def _name_relations(
 
 def _files_sql(files: Sequence[Path]) -> str:
     return f"read_parquet([{', '.join(literal(str(file)) for file in files)}])"
-
-
-def _cast(columns: Sequence[Column]) -> str:
-    """Give the columns, each of just the type that the plan says."""
-    names = ((identifier(column.name), column.sql_type) for column in columns)
-    return ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in names)
 
 
 def _count(database: duckdb.DuckDBPyConnection, file: Path) -> int:

@@ -141,18 +141,24 @@ _FIRST_DAY, _LAST_DAY = "DATE '0001-01-01'", "DATE '9999-12-31'"
 
 
 def take_parquet(
-    connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], file: Path, target: Path
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[Column],
+    required: Sequence[str],
+    file: Path,
+    target: Path,
 ) -> int:
     """Copy the columns of a Parquet file that somebody else wrote, each cast to its type where all its values fit that exactly.
 
-    Gives the number of rows. Raises :class:`~penstock.errors.DataError` where the file has not these columns, or they may hold
-    what does not fit; whatever else the database fails at is raised as it is.
+    Gives the number of rows. Raises :class:`~penstock.errors.DataError` where the file has not these columns, they may hold
+    what does not fit, or one that is ``required`` has a NULL; whatever else the database fails at is raised as it is.
     """
     source = f"read_parquet({literal(str(file))})"
     there = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
     problems = [text for column in columns if (text := _misfit(column, there.get(column.name))) is not None]
+    problems += [f"it has no column {name!r}" for name in required if name not in there]
     if problems:
-        raise DataError(verdicts.REFERENCE_ERROR, "; ".join(problems))
+        raise DataError(verdicts.REFERENCE_ERROR, "; ".join(dict.fromkeys(problems)))
+    _check_nulls(connection, required, source)
     _check_range(connection, columns, source)
     casts = ", ".join(_exact_cast(column, there[column.name]) for column in columns) or "TRUE AS present"
     connection.execute(
@@ -185,6 +191,18 @@ def _digits(found: str) -> tuple[int | None, int]:
     if decimal is not None:
         return int(decimal[1]) - int(decimal[2]), int(decimal[2])
     return _DIGITS.get(found), 0
+
+
+def _check_nulls(connection: duckdb.DuckDBPyConnection, required: Sequence[str], source: str) -> None:
+    for name in required:
+        found = connection.execute(
+            f"SELECT count(*) FROM {source} WHERE {identifier(name)} IS NULL"
+        ).fetchone()
+        if found is not None and found[0]:
+            raise DataError(
+                verdicts.REFERENCE_ERROR,
+                f"its column {name!r} is required, and {found[0]} of its rows have none",
+            )
 
 
 def _check_range(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], source: str) -> None:

@@ -96,7 +96,7 @@ def _take_file(
             file.write(block)
     try:
         with open_database(scratch, memory_mb=memory_mb + FILES_MB) as database:
-            rows = take_parquet(database, reference.columns, copied, taken)
+            rows = take_parquet(database, reference.columns, reference.required, copied, taken)
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise DataError(verdicts.REFERENCE_ERROR, "it is not whole as a Parquet file") from error
     except duckdb.Error as error:

@@ -26,9 +26,8 @@ from penstock.load.result import Queried
 from penstock.plan.model import Plan
 
 SALES: list[Any] = ["id", "country", {"name": "amount", "type": "integer"}]
-RESULT = [("country", "string"), ("name", "string"), ("sales", "integer"), ("amount", "integer")]
 SQL = (
-    "SELECT r.country, c.name, CAST(count(*) AS DECIMAL(38,0)) AS sales, CAST(sum(r.amount) AS DECIMAL(38,0)) AS amount "
+    "SELECT r.country, c.name, count(*) AS sales, sum(r.amount) AS amount "
     "FROM rows AS r LEFT JOIN countries AS c ON r.country = c.code GROUP BY r.country, c.name"
 )
 
@@ -56,7 +55,6 @@ def make_plan() -> Plan:
             Path(folder),
             SALES,
             SQL,
-            RESULT,
             references={"countries": ["code", "name"]},
             load={"partition_key": "country"},
         )
@@ -74,7 +72,7 @@ def expect(
         groups.setdefault(country, []).append(amount)
     items = []
     for country, amounts in sorted(groups.items(), key=lambda group: (group[0] or "").encode()):
-        if country is None or country == "\\N":
+        if country is None:
             continue  # no key: the result's row is rejected
         item = {"country": {"S": country}}
         if names.get(country):
