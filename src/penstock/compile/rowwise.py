@@ -103,6 +103,7 @@ def _assemble(contract: Contract, row: RowSql, items: tuple[ItemSql, ...], table
         max_write_units=contract.load.max_write_units_per_second,
         manifest=read_manifest(contract.load),
         keep_sensitive=contract.rejects.sensitive == "keep",
+        engine=contract.engine,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from penstock.contract.check_engine import check_engine
 from penstock.contract.check_expect import check_expect
 from penstock.contract.check_load import check_load
 from penstock.contract.check_newest import check_newest
@@ -31,6 +32,7 @@ def check(contract: Contract) -> list[Problem]:
         *check_transform(contract),
         *check_query(contract),
         *(check_load_names(contract) if contract.transform.sql is None else ()),
+        *check_engine(contract),
     ]
 
 

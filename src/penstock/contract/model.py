@@ -47,6 +47,7 @@ __all__ = [
     "FieldType",
     "FieldsMatch",
     "FunctionModel",
+    "GlueModel",
     "IndexModel",
     "ItemModel",
     "ItemType",
@@ -290,6 +291,19 @@ class LargeObjectsModel(Part):
     """A count of chunks, or a share such as `5%`, past which a failure stops the others; the object has failed either way."""
 
 
+class GlueModel(Part):
+    """The size of the feed's job in AWS Glue, of which there is one with `engine: glue` and `engine: auto`."""
+
+    worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
+    """The kind of worker: `G.1X` has 4 processors and 16 GB of memory, and counts as one DPU; the others have, and count, as often as they say."""
+    workers: int = Field(default=5, ge=2, le=299)
+    """How many workers a run has; one of them drives the others."""
+    timeout: int = Field(default=120, ge=1, le=10_080)
+    """Minutes that one run may take; then it is stopped."""
+    retries: int = Field(default=1, ge=0, le=10)
+    """How often a run that failed is started again; it goes on where the one before stopped."""
+
+
 class ScheduleModel(Part):
     """When everything in the bucket is compared with what was loaded."""
 
@@ -333,6 +347,10 @@ class Contract(Part):
     """The size of the loader function."""
     large_objects: LargeObjectsModel = LargeObjectsModel()
     """How objects are loaded that are too large for one invocation."""
+    engine: Literal["lambda", "glue", "auto"] = "lambda"
+    """What loads objects of more than `large_objects.over`: the function's own chunks, a job in AWS Glue, or what an estimate says."""
+    glue: GlueModel = GlueModel()
+    """The size of the job in AWS Glue."""
     trigger: Literal["queue", "direct"] = "queue"
     """Whether S3's events reach the function through a queue or directly."""
     schedule: ScheduleOrText | None = None

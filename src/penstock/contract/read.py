@@ -91,7 +91,8 @@ def examine(
     contract, shape, mended = build(Contract, root)
     found += [problem for problem in shape if problem.path != ("schema",) or not found]
     if contract is not None:
-        found += place([problem for problem in check(contract) if not _follows(problem, mended)], root)
+        crossed = place([problem for problem in check(contract) if not _follows(problem, mended)], root)
+        found += [problem for problem in crossed if not _is_for_others(problem, document.root)]
     return (None if found else contract), found
 
 
@@ -182,6 +183,11 @@ def _stand_in(data: Any, mended: Iterable[KeyPath]) -> None:
 def _follows(problem: Problem, mended: Iterable[KeyPath]) -> bool:
     """Whether a problem may be nothing but the consequence of a key that was left out."""
     return any(_touches(path, problem.path) for path in mended)
+
+
+def _is_for_others(problem: Placed, own: Node) -> bool:
+    """Whether a problem is that the project's defaults say a job's size, which is for those contracts that have a job."""
+    return problem.path == ("glue",) and own.child("glue") is None
 
 
 def _touches(left_out: KeyPath, path: KeyPath) -> bool:

@@ -30,6 +30,7 @@ _SECTIONS = {
     "Rejects": "rejects",
     "Function": "function",
     "LargeObjects": "large_objects",
+    "Glue": "glue",
     "Schedule": "schedule",
     "Alarms": "alarms",
 }
@@ -131,6 +132,18 @@ old item. [Operating](loading.md#mirrors-and-rows-that-did-not-change) has the r
 that end in `.gz` are unpacked. The prefixes and suffixes of a project's feeds must not overlap. Encodings are `utf-8`
 (with or without a byte-order mark), `latin-1` (`iso-8859-1`) and `cp1252` (`windows-1252`). The dialect's characters are
 single ASCII characters, all different.
+
+## What loads large objects
+
+An object of at most `large_objects.over` MB is loaded by the feed's function, in one go. What loads larger ones is `engine`:
+
+| `engine` | |
+|---|---|
+| `lambda` | the function, in chunks and by many workers at once ([Large files](loading.md#large-files)) |
+| `glue` | a job in AWS Glue (Spark), of the size that `glue` says. A run is billed for a minute at least, which is why small objects are not its |
+| `auto` | the function for as long as it can, by an estimate that the run's report shows with its reason, and else the job. Rows that are loaded one by one, without a query, stay with the function: chunks of it go as far |
+
+Verdicts, items, rejects and counts are the same.
 
 ## Files that are expected
 
