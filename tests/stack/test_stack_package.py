@@ -16,6 +16,7 @@ import pytest
 from penstock.errors import ServiceError, UsageError
 from penstock.local.install import cache_folder
 from penstock.stack import package as package_module
+from penstock.stack.archive import KEPT_PACKAGES
 from penstock.stack.package import Package, build_package
 from penstock.stack.target import aws_target, emulated_target
 from penstock.stack.wheels import read_pins
@@ -134,11 +135,11 @@ def test_another_plan_gives_another_package_and_fetches_nothing(package: Package
 
 
 def test_the_cache_keeps_the_packages_that_were_used_last(package: Package, cache: Path) -> None:
-    for number in range(package_module.KEPT_PACKAGES):
+    for number in range(KEPT_PACKAGES):
         build_package({"orders": f'"{number}"'}, emulated_target(), cache)
         build_package(PLANS, emulated_target(), cache)
     kept = list(cache.glob("function-*.zip"))
-    assert len(kept) == package_module.KEPT_PACKAGES
+    assert len(kept) == KEPT_PACKAGES
     assert package.path in kept
 
 

@@ -7,28 +7,25 @@ of the same project packs nothing. The same inputs give the same bytes: names ar
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import penstock
 from penstock.errors import UsageError
+from penstock.stack import archive
+from penstock.stack.archive import add_files, digest_parts, forget_old, read_rooms, written_whole
 from penstock.stack.target import Target
-from penstock.stack.wheels import fetch_wheels, read_pins
+from penstock.stack.wheels import Platform, fetch_wheels, read_pins
 
 Progress = Callable[[str], None]
 
 ROOMS: Final = ("errors", "verdicts", "metrics", "plan", "engine", "load", "aws")
 MAX_ZIPPED: Final = 50 * 1024 * 1024
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
-KEPT_PACKAGES: Final = 8  # in the cache, of each kind: a project's own and its neighbours' last ones
 
 _SERVICES: Final = ("dynamodb", "lambda", "s3", "sns", "sqs", "stepfunctions", "sts")
 _NEVER: Final = (
@@ -68,11 +65,12 @@ def build_package(
             progress(f"Fetching the function's libraries for Python {target.python} on {target.architecture}")
             _pack_libraries(target, libraries)
         progress("Packing the function")
-        with _written_whole(path) as scratch:
+        with written_whole(path) as scratch:
             shutil.copyfile(libraries, scratch)
             with zipfile.ZipFile(scratch, "a") as zipped:
-                _add(zipped, own)
-        _forget_old(cache)
+                add_files(zipped, own)
+        for kind in ("function", "libraries"):
+            forget_old(cache, kind)
     path.touch()
     return _measure(path, digest)
 
@@ -84,7 +82,7 @@ def digest_package(plans: Mapping[str, str], target: Target) -> str:
 
 def _own_parts(plans: Mapping[str, str], target: Target) -> dict[str, bytes]:
     """Give the package's files that are no library's."""
-    own = {**_own_files(), **{f"plans/{feed}.json": text.encode() for feed, text in plans.items()}}
+    own = {**read_rooms(ROOMS), **{f"plans/{feed}.json": text.encode() for feed, text in plans.items()}}
     if target.interpreter is not None:
         own["bootstrap"] = _bootstrap(target.interpreter).encode()
     return own
@@ -93,18 +91,12 @@ def _own_parts(plans: Mapping[str, str], target: Target) -> dict[str, bytes]:
 def _digests(own: Mapping[str, bytes], target: Target) -> tuple[str, str]:
     """Give the digests of the libraries and of the whole package."""
     kind = f"{target.python} {target.architecture} {target.emulated}"
-    way = Path(__file__).read_bytes()  # another way of packing gives other packages
-    libraries = _digest([way, kind.encode(), *(pin.encode() for pin in read_pins(target))])
+    ways = [
+        Path(file).read_bytes() for file in (__file__, archive.__file__)
+    ]  # another way gives other packages
+    libraries = digest_parts([*ways, kind.encode(), *(pin.encode() for pin in read_pins(target))])
     parts = [libraries.encode(), *(part for name in sorted(own) for part in (name.encode(), own[name]))]
-    return libraries, _digest(parts)
-
-
-def _forget_old(cache: Path) -> None:
-    """Delete the packages that were not used for longest."""
-    for kind in ("function", "libraries"):
-        used = sorted(cache.glob(f"{kind}-*.zip"), key=lambda path: path.stat().st_mtime)
-        for path in used[:-KEPT_PACKAGES]:
-            path.unlink(missing_ok=True)
+    return libraries, digest_parts(parts)
 
 
 def _measure(path: Path, digest: str) -> Package:
@@ -124,26 +116,6 @@ def _measure(path: Path, digest: str) -> Package:
     return package
 
 
-def _digest(parts: list[bytes]) -> str:
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(len(part).to_bytes(8, "big") + part)
-    return found.hexdigest()
-
-
-def _own_files() -> dict[str, bytes]:
-    root = Path(penstock.__file__).parent
-    paths = [root / "__init__.py"]
-    for room in ROOMS:
-        single = root / f"{room}.py"
-        paths += [single] if single.exists() else sorted((root / room).rglob("*"))
-    return {
-        path.relative_to(root.parent).as_posix(): path.read_bytes()
-        for path in paths
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-
-
 def _bootstrap(interpreter: str) -> str:
     """The program that the runtime starts. ``-S`` and the path keep this computer's own packages out of the function."""
     return (
@@ -157,11 +129,19 @@ def _bootstrap(interpreter: str) -> str:
 def _pack_libraries(target: Target, path: Path) -> None:
     with (
         tempfile.TemporaryDirectory(dir=path.parent, prefix=".wheels-") as folder,
-        _written_whole(path) as scratch,
+        written_whole(path) as scratch,
     ):
-        files = {name: data for wheel in fetch_wheels(target, Path(folder)) for name, data in _wanted(wheel)}
+        files = {
+            name: data
+            for wheel in fetch_wheels(_platform(target), read_pins(target), Path(folder))
+            for name, data in _wanted(wheel)
+        }
         with zipfile.ZipFile(scratch, "w") as zipped:
-            _add(zipped, files)
+            add_files(zipped, files)
+
+
+def _platform(target: Target) -> Platform:
+    return Platform(target.python, target.architecture, here=target.emulated)
 
 
 def _wanted(wheel: Path) -> Iterator[tuple[str, bytes]]:
@@ -182,23 +162,3 @@ def _is_needed(name: str) -> bool:
             len(parts) == 3 or parts[2] in _SERVICES
         )  # files beside the services' folders are shared by all
     return True
-
-
-def _add(zipped: zipfile.ZipFile, files: Mapping[str, bytes]) -> None:
-    for name in sorted(files):
-        entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        entry.create_system = 3  # Unix, whatever this is: the permissions below are read only then
-        entry.external_attr = (0o755 if name == "bootstrap" or name.endswith(".so") else 0o644) << 16
-        zipped.writestr(entry, files[name], compresslevel=6)
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to that takes its name when it is whole, or never."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield scratch
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
