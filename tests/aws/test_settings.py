@@ -44,3 +44,8 @@ def test_what_hands_large_objects_over_is_told_in_numbers() -> None:
         UsageError, match=r"PENSTOCK_LARGE_BYTES is no number.*PENSTOCK_CONCURRENCY is no number"
     ):
         read_settings({**SET, "PENSTOCK_LARGE_BYTES": "many", "PENSTOCK_CONCURRENCY": "0"})
+
+
+def test_the_job_in_glue_is_there_where_the_stack_has_made_one() -> None:
+    assert read_settings({**SET, "PENSTOCK_JOB": "shop_orders"}).job == "shop_orders"
+    assert read_settings(SET).job is None

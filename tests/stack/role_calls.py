@@ -207,6 +207,19 @@ def _stepfunctions(client: Any, world: World, action: str, on: str) -> None:
     client.start_execution(stateMachineArn=world.names.feed(on).state_machine_arn, input="{}")
 
 
+def _glue(client: Any, world: World, action: str, on: str) -> None:
+    job = world.names.feed(on).job
+    calls: dict[str, Callable[[], Any]] = {
+        "StartJobRun": lambda: client.start_job_run(JobName=job),
+        "GetJobRun": lambda: client.get_job_run(JobName=job, RunId="jr_0"),
+        "GetJobRuns": lambda: client.get_job_runs(JobName=job),
+        "BatchStopJobRun": lambda: client.batch_stop_job_run(JobName=job, JobRunIds=["jr_0"]),
+        "UpdateJob": lambda: client.update_job(JobName=job, JobUpdate={}),
+        "DeleteJob": lambda: client.delete_job(JobName=job),
+    }
+    calls[action]()
+
+
 def _iam(client: Any, world: World, action: str, on: str) -> None:
     assert action == "PutRolePolicy"
     name = world.roles[on].rpartition("/")[2]
@@ -222,6 +235,7 @@ def _sts(client: Any, world: World, action: str, on: str) -> None:
 
 CALLS: dict[str, Callable[[Any, World, str, str], None]] = {
     "dynamodb": _dynamodb,
+    "glue": _glue,
     "iam": _iam,
     "lambda": _lambda,
     "s3": _s3,

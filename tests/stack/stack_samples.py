@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.project import read_project
+from penstock.stack.job_package import job_code
 from penstock.stack.names import name_project
 from penstock.stack.prepare import package_code
 from penstock.stack.target import Target, aws_target
@@ -66,4 +67,5 @@ def templates_of(folder: Path, target: Target | None = None) -> tuple[StackTempl
     names = name_project(project, ACCOUNT, project.region or "eu-central-1")
     target = target or aws_target(project.architecture)
     code = package_code(names, target, "0" * 64)
-    return build_templates(project, plans, StackOptions(names, code, target.saved_queries))
+    jobs = job_code("0" * 64) if target.glue else None
+    return build_templates(project, plans, StackOptions(names, code, target.saved_queries, jobs))

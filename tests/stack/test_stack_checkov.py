@@ -20,7 +20,7 @@ CHECKOV = Path(__file__).parents[2] / ".venv-checkov" / "bin" / "checkov"
 pytestmark = pytest.mark.skipif(
     not CHECKOV.exists(), reason="checkov is not installed: make .venv-checkov/ready"
 )
-EACH_WAY = {"queue", "direct", "schedule"}
+EACH_WAY = {"queue", "direct", "schedule", "glue"}
 """The variants that are looked at with a key too, and without their reasons."""
 
 
@@ -69,8 +69,11 @@ def _templates(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for variant, contract in VARIANTS.items():
             if project and variant not in EACH_WAY:
                 continue
+            options = dict(project)
+            if contract.get("engine"):  # a job is in no network of the project's
+                options.pop("vpc", None)
             written = write_project(
-                folder / variant / key, [contract], alerts={"email": ["data@example.com"]}, **project
+                folder / variant / key, [contract], alerts={"email": ["data@example.com"]}, **options
             )
             for template in templates_of(written):
                 if template.tier == "feed" or variant == "queue":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,25 @@ from enforced_world import deploy_enforced, run_enforcing_server
 from role_calls import World, say_that_it_was_encrypted
 from stack_samples import feed
 
+from penstock.compile.plan import compile_contract
+from penstock.contract.model import Contract
+from penstock.contract.project import read_project
+from penstock.stack.connect import Connection
+from penstock.stack.names import Names
+from penstock.stack.resources.glue import has_job
 from penstock.stack.resources.resource_policies import (
     dead_letters_policy,
     encrypted_transport_only,
     queue_policy,
     topic_policy,
 )
+from penstock.stack.resources.roles import job_role, state_machine_role
 
 pytestmark = pytest.mark.aws
 RIGHTS = list(csv.DictReader(Path(__file__).with_name("rights.csv").read_text().splitlines()))
 FEEDS = [
     feed("orders", schedule="rate(1 hour)"),
-    feed("stock", load={"mode": "mirror"}),
+    feed("stock", load={"mode": "mirror"}, engine="glue"),
     feed("prices", trigger="direct", load={"newest_by": "quantity"}),
 ]
 
@@ -31,7 +38,8 @@ FEEDS = [
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with run_enforcing_server() as server:
-        connection, names = deploy_enforced(server, tmp_path_factory.mktemp("shop"), *FEEDS)
+        folder = tmp_path_factory.mktemp("shop")
+        connection, names = deploy_enforced(server, folder, *FEEDS)
         s3 = connection.client("s3")
         s3.put_bucket_notification_configuration(Bucket=names.landing_bucket, NotificationConfiguration={})
         for bucket in (names.landing_bucket, names.artifacts_bucket):
@@ -46,9 +54,31 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 if resource["ResourceType"] == "AWS::IAM::Role":
                     role = connection.client("iam").get_role(RoleName=resource["PhysicalResourceId"])
                     roles[f"{one['name']}/{resource['LogicalResourceId']}"] = role["Role"]["Arn"]
+        roles |= dict(_make_roles_of_a_job(connection, names, read_project(folder).feeds))
         for service in ("s3", "sns", "sqs"):
             connection.client(service).meta.events.register("before-send", say_that_it_was_encrypted)
         yield World(connection, names, roles)
+
+
+def _make_roles_of_a_job(
+    connection: Connection, names: Names, feeds: Iterable[Contract]
+) -> Iterator[tuple[str, str]]:
+    """The roles that a feed has for its job, which the embedded AWS has none of: they are as in the template for AWS."""
+    iam = connection.client("iam")
+    for contract in feeds:
+        if not has_job(contract):
+            continue
+        for logical_id, role in (
+            ("JobRole", job_role(names, contract, compile_contract(contract))),
+            ("StateMachineRole", state_machine_role(names, contract.name, job=True, tracing=False)),
+        ):
+            name, properties = f"{contract.name}-{logical_id}-with-a-job", role["Properties"]
+            trust = json.dumps(properties["AssumeRolePolicyDocument"])
+            made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+            (policy,) = properties["Policies"]
+            document = json.dumps(policy["PolicyDocument"])
+            iam.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=document)
+            yield f"{contract.name}/{logical_id}", made
 
 
 @pytest.mark.parametrize("of", sorted({line["role"] for line in RIGHTS}))

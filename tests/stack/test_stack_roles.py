@@ -40,13 +40,18 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
             trigger="direct",
             schedule="rate(1 hour)",
             alarms={"silent_after": "26 hours"},
+            engine="glue",
         ),
     ]
+    jobless = [{key: value for key, value in one.items() if key != "engine"} for one in feeds]
     without = _by_resource(templates_of(write_project(folder, feeds)))
     added = {
         f"{name} where {case}": [one for one in many if one not in without[name]]
         for case, options in OPTIONS.items()
-        for name, many in _by_resource(templates_of(write_project(folder, feeds, **options))).items()
+        for name, many in _by_resource(
+            # A job is in no network of the project's.
+            templates_of(write_project(folder, jobless if "vpc" in options else feeds, **options))
+        ).items()
         if many != without[name]
     }
     key = key_template(Names("shop", ACCOUNT, "eu-central-1"))["Resources"]["Key"]
@@ -159,7 +164,8 @@ def test_every_resource_is_an_exact_arn_or_a_bound_prefix(
             elif ":execution:" in resource:  # of one state machine, and of its maps
                 assert re.fullmatch(r"arn:aws:states:[^:]+:[0-9]{12}:execution:[a-z_-]+[:/]", beginning)
             elif beginning != resource:  # objects under a folder, and the streams of a log group
-                assert resource.startswith("arn:aws:s3:::") or ":log-group:/aws/lambda/" in resource
+                logs = (":log-group:/aws/lambda/", ":log-group:/aws-glue/jobs/")
+                assert resource.startswith("arn:aws:s3:::") or any(group in resource for group in logs)
                 assert beginning.endswith(("/", ":"))
                 assert beginning.count("/") > 1 or beginning.endswith(":")
 
@@ -199,8 +205,8 @@ def test_services_are_held_to_this_account_and_to_what_of_it_calls(
     held = 0
     for statement in _allowing(statements):
         service = statement.get("Principal", {}).get("Service")
-        if service in {None, "lambda.amazonaws.com"}:
-            continue  # Lambda, taking on a function's role, names neither
+        if service in {None, "glue.amazonaws.com", "lambda.amazonaws.com"}:
+            continue  # they name neither as they take on a role, which nobody can give them but who may pass it
         conditions = statement["Condition"]
         if set(conditions) == {"ArnLike"} and (context := _encryption_context(conditions["ArnLike"])):
             # What is encrypted: EventBridge and Logs don't tell the key's policy who calls them.
@@ -246,6 +252,7 @@ def test_roles_may_use_the_key_through_single_services_alone(
         "penstock-shop-feed-returns/Role": loader,
         "penstock-shop-feed-returns/SweepRole": loader - {"s3", "sqs"},
         "penstock-shop-feed-returns/StateMachineRole": {"s3"},
+        "penstock-shop-feed-returns/JobRole": {"dynamodb", "s3"},
     }
     for of, many in statements.items():
         if of.endswith(" where there is a key"):

@@ -40,6 +40,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     ),
     "alarms": feed("orders", alarms={"silent_after": "26 hours", "reject_share": "0.5%", "throttles": "off"}),
+    "glue": feed("orders", engine="glue"),
+    "glue-auto": feed(
+        "orders",
+        engine="auto",
+        trigger="direct",
+        glue={"worker": "G.2X", "workers": 20, "timeout": 600, "retries": 0},
+        load={"mode": "mirror"},
+    ),
     "stream-and-ttl": feed("orders", load={"stream": "NEW_AND_OLD_IMAGES", "ttl": "expires"}),
 }
 

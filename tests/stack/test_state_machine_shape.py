@@ -13,6 +13,7 @@ import pytest
 from stack_samples import ACCOUNT, feed, write_project
 
 from penstock import errors
+from penstock.aws.large.hand_over import GRACE_SECONDS
 from penstock.aws.ledger import LostClaimError
 from penstock.contract.project import read_project
 from penstock.stack.names import Names
@@ -27,20 +28,25 @@ OBJECT = {"run", "bucket", "key", "version"}
 NAMES = Names("shop", ACCOUNT, "eu-central-1")
 
 
-def define(folder: Path, **more: Any) -> dict[str, Any]:
+def define(folder: Path, *, job: bool = False, **more: Any) -> dict[str, Any]:
     (contract,) = read_project(write_project(folder, [feed("orders", **more)])).feeds
-    definition = build_definition(NAMES, contract)
-    written = write_definition(NAMES, contract)
+    definition = build_definition(NAMES, contract, job=job)
+    written = write_definition(NAMES, contract, job=job)
     assert json.loads(written) == definition
-    folded, parts = fold_definition(NAMES, contract)["Fn::Sub"]
+    folded, parts = fold_definition(NAMES, contract, job=job)["Fn::Sub"]
     assert all(folded.count(f"${{{name}}}") > 3 for name in parts)
     assert re.sub(r"\$\{(\w+)\}", lambda name: parts[name[1]], folded) == written
     return definition
 
 
-@pytest.fixture
-def definition(tmp_path: Path) -> dict[str, Any]:
-    return define(tmp_path)
+@pytest.fixture(params=[False, True], ids=["functions alone", "functions and a job"])
+def definition(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    return define(tmp_path, job=request.param, engine="glue" if request.param else "lambda")
+
+
+def calls(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The tasks that call the feed's function: all but the job."""
+    return {name: task for name, task in states(definition, "Task").items() if name != "RunJob"}
 
 
 def scopes(definition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -104,6 +110,7 @@ def test_a_state_reads_only_what_its_input_holds(definition: dict[str, Any]) -> 
     given = OBJECT | {"chunks", "partitions"}
     for name, state in definition["States"].items():
         known = given | {"Choice": {"answer"}, "Fail": {"error"}}.get(state["Type"], set())
+        known |= {"engine"} if name == "ChooseEngine" else set()
         assert set(paths(state)) <= known | ({"error"} if name == "Release" else set()), name
         if state["Type"] == "Map":
             item = {key.removesuffix(".$") for key in state["ItemSelector"]}
@@ -147,7 +154,7 @@ def test_the_results_of_ten_thousand_chunks_fit_a_state(definition: dict[str, An
 
 
 def test_every_call_is_of_the_feeds_function_and_waits_longer_than_that_may_take(tmp_path: Path) -> None:
-    tasks = states(define(tmp_path, function={"timeout": 900}), "Task")
+    tasks = calls(define(tmp_path, job=True, engine="auto", function={"timeout": 900}))
     assert len(tasks) == 7
     for task in tasks.values():
         assert task["Resource"] == "arn:aws:states:::lambda:invoke"
@@ -170,7 +177,7 @@ def test_what_fails_in_the_object_gives_it_free_and_what_fails_in_a_chunk_fails_
 def test_every_step_is_called_again_until_it_has_finished(definition: dict[str, Any]) -> None:
     for scope in scopes(definition):
         for name, state in scope["States"].items():
-            if state["Type"] == "Task":
+            if name in calls(definition):
                 choice = scope["States"][state["Next"]]
                 assert (choice["Type"], choice["Default"]) == ("Choice", name)
                 assert state["ResultPath"] == "$.answer"
@@ -203,7 +210,7 @@ def test_retries_keep_to_the_language(definition: dict[str, Any]) -> None:
     ],
 )
 def test_what_may_pass_is_tried_again_by_every_call(definition: dict[str, Any], error: str) -> None:
-    for task in states(definition, "Task").values():
+    for task in calls(definition).values():
         assert _attempts(task, error) > 0
 
 
@@ -213,13 +220,74 @@ def test_of_our_own_errors_only_those_of_services_are_tried_again(definition: di
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, errors.PenstockError)
     ]
-    for task in states(definition, "Task").values():
+    for task in calls(definition).values():
         assert {name for name in own if _attempts(task, name)} == {"PenstockError", "ServiceError"}
 
 
 def test_that_another_run_has_the_object_is_not_tried_again(definition: dict[str, Any]) -> None:
-    for task in states(definition, "Task").values():
+    for task in calls(definition).values():
         assert _attempts(task, LostClaimError.__name__) == 0
+
+
+def test_an_order_for_glue_runs_the_job_and_any_other_goes_through_the_chunks(tmp_path: Path) -> None:
+    definition = define(tmp_path, job=True, engine="glue")
+    assert definition["StartAt"] == "ChooseEngine"
+    choice = definition["States"]["ChooseEngine"]
+    assert choice == {
+        "Type": "Choice",
+        "Choices": [
+            {
+                "And": [
+                    {"Variable": "$.engine", "IsPresent": True},
+                    {"Variable": "$.engine", "StringEquals": "glue"},
+                ],
+                "Next": "RunJob",
+            }
+        ],
+        "Default": "Cut",
+    }
+    assert definition["States"]["RunJob"]["Next"] == "Finish"
+
+
+def test_without_a_job_there_is_nothing_to_choose(tmp_path: Path) -> None:
+    definition = define(tmp_path, engine="glue")
+    assert definition["StartAt"] == "Cut"
+    assert "glue:" not in json.dumps(definition)
+
+
+def test_the_job_is_told_of_the_object_and_waited_for_longer_than_it_may_take(tmp_path: Path) -> None:
+    job = define(tmp_path, job=True, engine="glue", glue={"timeout": 30})["States"]["RunJob"]
+    assert job["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
+    assert job["Parameters"] == {
+        "JobName": NAMES.feed("orders").job,
+        "Arguments": {f"--{name}.$": f"$.{name}" for name in OBJECT},
+    }
+    assert 30 * 60 < job["TimeoutSeconds"] < 60 * 60
+    # The answer of the service has all that is known of the run, which nobody asks for.
+    assert job["ResultPath"] is None
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_a_job_that_failed_is_started_again_as_often_as_the_contract_says(
+    tmp_path: Path, retries: int
+) -> None:
+    job = define(tmp_path, job=True, engine="glue", glue={"retries": retries})["States"]["RunJob"]
+    assert {_attempts(job, error) for error in ("States.TaskFailed", "States.Timeout")} == {retries}
+
+
+def test_a_job_that_can_not_be_started_yet_is_asked_for_while_the_object_stays_claimed(
+    tmp_path: Path,
+) -> None:
+    job = define(tmp_path, job=True, engine="glue")["States"]["RunJob"]
+    for error in ("Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"):
+        (retrier,) = (one for one in job["Retry"] if error in one["ErrorEquals"])
+        waits = [
+            min(retrier["MaxDelaySeconds"], retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number)
+            for number in range(retrier["MaxAttempts"])
+        ]
+        assert 1800 < sum(waits) < GRACE_SECONDS
+    for error in ("Glue.InternalServiceException", "Glue.ThrottlingException"):
+        assert _attempts(job, error) == 8
 
 
 def _attempts(state: Mapping[str, Any], error: str) -> int:

@@ -69,6 +69,7 @@ def _start() -> tuple[Loader, Log]:
         chunk_bytes=settings.chunk_bytes,
         chunk_workers=settings.chunk_concurrency,
         loaders=settings.concurrency,
+        job=settings.job,
     )
     about = dimensions_of(settings.project, settings.feed)
     bound = {"feed": settings.feed}

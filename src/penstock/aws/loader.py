@@ -110,7 +110,8 @@ class Loader:
 
     ``state_machine`` is what takes over objects of more than ``large_bytes`` and those that take longer than an
     invocation, if there is one. They are cut into chunks of ``chunk_bytes``, of which ``chunk_workers`` are loaded at
-    once; ``loaders`` is how many loaders of the feed there may be at once.
+    once; ``loaders`` is how many loaders of the feed there may be at once. ``job`` is the name of the job in Glue that the state
+    machine can start instead, if there is one.
     """
 
     plan: Plan
@@ -126,6 +127,7 @@ class Loader:
     chunk_bytes: int = 64 << 20
     chunk_workers: int = 10
     loaders: int = 1
+    job: str | None = None
     batch_bytes: int = BATCH_BYTES
     leg_seconds: float = 60.0
     sleep: Callable[[float], None] = time.sleep

@@ -27,6 +27,7 @@ class Settings:
     ``state_machine`` (an ARN) is what takes over from the loader, if there is one: objects of more than ``large_bytes``
     as they are stored, and those that take longer than an invocation, are cut into chunks of ``chunk_bytes``, of which
     ``chunk_concurrency`` are loaded at once. ``concurrency`` is how many loaders of the feed may run at once.
+    ``job`` is the name of the feed's job in Glue, if there is one: never on the embedded AWS.
     """
 
     project: str
@@ -43,6 +44,7 @@ class Settings:
     chunk_bytes: int = 64 << 20
     chunk_concurrency: int = 10
     concurrency: int = 1
+    job: str | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -81,5 +83,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         debug_share=float(environment.get("PENSTOCK_DEBUG_SHARE") or 0),
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 3 * MEMORY_MB) // 3,
         state_machine=environment.get("PENSTOCK_STATE_MACHINE") or None,
+        job=environment.get("PENSTOCK_JOB") or None,
         **{field: int(number) for field, number in numbers.items()},
     )

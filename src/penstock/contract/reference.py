@@ -143,7 +143,7 @@ An object of at most `large_objects.over` MB is loaded by the feed's function, i
 | `glue` | a job in AWS Glue (Spark), of the size that `glue` says. A run is billed for a minute at least, which is why small objects are not its |
 | `auto` | the function for as long as it can, by an estimate that the run's report shows with its reason, and else the job. Rows that are loaded one by one, without a query, stay with the function: chunks of it go as far |
 
-Verdicts, items, rejects and counts are the same.
+Verdicts, items, rejects and counts are the same. [Deploying](deploying.md#a-job-in-aws-glue) says what a job needs and costs.
 
 ## Files that are expected
 

@@ -39,11 +39,17 @@ from penstock.stack.deploy import deploy
 from penstock.stack.follow import OnEvent
 from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
+from penstock.stack.resources.glue import has_job
 from penstock.stack.target import emulated_target
 
 _KILLED: Final = (
     "The embedded AWS was killed: its tables and runs are as they were when it last stopped. "
     "Once it is up, `penstock sweep` loads what landed since."
+)
+
+_NO_GLUE: Final = (
+    "There is no Glue on the embedded AWS, so that {feeds} can have no job there: large objects are loaded by the function, in "
+    "chunks, to the same end. What only a job can do, try with: penstock run --engine spark"
 )
 
 _START_ANEW: Final = (
@@ -122,9 +128,14 @@ def deploy_project(
     progress: Progress = be_quiet,
     on_event: OnEvent = lambda _event: None,
 ) -> Running:
-    """Deploy a project to a running embedded AWS. A bucket of somebody else's, which there is none of here, is made."""
+    """Deploy a project to a running embedded AWS. A bucket of somebody else's, which there is none of here, is made; of jobs in Glue,
+    which can't be, it is said what becomes of what they would do.
+    """
     if project.landing.bucket is not None:
         _stand_in(server.connection(), project.landing.bucket, progress)
+    wanting = sorted(contract.name for contract in project.feeds if has_job(contract))
+    if wanting:
+        progress(_NO_GLUE.format(feeds=" and ".join(wanting)))
     deployed = deploy(
         folder,
         server.connection(),

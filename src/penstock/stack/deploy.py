@@ -177,24 +177,25 @@ def _execute(connection: Connection, changes: ChangeSet, target: Target, on_even
 
 
 def _upload(client: Any, prepared: PreparedDeploy, progress: Progress) -> None:
-    """Put the package where the functions expect it, unless it is there: its name is a hash of what is in it.
+    """Put the code where the functions and jobs expect it, unless it is there: its name is a hash of what is in it.
 
     A bucket of this name that is somebody else's would have the functions run what they put there, so that S3 is told
     whose it is to be.
     """
-    bucket, key = prepared.code.bucket, prepared.code.key
+    bucket = prepared.names.artifacts_bucket
     own = {"Bucket": bucket, "ExpectedBucketOwner": prepared.names.account}
-    with explained(f"look for the package in s3://{bucket}"):
-        try:
-            client.head_object(**own, Key=key)
-        except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
-                raise
-        else:
-            return
-    progress(f"Uploading the function ({prepared.package.zipped / 2**20:.0f} MB)")
-    with explained(f"upload the package to s3://{bucket}"), prepared.package.path.open("rb") as body:
-        client.put_object(**own, Key=key, Body=body)
+    for upload in prepared.uploads:
+        with explained(f"look for {upload.what} in s3://{bucket}"):
+            try:
+                client.head_object(**own, Key=upload.key)
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+                    raise
+            else:
+                continue
+        progress(f"Uploading {upload.what} ({upload.size / 2**20:.0f} MB)")
+        with explained(f"upload {upload.what} to s3://{bucket}"), upload.open() as body:
+            client.put_object(**own, Key=upload.key, Body=body)
 
 
 def serialize(on_event: OnEvent) -> OnEvent:

@@ -137,20 +137,19 @@ def _tagged_tables(connection: Connection, project: str) -> Iterator[str]:
 
 
 def _find_log_groups(connection: Connection, names: Names) -> tuple[str, ...]:
-    """Give the log groups of the project: those of its functions, whose names no other's can begin like, and of its
-    state machines.
+    """Give the log groups of the project: those of its functions and jobs, whose names no other's can begin like, and of
+    its state machines.
     """
+    prefixes = (names.log_group_prefix, names.job_log_prefix)
     with explained("list the log groups"):
         pages = connection.client("logs").get_paginator("describe_log_groups")
         found = [
             group["logGroupName"]
-            for prefix in (names.log_group_prefix, names.machines_log_group)
+            for prefix in (*prefixes, names.machines_log_group)
             for page in pages.paginate(logGroupNamePrefix=prefix)
             for group in page["logGroups"]
         ]
-    own = (
-        name for name in found if name.startswith(names.log_group_prefix) or name == names.machines_log_group
-    )
+    own = (name for name in found if name.startswith(prefixes) or name == names.machines_log_group)
     return tuple(sorted(own))
 
 

@@ -48,12 +48,20 @@ class FeedNames:
     schedule: str
     state_machine: str
     rule: str
+    job: str
+    job_logs: str
     queue_arn: str
     dead_letters_arn: str
     function_arn: str
     sweep_arn: str
     state_machine_arn: str
     rule_arn: str
+    job_arn: str
+
+    @property
+    def job_log_groups(self) -> tuple[str, str]:
+        """The log groups of the job in Glue: what its script writes, and what Spark and Glue do."""
+        return f"{self.job_logs}/output", f"{self.job_logs}/error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,11 @@ class Names:
         """How the names of the log groups of the project's functions begin."""
         return f"/aws/lambda/{self.project}_"
 
+    @property
+    def job_log_prefix(self) -> str:
+        """How the names of the log groups of the project's jobs in Glue begin."""
+        return f"/aws-glue/jobs/{self.project}_"
+
     def feed(self, name: str) -> FeedNames:
         """Give the names of one feed."""
         function = shorten(f"{self.project}_{name}", 64)
@@ -185,6 +198,7 @@ class Names:
         dead_letters = shorten(f"{self.project}_{name}_dead-letters", 80)
         machine = shorten(f"{self.project}_{name}", 80)
         rule = shorten(f"{self.project}_{name}", 64)
+        job = shorten(f"{self.project}_{name}", 128)
         return FeedNames(
             stack=shorten(f"penstock-{self.project}-feed-{name}", 128),
             queue=queue,
@@ -197,12 +211,15 @@ class Names:
             schedule=shorten(f"{self.project}_{name}", 64),
             state_machine=machine,
             rule=rule,
+            job=job,
+            job_logs=f"{self.job_log_prefix}{name}",
             queue_arn=self.arn("sqs", queue),
             dead_letters_arn=self.arn("sqs", dead_letters),
             function_arn=self.arn("lambda", f"function:{function}"),
             sweep_arn=self.arn("lambda", f"function:{sweep}"),
             state_machine_arn=self.arn("states", f"stateMachine:{machine}"),
             rule_arn=self.arn("events", f"rule/{rule}"),
+            job_arn=self.arn("glue", f"job/{job}"),
         )
 
     def _bucket(self, purpose: str) -> str:

@@ -5,13 +5,14 @@ What a dry run leaves behind, change sets and the empty stacks that they bring i
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from penstock.contract.project import Project
 from penstock.errors import PenstockError, ServiceError
@@ -22,9 +23,11 @@ from penstock.stack.changes import ChangeLine, ChangeSet, create_change_set
 from penstock.stack.connect import Connection, explained
 from penstock.stack.existing_bucket import BucketPlan, plan_bucket
 from penstock.stack.follow import OnEvent
+from penstock.stack.job_package import SCRIPT, JobPackage, build_job_package, digest_job_package, job_code
 from penstock.stack.names import Names, name_project
-from penstock.stack.package import Package, Progress, build_package
+from penstock.stack.package import Progress, build_package
 from penstock.stack.resources.function import Code
+from penstock.stack.resources.glue import JobCode, has_job, plan_key
 from penstock.stack.state import StackState, find_stacks, require_ours, settle
 from penstock.stack.target import Target
 from penstock.stack.template import StackOptions, StackTemplate, build_templates
@@ -48,6 +51,24 @@ class PreparedStack:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """What has to lie in the artifacts bucket before the feeds: a file or its bytes. Its key changes with what is in it."""
+
+    key: str
+    content: Path | bytes
+    what: str
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+    def open(self) -> BinaryIO:
+        """Open it to be read."""
+        return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedDeploy:
     """All that a deploy would do. ``obsolete`` are the stacks that the project no longer has, of feeds or of a landing bucket of its
     own. ``bucket`` is what is to be done about one that is not its own.
@@ -55,8 +76,7 @@ class PreparedDeploy:
 
     names: Names
     target: Target
-    package: Package
-    code: Code
+    uploads: tuple[Upload, ...]
     stacks: tuple[PreparedStack, ...]
     obsolete: tuple[StackState, ...]
     bucket: BucketPlan | None = None
@@ -88,7 +108,12 @@ def prepare_deploy(
     bucket = plan_bucket(connection, names)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
-    templates = build_templates(project, plans, stack_options(names, code, target, connection))
+    options = stack_options(project, names, code, target, connection)
+    templates = build_templates(project, plans, options)
+    uploads = [Upload(code.key, package.path, "the function")]
+    if options.job_code is not None:
+        job = build_job_package(cache, progress)
+        uploads += _job_uploads(project, plans, options.job_code, job)
     progress("Comparing the project with what is deployed")
     states = find_stacks(connection, project.name)
     wanted = {template.name for template in templates}
@@ -104,7 +129,7 @@ def prepare_deploy(
         discard_planned(connection, project.name)
         raise
     obsolete = tuple(state for name, state in sorted(states.items()) if name not in wanted)
-    return PreparedDeploy(names, target, package, code, tuple(stacks), obsolete, bucket)
+    return PreparedDeploy(names, target, tuple(uploads), tuple(stacks), obsolete, bucket)
 
 
 def package_code(names: Names, target: Target, digest: str) -> Code:
@@ -118,9 +143,27 @@ def package_code(names: Names, target: Target, digest: str) -> Code:
     )
 
 
-def stack_options(names: Names, code: Code, target: Target, connection: Connection) -> StackOptions:
-    """Give what the templates take from where they go. An emulator that the surroundings name takes no saved queries."""
-    return StackOptions(names, code, target.saved_queries and connection.reaches_aws())
+def _job_uploads(
+    project: Project, plans: Mapping[str, Plan], code: JobCode, package: JobPackage
+) -> Iterator[Upload]:
+    yield Upload(code.wheels, package.path, "the job's package")
+    yield Upload(code.script, SCRIPT.encode(), "the job's script")
+    for contract in filter(has_job, project.feeds):
+        plan = plans[contract.name]
+        yield Upload(plan_key(plan), write_plan(plan).encode(), f"the plan of {contract.name}")
+
+
+def stack_options(
+    project: Project, names: Names, code: Code, target: Target, connection: Connection
+) -> StackOptions:
+    """Give what the templates take from where they go. An emulator that the surroundings name takes neither saved queries
+    nor jobs.
+    """
+    aws = connection.reaches_aws()
+    jobs = target.glue and aws and any(map(has_job, project.feeds))
+    return StackOptions(
+        names, code, target.saved_queries and aws, job_code(digest_job_package()) if jobs else None
+    )
 
 
 def discard(connection: Connection, prepared: PreparedDeploy) -> None:

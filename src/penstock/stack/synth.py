@@ -10,6 +10,7 @@ from typing import Any, Final
 from penstock.contract.project import Project, read_project
 from penstock.contract.scalars import REGION
 from penstock.errors import UsageError
+from penstock.stack.job_package import job_code
 from penstock.stack.names import Names, name_project
 from penstock.stack.plans import compile_feeds
 from penstock.stack.prepare import package_code
@@ -40,7 +41,8 @@ def synth(
     names = _name(project, account, region)
     target = target or aws_target(project.architecture)
     code = package_code(names, target, code_digest)
-    templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries))
+    jobs = job_code(code_digest) if target.glue else None
+    templates = build_templates(project, plans, StackOptions(names, code, target.saved_queries, jobs))
     return {f"{template.name}.template.json": _write(template.body) for template in templates}
 
 

@@ -20,6 +20,12 @@ what state machines do         writes results of maps to S3 and logs; needs    n
                                 a role for every call
 boundary of roles, VPC of      made                                            dropped: functions run on this computer
 functions
+jobs in Glue                    made where a contract asks for one              left out: there is no Spark there, and
+                                                                                nothing that waits for a job. The
+                                                                                function loads large objects in
+                                                                                chunks, to the same end; what it can't
+                                                                                do, a query over too much, it says, and
+                                                                                ``penstock run --engine spark`` does
 lifecycle of buckets            objects under ``runs/`` expire                  dropped: they stay
 policies of resources           asked about every call                          never asked
 saved queries for the logs      part of each feed's stack                        left out: it takes no
@@ -72,6 +78,11 @@ class Target:
     @property
     def saved_queries(self) -> bool:
         """Whether queries of logs can be saved."""
+        return not self.emulated
+
+    @property
+    def glue(self) -> bool:
+        """Whether there is a Glue that runs jobs."""
         return not self.emulated
 
 

@@ -5,8 +5,8 @@ of it. A bucket takes notifications only to queues and functions that are there 
 resources, which a hundred feeds would pass; with a stack each, a feed is also added, changed and rolled back alone.
 
 1. ``penstock-<project>``: the artifacts bucket, the ledger, the topic, the state machines' logs, the dashboard.
-2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, table, schedules, alarms,
-   saved queries.
+2. ``penstock-<project>-feed-<feed>``, one a feed, side by side: queue, loader, sweep, roles, logs, state machine, job, table, schedules,
+   alarms, saved queries.
 3. ``penstock-<project>-landing``: the landing bucket with its notifications. Left out where files land in a bucket that is
    not the project's, of which EventBridge tells by a rule in each feed's stack.
 
@@ -30,6 +30,7 @@ from penstock.stack.resources.alarms import alarm_resources
 from penstock.stack.resources.dashboard import Subject, dashboard_resource
 from penstock.stack.resources.feed import feed_resources, notification, notification_kind
 from penstock.stack.resources.function import Code, Logs
+from penstock.stack.resources.glue import JobCode, has_job
 from penstock.stack.resources.project import foundation_resources, landing_resources
 from penstock.stack.resources.queries import query_resources
 from penstock.stack.resources.surroundings import surround
@@ -57,11 +58,14 @@ class StackTemplate:
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What of the templates does not come from the project: whose account, the function's code, and what the target takes."""
+    """What of the templates does not come from the project: whose account, the functions' and the jobs' code, and what the
+    target takes. ``job_code`` is None where it takes no jobs.
+    """
 
     names: Names
     code: Code
     saved_queries: bool = True
+    job_code: JobCode | None = None
 
 
 def build_templates(
@@ -121,7 +125,7 @@ def _feed(project: Project, contract: Contract, plan: Plan, options: StackOption
         project.logs.retention_days, project.logs.level, project.logs.debug_share, tracing=project.tracing
     )
     resources = {
-        **feed_resources(names, contract, plan, options.code, logs),
+        **feed_resources(names, contract, plan, options.code, options.job_code, logs),
         **sweep_resources(names, contract, options.code, logs),
         **alarm_resources(names, contract),
         **(query_resources(names, contract.name) if options.saved_queries else {}),
@@ -170,6 +174,7 @@ def _check(project: Project, plans: Mapping[str, Plan], names: Names) -> None:
             "in `landing.bucket`"
         )
     problems += _check_keys(project, names)
+    problems += _check_jobs(project)
     if names.existing_bucket is None and len(project.feeds) > MAX_NOTIFICATIONS:
         problems.append(
             f"the project has {len(project.feeds)} feeds, and a bucket notifies at most {MAX_NOTIFICATIONS}: split it in two"
@@ -195,6 +200,16 @@ def _check_keys(project: Project, names: Names) -> Iterator[str]:
     for where, key in said:
         if key is not None and key.split(":")[3] != names.region:
             yield f"{where} is a key of {key.split(':')[3]}, and the project goes to {names.region}: name one of its own region"
+
+
+def _check_jobs(project: Project) -> Iterator[str]:
+    """A job of Glue is not in the functions' network, and an account that wants one wants it of all that touches its data."""
+    for contract in project.feeds:
+        if project.vpc is not None and has_job(contract):
+            yield (
+                f"the project has a `vpc`, and the job of the feed {contract.name} would run outside of it, in Glue's own "
+                "network: take out one of them, or say `engine: lambda`"
+            )
 
 
 def _check_size(stack: StackTemplate) -> None:

@@ -14,6 +14,7 @@ from penstock.errors import ServiceError
 from penstock.stack.doctor.finding import Finding, Subject, Verdict, looking
 from penstock.stack.existing_bucket import DENIED
 from penstock.stack.names import Names
+from penstock.stack.resources.glue import has_job
 
 SOON_SECONDS: Final = 15 * 60
 _REFUSED: Final = DENIED | {"AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
@@ -177,6 +178,14 @@ def _to_deploy(subject: Subject) -> list[Asked]:
     # Lambda asks it of who puts a function into a VPC (Lambda guide, "Giving Lambda functions access to resources in an Amazon VPC").
     connecting = tuple(f"ec2:Describe{what}" for what in ("SecurityGroups", "Subnets", "Vpcs"))
     network: list[Asked] = [] if subject.project.vpc is None else [("*", connecting)]
+    jobs: list[Asked] = [
+        (
+            names.feed(contract.name).job_arn,
+            ("glue:CreateJob", "glue:GetJob", "glue:TagResource", "glue:UpdateJob"),
+        )
+        for contract in subject.project.feeds
+        if has_job(contract)
+    ]
     changing = (
         "CreateChangeSet",
         "DescribeChangeSet",
@@ -194,6 +203,7 @@ def _to_deploy(subject: Subject) -> list[Asked]:
         *landing,
         *network,
         *rule,
+        *jobs[:1],
         (own.function_arn, ("lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:InvokeFunction")),
         (alarm, ("cloudwatch:PutMetricAlarm",)),
         (

@@ -17,6 +17,7 @@ from penstock.stack.doctor.caller import check_credentials, check_permissions
 from penstock.stack.doctor.events import check_bucket, check_events
 from penstock.stack.doctor.finding import Check, FeedCheck, FeedSubject, Finding, Subject
 from penstock.stack.doctor.functions import check_functions, check_schedules
+from penstock.stack.doctor.jobs import check_job
 from penstock.stack.doctor.keys import check_keys
 from penstock.stack.doctor.quotas import check_quotas
 from penstock.stack.doctor.references import check_references
@@ -50,6 +51,7 @@ OF_A_FEED: Final[tuple[tuple[str, FeedCheck], ...]] = (
     ("functions", check_functions),
     ("schedules", check_schedules),
     ("references", check_references),
+    ("job", check_job),
 )
 
 
@@ -74,7 +76,7 @@ def _describe(project: Project, names: Names, connection: Connection, target: Ta
     plans = compile_feeds(project)
     digest = digest_package({feed: write_plan(plan) for feed, plan in plans.items()}, target)
     code = package_code(names, target, digest)
-    templates = build_templates(project, plans, stack_options(names, code, target, connection))
+    templates = build_templates(project, plans, stack_options(project, names, code, target, connection))
     try:
         states = find_stacks(connection, project.name)
     except ServiceError:  # which the check of the stacks tells; what is there is looked for one by one then

@@ -22,6 +22,7 @@ Verdict = Literal["ok", "warning", "problem"]
 _ABSENT: Final = {
     "404",
     "AWS.SimpleQueueService.NonExistentQueue",
+    "EntityNotFoundException",
     "NoSuchBucket",
     "NoSuchEntity",
     "NotFound",

@@ -51,3 +51,17 @@ def encrypt_log_group(names: Names) -> Properties:
 def encrypt_function(names: Names) -> Properties:
     """Give the encryption of a function's environment variables, which are names of resources, beyond Lambda's own."""
     return {} if names.key is None else {"KmsKeyArn": names.key}
+
+
+def job_encryption(names: Names) -> Properties:
+    """Give what a security configuration of Glue says: what Glue itself writes to S3 for a job is under the project's key.
+
+    Bookmarks a job has none of, and its log groups have the key themselves. Glue would put the logs of a job whose configuration names a key for them into
+    groups that it makes itself, named after the configuration and the role, and kept for ever (Glue guide, "Security
+    configuration with Amazon CloudWatch logging").
+    """
+    return {
+        "CloudWatchEncryption": {"CloudWatchEncryptionMode": "DISABLED"},
+        "JobBookmarksEncryption": {"JobBookmarksEncryptionMode": "DISABLED"},
+        "S3Encryptions": [{"S3EncryptionMode": "SSE-KMS", "KmsKeyArn": names.key}],
+    }

@@ -1,4 +1,4 @@
-"""What one feed has: a queue, dead letters, the loader with its role and log group, a state machine, a table."""
+"""What one feed has: a queue, dead letters, the loader with its role and log group, a state machine, a table, and perhaps a job."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from penstock.stack.names import FeedNames, Names
 from penstock.stack.resources.encryption import encrypt_queue
 from penstock.stack.resources.findings import accept_findings, service_key
 from penstock.stack.resources.function import Code, Function, Logs, build_function, log_group
+from penstock.stack.resources.glue import JobCode, has_job, job_resources
 from penstock.stack.resources.resource_policies import dead_letters_policy, event_source, queue_policy
 from penstock.stack.resources.roles import loader_role, state_machine_role
 from penstock.stack.resources.rule import build_rule
@@ -23,18 +24,24 @@ DAYS = 24 * 3600
 
 
 def feed_resources(
-    names: Names, contract: Contract, plan: Plan, code: Code, logs: Logs
+    names: Names, contract: Contract, plan: Plan, code: Code, job_code: JobCode | None, logs: Logs
 ) -> dict[str, Resource]:
-    """Give a feed's resources by logical id."""
+    """Give a feed's resources by logical id. ``job_code`` is None where there is no Glue to run jobs."""
     own = names.feed(contract.name)
     direct = contract.trigger == "direct"
+    jobs = (
+        {}
+        if job_code is None or not has_job(contract)
+        else job_resources(names, contract, plan, job_code, logs)
+    )
     resources = {
         "DeadLetters": _dead_letters(names, own, direct=direct),
         "DeadLettersPolicy": _policy("DeadLetters", dead_letters_policy(names, contract.name)),
         "Role": loader_role(names, contract, plan, tracing=logs.tracing),
         "LogGroup": log_group(names, own.log_group, logs.retention_days),
-        "Function": _function(names, contract, code, logs),
-        **_state_machine(names, contract, logs),
+        "Function": _function(names, contract, code, logs, job=bool(jobs)),
+        **_state_machine(names, contract, logs, job=bool(jobs)),
+        **jobs,
         **(_direct_trigger(names, contract) if direct else _queue_trigger(names, contract)),
     }
     if names.existing_bucket is not None:
@@ -61,7 +68,7 @@ def notification(names: Names, contract: Contract) -> dict[str, Any]:
     }
 
 
-def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resource:
+def _function(names: Names, contract: Contract, code: Code, logs: Logs, *, job: bool) -> Resource:
     own = names.feed(contract.name)
     direct = contract.trigger == "direct"
     function = Function(
@@ -82,6 +89,7 @@ def _function(names: Names, contract: Contract, code: Code, logs: Logs) -> Resou
             # How many share a write budget: the loaders that a queue calls at once, the workers of a large object.
             "PENSTOCK_CONCURRENCY": str(contract.function.concurrency),
             "PENSTOCK_CHUNK_CONCURRENCY": str(chunk_concurrency(contract)),
+            **({"PENSTOCK_JOB": own.job} if job else {}),
         },
         unlimited=None if direct else "Its queue's mapping caps how many run at once",
         no_destination="What fails ends among the feed's dead letters: by its queue, or as a failure's destination",
@@ -96,20 +104,20 @@ def _bytes(megabytes: float) -> str:
     return str(round(megabytes * 2**20))
 
 
-def _state_machine(names: Names, contract: Contract, logs: Logs) -> dict[str, Resource]:
+def _state_machine(names: Names, contract: Contract, logs: Logs, *, job: bool) -> dict[str, Resource]:
     traced = {"TracingConfiguration": {"Enabled": True}} if logs.tracing else {}
     return {
-        "StateMachineRole": state_machine_role(names, contract.name, tracing=logs.tracing),
+        "StateMachineRole": state_machine_role(names, contract.name, job=job, tracing=logs.tracing),
         "StateMachine": {
             "Type": "AWS::StepFunctions::StateMachine",
             # A machine that is deleted ends its executions at their next step; until then there is what they call.
-            "DependsOn": ["Function"],
+            "DependsOn": ["Function", *(["Job"] if job else [])],
             "Properties": {
                 "StateMachineName": names.feed(contract.name).state_machine,
                 "StateMachineType": "STANDARD",
                 "RoleArn": {"Fn::GetAtt": ["StateMachineRole", "Arn"]},
                 # As text, for CloudFormation makes texts of the numbers in an object.
-                "DefinitionString": fold_definition(names, contract),
+                "DefinitionString": fold_definition(names, contract, job=job),
                 "LoggingConfiguration": {
                     "Level": "ERROR",
                     "IncludeExecutionData": False,

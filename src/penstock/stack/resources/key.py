@@ -1,4 +1,4 @@
-"""A KMS key for all that a project keeps: its template, and the policy that a key of your own needs.
+"""A KMS key for all that a project keeps: its template, the policy that a key of your own needs, and what roles may do with it.
 
 The key is in none of the project's stacks. It outlives what it encrypts, it belongs to whoever answers for keys, and its ARN
 is known only once it is there, while the project's stacks know one another by name before any of them is. So it is made
@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.stack.names import Names
+from penstock.stack.resources.statements import Statement, allow
 from penstock.stack.resources.table import KEPT, table_tags
-
-Statement = dict[str, Any]
 
 _USE = ["kms:Decrypt", "kms:GenerateDataKey"]
 
@@ -98,6 +97,27 @@ def key_policy(names: Names) -> Mapping[str, Any]:
     }
 
 
+def use_key(names: Names, *services: str) -> list[Statement]:
+    """Let services use the project's key for the role: to read, and to write, which SQS and SNS take both for."""
+    if names.key is None:
+        return []
+    through = {"StringEquals": {"kms:ViaService": [names.endpoint(service) for service in services]}}
+    return [allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], names.key, through)]
+
+
+def use_key_of_tables(names: Names, table_key: str | None = None) -> list[Statement]:
+    """Let DynamoDB use the project's key for the role, and that of a table which has one of its own (DynamoDB guide,
+    "Authorizing use of your customer managed key"): it asks for each who reads or writes.
+    """
+    keys = sorted({key for key in (names.key, table_key) if key is not None})
+    if not keys:
+        return []
+    through = {"StringEquals": {"kms:ViaService": names.endpoint("dynamodb")}}
+    actions = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
+    wanted = [f"kms:{action}" for action in (*actions, "ReEncryptFrom", "ReEncryptTo")]
+    return [allow("UseKeyOfTables", wanted, keys if len(keys) > 1 else keys[0], through)]
+
+
 def _serve(sid: str, service: str, actions: list[str], condition: Mapping[str, Any]) -> Statement:
     return {
         "Sid": sid,
@@ -117,5 +137,5 @@ def _from(names: Names, source: str) -> Mapping[str, Any]:
 
 
 def _log_groups(names: Names) -> list[str]:
-    groups = (f"{names.log_group_prefix}*", names.machines_log_group)
+    groups = (f"{names.log_group_prefix}*", f"{names.job_log_prefix}*", names.machines_log_group)
     return [names.arn("logs", f"log-group:{group}") for group in groups]

@@ -7,12 +7,13 @@ Least privilege is judged by reading, so all statements are in this file, in :mo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from penstock.contract.model import Contract
 from penstock.plan.model import Plan, Table
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.resources.conditions import below, leading, objects, of_this_account
+from penstock.stack.resources.key import use_key, use_key_of_tables
 from penstock.stack.resources.references import read_references
 from penstock.stack.resources.statements import Statement, allow, literal, write_document
 
@@ -26,9 +27,22 @@ def loader_role(names: Names, contract: Contract, plan: Plan, *, tracing: bool) 
 
 
 def _loader_statements(names: Names, contract: Contract, plan: Plan) -> list[Statement]:
-    """Give what a feed's loader may do: read its prefix, write its table, keep its accounts, tell people."""
+    """Give what a feed's loader may do: load, hand over, tell people, take events."""
+    own = names.feed(contract.name)
+    return [
+        *_load_statements(names, contract, plan),
+        allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
+        allow("TellPeople", ["sns:Publish"], names.topic_arn),
+        *_events(own, direct=contract.trigger == "direct"),
+        *use_key(names, "lambda", "s3", "sns", "sqs"),
+        *use_key_of_tables(names, contract.load.table_key),
+        _write_logs(names, own.log_group),
+    ]
+
+
+def _load_statements(names: Names, contract: Contract, plan: Plan) -> list[Statement]:
+    """Give what loading takes, wherever it is done: read the feed's prefix, write its table, keep its accounts."""
     feed, prefix, table = contract.name, contract.source.prefix, plan.table
-    own = names.feed(feed)
     landing, artifacts = names.bucket_arn(names.landing_bucket), names.bucket_arn(names.artifacts_bucket)
     written = [f"{artifacts}/rejects/{feed}/*", f"{artifacts}/reports/{feed}/*"]
     here = of_this_account(names)
@@ -54,18 +68,37 @@ def _loader_statements(names: Names, contract: Contract, plan: Plan) -> list[Sta
         allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
         allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **below(*listed)}),
         *(_manifests(names, feed) if plan.manifest is not None else []),
-        allow("HandOver", ["states:StartExecution"], own.state_machine_arn),
-        allow("TellPeople", ["sns:Publish"], names.topic_arn),
-        *_events(own, direct=contract.trigger == "direct"),
-        *_use_key(names, "lambda", "s3", "sns", "sqs"),
-        *_use_key_of_tables(names, contract.load.table_key),
-        _write_logs(names, own.log_group),
     ]
 
 
+def job_role(names: Names, contract: Contract, plan: Plan) -> Resource:
+    """Give the role of a feed's job in Glue: load, as the loader does, be given its code, and write its logs.
+
+    It is the loader's less what a job has nothing to do with: its events, its notices, and starting the state machine.
+    """
+    own = names.feed(contract.name)
+    code = f"{names.bucket_arn(names.artifacts_bucket)}/{JOB_CODE}*"
+    groups = [names.arn("logs", f"log-group:{group}") for group in own.job_log_groups]
+    statements = [
+        *_load_statements(names, contract, plan),
+        allow("ReadCode", ["s3:GetObject"], code, of_this_account(names)),
+        *use_key(names, "s3"),
+        *use_key_of_tables(names, contract.load.table_key),
+        # The groups are there; Glue asks for them all the same.
+        allow("NameLogs", ["logs:CreateLogGroup"], groups),
+        allow("WriteLogs", _WRITE_LOGS, [f"{group}:*" for group in groups]),
+    ]
+    return _role(_trust("glue.amazonaws.com"), statements)
+
+
+JOB_CODE: Final = "code/glue/"
+"""Where in the artifacts bucket what the jobs in Glue run lies."""
+
+_WRITE_LOGS: Final = ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
 def _write_logs(names: Names, group: str) -> Statement:
-    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    return allow("WriteLogs", actions, names.arn("logs", f"log-group:{group}:*"))
+    return allow("WriteLogs", _WRITE_LOGS, names.arn("logs", f"log-group:{group}:*"))
 
 
 def _decrypting(names: Names) -> list[Statement]:
@@ -144,8 +177,8 @@ def _sweep_statements(names: Names, contract: Contract) -> list[Statement]:
         if direct
         else allow("TellLoader", ["sqs:SendMessage"], own.queue_arn),
         allow("TellPeople", ["sns:Publish"], names.topic_arn),
-        *_use_key(names, "lambda", "sns", *([] if direct else ["sqs"])),
-        *_use_key_of_tables(names),
+        *use_key(names, "lambda", "sns", *([] if direct else ["sqs"])),
+        *use_key_of_tables(names),
         _write_logs(names, own.sweep_log_group),
     ]
 
@@ -184,8 +217,8 @@ def schedule_role(names: Names, feed: str) -> Resource:
     )
 
 
-def state_machine_role(names: Names, feed: str, *, tracing: bool) -> Resource:
-    """Give the role of a feed's state machine.
+def state_machine_role(names: Names, feed: str, *, job: bool, tracing: bool) -> Resource:
+    """Give the role of a feed's state machine; ``job`` tells whether it has a job in Glue to start.
 
     It starts its maps as executions of itself, and looks after them (Step Functions guide, "IAM policies for using
     Distributed Map states"). The condition is the one of its "Cross-service confused deputy prevention".
@@ -194,7 +227,11 @@ def state_machine_role(names: Names, feed: str, *, tracing: bool) -> Resource:
         "StringEquals": {"aws:SourceAccount": names.account},
         "ArnLike": {"aws:SourceArn": names.arn("states", "stateMachine:*")},
     }
-    statements = [*_state_machine_statements(names, feed), *_trace(_SAMPLE_TRACES, tracing=tracing)]
+    statements = [
+        *_state_machine_statements(names, feed),
+        *([allow("RunJob", _RUN_JOB, names.feed(feed).job_arn)] if job else []),
+        *_trace(_SAMPLE_TRACES, tracing=tracing),
+    ]
     return _role(_trust("states.amazonaws.com", condition), statements)
 
 
@@ -214,31 +251,13 @@ def _state_machine_statements(names: Names, feed: str) -> list[Statement]:
             ["states:DescribeExecution", "states:StopExecution"],
             [f"{executions}:*", f"{executions}/*"],
         ),
-        *_use_key(names, "s3"),
+        *use_key(names, "s3"),
         allow("DeliverLogs", _LOG_DELIVERY, "*"),
     ]
 
 
-def _use_key(names: Names, *services: str) -> list[Statement]:
-    """Let services use the project's key for the role: to read, and to write, which SQS and SNS take both for."""
-    if names.key is None:
-        return []
-    through = {"StringEquals": {"kms:ViaService": [names.endpoint(service) for service in services]}}
-    return [allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], names.key, through)]
-
-
-def _use_key_of_tables(names: Names, table_key: str | None = None) -> list[Statement]:
-    """Let DynamoDB use the project's key for the role, and that of a table which has one of its own (DynamoDB guide,
-    "Authorizing use of your customer managed key"): it asks for each who reads or writes.
-    """
-    keys = sorted({key for key in (names.key, table_key) if key is not None})
-    if not keys:
-        return []
-    through = {"StringEquals": {"kms:ViaService": names.endpoint("dynamodb")}}
-    actions = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
-    wanted = [f"kms:{action}" for action in (*actions, "ReEncryptFrom", "ReEncryptTo")]
-    return [allow("UseKeyOfTables", wanted, keys if len(keys) > 1 else keys[0], through)]
-
+_RUN_JOB: Final = ["glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"]
+"""What it takes to start a job, to wait for it and to stop it (Step Functions guide, "IAM policies for AWS Glue")."""
 
 _LOG_DELIVERY = [
     "logs:CreateLogDelivery",

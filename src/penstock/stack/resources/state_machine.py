@@ -8,6 +8,12 @@
 Every box but the last of each line is a step of the feed's own function, called with
 ``{"penstock": {"step", "run", "bucket", "key", "version"}}`` and what the step is about: ``chunk``, ``partition`` or ``error``.
 
+Where the feed has a job in Glue, what the input says under ``engine`` decides what is between the beginning and the finish; an input
+that says nothing is one for the steps::
+
+    ChooseEngine ─┬─ (else) ──────► Cut ⟲ ─► ... ─► LoadChunks ─┬─► Finish ⟲ ─► Done
+                  └─ "glue" ──────► RunJob ─────────────────────┘
+
 ==================  =============  ====================================================================================
 state               step           called with, beside the run
 ==================  =============  ====================================================================================
@@ -22,6 +28,10 @@ Release             ``fail``       ``error``: ``{"Error", "Cause"}`` of what fai
 
 An execution's input names the run, the object's version, and the keys of the two lists, JSON arrays in the artifacts
 bucket that are read when a map begins: ``{"run", "bucket", "key", "version", "chunks", "partitions"}``.
+
+The job is told of the same by arguments: ``--run``, ``--bucket``, ``--key`` and ``--version``. It is waited for, what it did is in
+the run's folder as what steps do, and one that failed is started again, as often as ``glue.retries`` says: it goes on there. Where as many
+runs of it are under way as may be, it is asked for again for as long as the object stays claimed without anybody at work on it.
 
 A step answers ``{"finished": true}``, or ``false`` where its time ran out and it is to be called again. ``cut`` and ``decide``
 may answer ``"conclude": true`` where nothing is left but to finish. What a step did is in its run's folder, not in its
@@ -47,6 +57,8 @@ WORD: Final = "penstock"
 """The key of the payload by which the function knows that the state machine calls."""
 MARGIN_SECONDS: Final = 60
 """How much longer than the function may take the state machine waits for its answer."""
+STARTING_SECONDS: Final = 900
+"""How much longer than its run may take the state machine waits for a job: Glue counts from when its workers are there."""
 LONGEST_SECONDS: Final = 14 * 24 * 3600
 """How long an execution may go on: a bound on what a step that never finishes could cost."""
 
@@ -75,18 +87,25 @@ _RETRY: Final = [
     # What a service refused the function, and a worker that died or ran out of time: steps can be done again.
     {"ErrorEquals": ["States.ALL"], **_BACKOFF, "IntervalSeconds": 5, "MaxAttempts": 3},
 ]
+_QUEUE_FOR_JOB: Final = {
+    "IntervalSeconds": 15,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 300,
+    "JitterStrategy": "FULL",
+}
+"""With 14 attempts at most 3,165 seconds, which is less than the claim outlives a step (penstock.aws.large.hand_over)."""
 _RETRY_MAP: Final = [
     {"ErrorEquals": ["States.ItemReaderFailed", "States.ResultWriterFailed"], **_BACKOFF, "MaxAttempts": 3}
 ]
 _RELEASE: Final = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Release"}]
 
 
-def write_definition(names: Names, contract: Contract) -> str:
+def write_definition(names: Names, contract: Contract, *, job: bool = False) -> str:
     """Write the definition of a feed's state machine as JSON."""
-    return json.dumps(build_definition(names, contract), sort_keys=True, separators=(",", ":"))
+    return json.dumps(build_definition(names, contract, job=job), sort_keys=True, separators=(",", ":"))
 
 
-def fold_definition(names: Names, contract: Contract) -> State:
+def fold_definition(names: Names, contract: Contract, *, job: bool = False) -> State:
     """Give the definition as a template's property, in which what each of its tasks repeats stands once.
 
     It is the largest part of a template, which may have 51,200 bytes.
@@ -97,15 +116,16 @@ def fold_definition(names: Names, contract: Contract) -> State:
         "Loader": call["Parameters"]["FunctionName"],
         "Release": _RELEASE,
     }
-    folded, parts = write_definition(names, contract), dict[str, str]()
+    folded, parts = write_definition(names, contract, job=job), dict[str, str]()
     for name, what in repeated.items():
         parts[name] = json.dumps(what, sort_keys=True, separators=(",", ":")).strip("{}")
         folded = folded.replace(parts[name], f"${{{name}}}")
     return {"Fn::Sub": [folded, parts]}
 
 
-def build_definition(names: Names, contract: Contract) -> State:
-    """Give the definition of a feed's state machine."""
+def build_definition(names: Names, contract: Contract, *, job: bool = False) -> State:
+    """Give the definition of a feed's state machine; ``job`` tells whether the feed has a job in Glue to be chosen."""
+    choice = {} if not job else {"ChooseEngine": _choose(), "RunJob": _run_job(names, contract)}
 
     def step(name: str, following: str) -> State:
         return {**_call(names, contract, {"step": name, **_RUN}), "Catch": _RELEASE, "Next": following}
@@ -117,8 +137,9 @@ def build_definition(names: Names, contract: Contract) -> State:
         "Comment": f"Penstock: loads a large object of the feed {contract.name} of {names.project}",
         "QueryLanguage": "JSONPath",
         "TimeoutSeconds": LONGEST_SECONDS,
-        "StartAt": "Cut",
+        "StartAt": "ChooseEngine" if job else "Cut",
         "States": {
+            **choice,
             "Cut": step("cut", "IsCut"),
             "IsCut": _again("Cut", "SurveyChunks", conclude="Finish"),
             "SurveyChunks": each("chunk", "survey", "Survey", "DecidePartitions"),
@@ -133,6 +154,40 @@ def build_definition(names: Names, contract: Contract) -> State:
             "IsReleased": _again("Release", "NotLoaded"),
             "NotLoaded": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
         },
+    }
+
+
+def _choose() -> State:
+    said = {"Variable": "$.engine", "IsPresent": True}
+    glue = {"Variable": "$.engine", "StringEquals": "glue"}
+    return {"Type": "Choice", "Choices": [{"And": [said, glue], "Next": "RunJob"}], "Default": "Cut"}
+
+
+def _run_job(names: Names, contract: Contract) -> State:
+    """Give the task that has the feed's job load the object, and waits for it."""
+    unavailable = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
+    passing = ["Glue.InternalServiceException", "Glue.OperationTimeoutException", "Glue.ThrottlingException"]
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{names.partition}:states:::glue:startJobRun.sync",
+        "Parameters": {
+            "JobName": names.feed(contract.name).job,
+            "Arguments": {f"--{name}": value for name, value in _RUN.items()},
+        },
+        "TimeoutSeconds": 60 * contract.glue.timeout + STARTING_SECONDS,
+        "ResultPath": None,
+        "Retry": [
+            {"ErrorEquals": unavailable, **_QUEUE_FOR_JOB, "MaxAttempts": 14},
+            {"ErrorEquals": passing, **_BACKOFF, "MaxAttempts": 8},
+            {
+                "ErrorEquals": ["States.ALL"],
+                **_BACKOFF,
+                "IntervalSeconds": 30,
+                "MaxAttempts": contract.glue.retries,
+            },
+        ],
+        "Catch": _RELEASE,
+        "Next": "Finish",
     }
 
 
