@@ -17,13 +17,17 @@ from penstock.spark.session import check_installed, open_session
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_PYSPARKS_OWN = ("unclosed <socket:ResourceWarning", "distutils Version classes:DeprecationWarning")
+"""It leaves its sockets to the garbage collector, and compares versions in an old way."""
+
 MakePlan = Callable[[str], Plan]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("spark"):  # pyspark leaves its sockets to the garbage collector
-            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+        if item.get_closest_marker("spark"):
+            for ignored in _PYSPARKS_OWN:
+                item.add_marker(pytest.mark.filterwarnings(f"ignore:{ignored}"))
     try:
         check_installed()
     except UsageError as error:

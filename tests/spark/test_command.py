@@ -14,6 +14,8 @@ import pytest
 import penstock
 from penstock.api import run_spark
 from penstock.errors import ServiceError
+from penstock.spark import drive
+from penstock.spark.distribute import spread
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -76,11 +78,13 @@ def test_a_run_that_failed_goes_on_where_it_was(
     monkeypatch.setattr(run_spark, "open_session", lambda _cores: nullcontext(session))
     out = tmp_path / "out"
 
-    def fail(*_given: object) -> None:
-        raise ServiceError("no executor is left")
+    def fail_to_load(context: Any, call: Any, step: str, count: int) -> None:
+        if step == "load":
+            raise ServiceError("no executor is left")
+        spread(context, call, step, count)
 
     with monkeypatch.context() as patch:
-        patch.setattr("penstock.spark.distribute.until_finished", fail)
+        patch.setattr(drive, "spread", fail_to_load)
         [report] = penstock.run(contract, [good], output=out, engine="spark", cores=2)
     assert (report.status, report.reason) == ("failed", "no executor is left")
     surveyed = out / ".run/good.csv/run/survey/000000.json"

@@ -20,7 +20,7 @@ from penstock.load.steps.states import read_loads
 from penstock.load.steps.step import do_step
 from penstock.plan.model import Plan
 from penstock.spark.desk import DeskRun
-from penstock.spark.distribute import distribute_load, spread, until_finished
+from penstock.spark.distribute import spread, until_finished
 from penstock.spark.run import RESULTS, plan_run, run_file
 
 if TYPE_CHECKING:
@@ -126,7 +126,10 @@ def test_a_task_that_dies_is_tried_again_and_goes_on_where_it_kept_what_it_did(
 
     until_finished(small, "cut", None)
     chunks = len(small.open_place().read_cut().chunks)
-    distribute_load(session.sparkContext, die_once, chunks, small.partitions)
+    for step, count in (("survey", chunks), ("decide", small.partitions)):
+        spread(session.sparkContext, small, step, count)
+    until_finished(small, "decide", None)
+    spread(session.sparkContext, die_once, "load", chunks)
     report = run_file(session, small, tmp_path / "many")  # everything is done: it only adds up
     one = run_here(small.plan, Path(small.source.key), tmp_path / "one", tmp_path / "scratch")
     assert outcome(report) == outcome(one)

@@ -23,6 +23,7 @@ from penstock.load.rejects import reject_from_json
 from penstock.load.report import Report
 from penstock.load.steps.local import LocalFolder
 from penstock.plan.codec import plan_hash
+from penstock.spark.query import check_query
 from penstock.spark.run import plan_run, run_file
 from penstock.spark.session import open_session
 
@@ -42,6 +43,7 @@ def run_on_spark(
     Without ``parent`` nothing is kept but the reports and their first rejects. Raises :class:`~penstock.errors.UsageError` where
     Spark is not installed, or another run is under way into such a folder.
     """
+    check_query(call.plan)
     cores = cores or os.cpu_count() or 1
     if cores < 1:
         raise UsageError("Spark works on one core at least.")
@@ -68,7 +70,8 @@ def _run_one(
     with _keep_folder(call, source, parent, resume=resume) as folder:
         results = folder / "results" if parent is None else parent / Path(source.key).name
         (results / REPORT_FILE).unlink(missing_ok=True)  # an older run's would vouch for half a result
-        run = replace(plan_run(call.plan, source, folder / "run", cores, table), batch_bytes=call.batch_bytes)
+        run = plan_run(call.plan, source, folder / "run", cores, table)
+        run = replace(run, batch_bytes=call.batch_bytes, references=call.references)
         report = run_file(session, run, results)
         if parent is not None:
             report = write_report(report, results)

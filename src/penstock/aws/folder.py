@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -55,6 +55,10 @@ class RunFolder:
     def key(self, name: str) -> str:
         """Give the key of a state or a file."""
         return f"{self.prefix}{name}"
+
+    def below(self, name: str) -> RunFolder:
+        """Give the folder of that name in this one."""
+        return replace(self, prefix=f"{self.prefix}{name}/")
 
     def read(self, kind: type[S], name: str) -> S | None:
         """Give a state; None where there is none."""

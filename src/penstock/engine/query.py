@@ -65,14 +65,17 @@ def run_select(  # noqa: PLR0913 -- what a query needs, each by its name
         return _count(database, result)
 
 
-def write_records(query: Query, result: Sequence[Path], file: Path, scratch: Path, *, memory_mb: int) -> int:
-    """Write rows of a result, which lie sorted in Parquet files below ``scratch``, as records after a header; give their number.
+def write_records(
+    query: Query, result: Sequence[Path], file: Path, scratch: Path, *, memory_mb: int, header: bool = True
+) -> int:
+    """Write rows of a result, which lie sorted in Parquet files below ``scratch``, as records; give their number.
 
-    The columns are those of the query's result. Raises CapacityError and EngineError of :mod:`penstock.errors`.
+    The header stands before them, unless the file is only a piece of a result. The columns are those of the query's result. Raises CapacityError and EngineError of :mod:`penstock.errors`.
     """
     database = open_database(scratch, memory_mb=memory_mb)
     with _explained(memory_mb), database, file.open("wb") as written:
-        written.write(f"{query.header}\n".encode())
+        if header:
+            written.write(f"{query.header}\n".encode())
         if not result:
             return 0
         found = database.execute(f"SELECT encode({query.record}) FROM {_files_sql(result)}")

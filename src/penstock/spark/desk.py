@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from penstock.load.judges import MEMORY_MB
 from penstock.load.protocols import ItemWriter, RejectWriter, Written
 from penstock.load.steps.local import LocalFolder
 from penstock.load.steps.passes import Answer
+from penstock.load.steps.query import result_place
 from penstock.load.steps.states import Effort, Stats
 from penstock.load.steps.step import do_step
 from penstock.load.steps.workplace import Outlet, Workplace
@@ -40,7 +41,8 @@ PARTS: Final = "parts"
 class DeskRun:
     """The run of a file on this computer, as it is sent to those who work on it.
 
-    ``table`` is how its table is reached; None where its items go to files. ``workers`` are at work at once.
+    ``table`` is how its table is reached; None where its items go to files. ``workers`` are at work at once. ``references`` are the
+    files that its query reads beside the rows.
     """
 
     plan: Plan
@@ -51,6 +53,7 @@ class DeskRun:
     workers: int
     table: Connections | None = None
     batch_bytes: int = BATCH_BYTES
+    references: Mapping[str, FileSource] = field(default_factory=dict)
 
     def __call__(self, step: str, number: int | None) -> Answer:
         """Do a step of it, in whichever process."""
@@ -68,7 +71,11 @@ class DeskRun:
         return replace(self.plan, manifest=None)
 
     def open_place(self) -> Workplace:
-        """Give what its steps have to do with."""
+        """Give what its steps have to do with: the object or, once that is there, its query's result."""
+        place = self._open_object()
+        return place if self.plan.query is None else result_place(place) or place
+
+    def _open_object(self) -> Workplace:
         budget = make_budget(_FOREVER)
         return Workplace(
             plan=self.kept_plan,
@@ -88,6 +95,7 @@ class DeskRun:
             check=lambda: None,
             explain=explain_disk,
             tell=_tell_nobody,
+            references=lambda: self.references,
         )
 
     @contextmanager

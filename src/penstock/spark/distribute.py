@@ -1,4 +1,4 @@
-"""The steps of a run on Spark's executors: what the state machine does in AWS, in the same order.
+"""Steps of a run on Spark's executors.
 
 Spark carries numbers of chunks and of partitions, and nothing else. What a step finds and leaves is in the run's folder; so a task may be
 repeated, be it at once, and one whose executor died goes on where the saved state says.
@@ -37,17 +37,6 @@ def spark_explained() -> Iterator[None]:
             f"Spark gave up ({type(error).__name__}): a task failed as often as it may, or a process was ended. Give it more "
             "memory, or fewer cores at once, and run again."
         ) from error
-
-
-def distribute_load(context: SparkContext, call: Call, chunks: int, partitions: int) -> None:
-    """Survey, decide and load an object that is cut into so many chunks. ``call`` is sent to the executors.
-
-    Raises :class:`TaskError` where a task has failed as often as it may; the run's folder says at what.
-    """
-    spread(context, call, "survey", chunks)
-    spread(context, call, "decide", partitions)
-    until_finished(call, "decide", None)
-    spread(context, call, "load", chunks)
 
 
 def spread(context: SparkContext, call: Call, step: str, count: int) -> None:

@@ -19,11 +19,14 @@ from penstock.load.steps.states import read_problems
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
 from penstock.spark.desk import PARTS, DeskRun, explain_disk
-from penstock.spark.distribute import TaskError, distribute_load, until_finished
+from penstock.spark.distribute import TaskError
+from penstock.spark.drive import drive_run
+from penstock.spark.query import check_query
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_REASON: Final = "it was asked for"
 RESULTS: Final = (ITEMS, DELETES, REJECTS)
 _LEAST_CHUNK: Final = 4 << 20
 _MOST_CHUNK: Final = 64 << 20
@@ -45,7 +48,11 @@ def plan_run(
     *,
     chunk_bytes: int | None = None,
 ) -> DeskRun:
-    """Say how a file is divided: by its size, and by how many are at work at once."""
+    """Say how a file is divided: by its size, and by how many are at work at once.
+
+    Raises :class:`~penstock.errors.UsageError` where Spark can't run the plan's query.
+    """
+    check_query(plan)
     size = source.size * (_PACKED if source.packed else 1)
     chunk_bytes = chunk_bytes or max(_LEAST_CHUNK, min(_MOST_CHUNK, size // (_CHUNKS_EACH * workers)))
     partitions = min(_MOST_PARTITIONS, max(1, size // _KEYS_OF))
@@ -75,9 +82,7 @@ def run_file(session: SparkSession, run: DeskRun, results: Path | None) -> Repor
 def _drive(session: SparkSession, run: DeskRun) -> PenstockError | None:
     """Do all steps of a run; give what it failed at."""
     try:
-        if not until_finished(run, "cut", None)["conclude"]:
-            chunks = len(run.open_place().read_cut().chunks)
-            distribute_load(session.sparkContext, run, chunks, run.partitions)
+        drive_run(session, run, _REASON)
     except PenstockError as error:
         return error
     return None

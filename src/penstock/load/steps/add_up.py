@@ -11,9 +11,10 @@ from penstock.errors import DataError
 from penstock.load.conclude import conclude_chunks, hold_writes, report_failure, report_refusal
 from penstock.load.cut import Cut
 from penstock.load.load import Loaded
-from penstock.load.report import Report
-from penstock.load.result import conclude_query, result_plan
+from penstock.load.report import ItemCounts, Report
+from penstock.load.result import conclude_query, count_object, result_plan
 from penstock.load.steps.folder import Folder
+from penstock.load.steps.query import ENGINE, JUDGED, OBJECT, Judged
 from penstock.load.steps.result import RESULT_STATE, Result
 from penstock.load.steps.states import (
     CUT,
@@ -48,12 +49,44 @@ def add_up(plan: Plan, key: str, folder: Folder) -> Sum:
     """
     if plan.query is None:
         return _add_up(plan, key, folder)
-    found, result = _add_up(result_plan(plan), key, folder), folder.read(Result, RESULT_STATE)
+    result = folder.read(Result, RESULT_STATE)
     if result is None:
-        return found
+        return _add_up_rows(plan, key, folder)
+    found = _add_up(result_plan(plan), key, folder)
     report = conclude_query(result.queried, found.report)
     report = replace(report, engine=result.engine, engine_reason=result.engine_reason)
     return replace(found, report=report, parts=(*result.parts, *found.parts))
+
+
+def _add_up_rows(plan: Plan, key: str, folder: Folder) -> Sum:
+    """Make the report of an object whose query has no result: it is refused, or the run failed before."""
+    unread, judged = folder.below(OBJECT).read(Refusal, REFUSED), folder.read(Judged, JUDGED)
+    if unread is not None:
+        report = report_refusal(plan, key, DataError(unread.code, unread.reason))
+    elif judged is None:
+        report = report_failure(plan, key, "Its rows were not read to their end, and nothing of it is loaded")
+    else:
+        report = _report_judged(plan, key, judged, folder.read(Refusal, REFUSED))
+    parts = () if judged is None else judged.parts
+    return Sum(replace(report, engine=ENGINE), parts, {}, None, whole=False)
+
+
+def _report_judged(plan: Plan, key: str, judged: Judged, refused: Refusal | None) -> Report:
+    tally = judged.tally
+    return Report(
+        plan.name,
+        key,
+        "failed" if refused is None else "rejected",
+        count_object(tally, withheld=True),
+        ItemCounts(),
+        errors=dict(sorted(tally.errors.items())),
+        recovered=tuple(tally.recovered),
+        recovered_count=tally.recovered_count,
+        undeclared=judged.undeclared,
+        code=None if refused is None else refused.code,
+        reason="Its query has no result, and nothing of it is loaded" if refused is None else refused.reason,
+        bytes=judged.bytes,
+    )
 
 
 def _add_up(plan: Plan, key: str, folder: Folder) -> Sum:

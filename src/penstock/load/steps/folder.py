@@ -17,6 +17,10 @@ S = TypeVar("S")
 class Folder(Protocol):
     """The folder of one run. All methods raise :class:`~penstock.errors.ServiceError` for what its place does not do."""
 
+    def below(self, name: str) -> Folder:
+        """Give the folder of that name in this one."""
+        ...
+
     def read(self, kind: type[S], name: str) -> S | None:
         """Give a state; None where there is none."""
         ...

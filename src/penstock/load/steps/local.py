@@ -26,6 +26,10 @@ class LocalFolder:
 
     path: Path
 
+    def below(self, name: str) -> LocalFolder:
+        """Give the folder of that name in this one."""
+        return LocalFolder(self.path / name)
+
     def read(self, kind: type[S], name: str) -> S | None:
         """Give a state; None where there is none."""
         with self._explained(name):

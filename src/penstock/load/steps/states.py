@@ -170,17 +170,17 @@ def _progress(state: Surveyed | Loaded | Cut) -> tuple[bool, int, int]:
 
 def read_surveys(folder: Folder, chunks: int) -> dict[int, Surveyed]:
     """Give the surveys that there are, by chunk."""
-    return _read_all(folder, Surveyed, {chunk: survey_name(chunk) for chunk in range(chunks)})
+    return read_all(folder, Surveyed, {chunk: survey_name(chunk) for chunk in range(chunks)})
 
 
 def read_loads(folder: Folder, chunks: int) -> dict[int, ChunkLoad]:
     """Give the loads that there are, by chunk."""
-    return _read_all(folder, ChunkLoad, {chunk: load_name(chunk) for chunk in range(chunks)})
+    return read_all(folder, ChunkLoad, {chunk: load_name(chunk) for chunk in range(chunks)})
 
 
 def read_decided(folder: Folder, partitions: int) -> dict[int, Decided]:
     """Give what was decided so far, by partition."""
-    return _read_all(folder, Decided, {number: decided_name(number) for number in range(partitions)})
+    return read_all(folder, Decided, {number: decided_name(number) for number in range(partitions)})
 
 
 def read_problems(folder: Folder, loads: Mapping[int, ChunkLoad]) -> list[Problem]:
@@ -188,7 +188,7 @@ def read_problems(folder: Folder, loads: Mapping[int, ChunkLoad]) -> list[Proble
     names = dict(enumerate(folder.list_sizes("problems/")))
     return [
         problem
-        for problem in _read_all(folder, Problem, names).values()
+        for problem in read_all(folder, Problem, names).values()
         if problem.chunk is None or problem.chunk not in loads or not loads[problem.chunk].finished
     ]
 
@@ -198,7 +198,8 @@ def read_decision(folder: Folder) -> Decision | None:
     return folder.read(Decision, DECISION)
 
 
-def _read_all(folder: Folder, kind: type[S], names: Mapping[int, str]) -> dict[int, S]:
+def read_all(folder: Folder, kind: type[S], names: Mapping[int, str]) -> dict[int, S]:
+    """Give the states that there are of those names, side by side."""
     with ThreadPoolExecutor(_READERS, thread_name_prefix="states") as pool:
         found: Iterable[S | None] = pool.map(lambda name: folder.read(kind, name), names.values())
         return {number: state for number, state in zip(names, found, strict=True) if state is not None}

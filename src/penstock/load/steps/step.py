@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, ServiceError
 from penstock.load.report import failure_code
 from penstock.load.steps.decide import decide_all, decide_keys
 from penstock.load.steps.passes import Answer, cut, load, survey
+from penstock.load.steps.query import cut_rows, judge_object, read_chunk, take_reference
 from penstock.load.steps.states import Problem, problem_name
 from penstock.load.steps.workplace import Workplace
 
-StepName = Literal["cut", "survey", "decide", "load"]
+StepName = Literal["cut", "rows", "judge", "reference", "survey", "decide", "load"]
 
 
 def do_step(place: Workplace, name: str, number: int | None = None) -> Answer:
     """Do a step: cut, survey a chunk, decide a partition's keys or, without a number, the whole object, load a chunk.
+
+    Of a plan with a query: cut, read the rows of a chunk, judge the object by its records, read a reference. Once the query's
+    result is there, that is loaded by a plan of its own.
 
     Its answer says whether it is ``finished``; where it is not, it is to be called again. Raises what the step does, after
     noting it in the run's folder.
@@ -26,7 +30,7 @@ def do_step(place: Workplace, name: str, number: int | None = None) -> Answer:
         except OSError as error:
             raise place.explain(error) from error
     except PenstockError as error:
-        about = f" of chunk {number}" if name in {"survey", "load"} else ""
+        about = f" of chunk {number}" if name in {"rows", "survey", "load"} else ""
         chunk = number if name == "load" else None
         problem = Problem(f"In the step {name}{about}: {error}", chunk, failure_code(error))
         place.folder.write(problem_name(name, number), problem)
@@ -34,9 +38,22 @@ def do_step(place: Workplace, name: str, number: int | None = None) -> Answer:
 
 
 def _do(place: Workplace, name: str, number: int | None) -> Answer:
+    if place.plan.query is not None:
+        return _do_before_query(place, name, number)
     if name == "cut":
         return cut(place)
     if name == "decide":
         return decide_all(place) if number is None else decide_keys(place, number)
     assert number is not None, "an order to survey or to load names its chunk"
     return survey(place, number) if name == "survey" else load(place, number)
+
+
+def _do_before_query(place: Workplace, name: str, number: int | None) -> Answer:
+    if name == "cut":
+        return cut_rows(place)
+    if name == "judge":
+        return judge_object(place)
+    if name not in {"rows", "reference"}:
+        raise ServiceError("The query's result is not there yet. Start the load again.")
+    assert number is not None, "an order to read names its chunk, or its reference"
+    return read_chunk(place, number) if name == "rows" else take_reference(place, number)

@@ -80,7 +80,8 @@ class Workplace:
 
     ``stored`` is the object; one that is ``packed`` can't be read from anywhere, and is unpacked into the folder. Surveys judge
     ``batch_bytes`` at a time, and loads ``load_bytes``. By the moment ``until`` of ``clock`` whoever works here is gone, and ``check`` raises where
-    the run is not to go on. ``explain`` gives the error for one of the disk, or raises it as it is. ``tell`` is told of what is kept, for the log.
+    the run is not to go on. ``explain`` gives the error for one of the disk, or raises it as it is. ``tell`` is told of what is kept, for the log. ``references`` gives the
+    objects that a query reads beside the rows, by their names there, and ``describe_references`` the key and version of each.
     """
 
     plan: Plan
@@ -101,6 +102,8 @@ class Workplace:
     explain: Callable[[OSError], ServiceError]
     tell: Callable[[str, Mapping[str, object]], None]
     upkeep: Upkeep | None = None
+    references: Callable[[], Mapping[str, ObjectSource]] = dict
+    describe_references: Callable[[], Mapping[str, Mapping[str, str]]] = dict
 
     @property
     def source(self) -> ObjectSource:
