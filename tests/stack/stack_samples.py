@@ -43,6 +43,20 @@ def feed(name: str, *, load: Mapping[str, Any] | None = None, **more: Any) -> di
     }
 
 
+def query_feed(name: str, other: str) -> dict[str, Any]:
+    """A contract with a query, which refers to an object and to another feed, as a document."""
+    sql = (
+        "SELECT r.customer_id, min(o.order_id) AS order_id, count(*) AS orders FROM rows AS r "
+        "JOIN customers AS c ON c.id = r.customer_id JOIN others AS o ON o.customer_id = c.id GROUP BY r.customer_id"
+    )
+    customers = {"key": "reference/customers.csv", "schema": {"fields": [{"name": "id", "type": "string"}]}}
+    return {
+        **feed(name),
+        "transform": {"sql": sql},
+        "references": {"customers": customers, "others": {"feed": other}},
+    }
+
+
 def index(name: str, key: str) -> dict[str, Any]:
     return {"name": name, "partition_key": key, "projection": "KEYS_ONLY"}
 

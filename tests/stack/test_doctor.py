@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from desk import Desk
-from stack_samples import feed, write_project
+from stack_samples import feed, query_feed, write_project
 
 from penstock.contract.project import read_project
 from penstock.errors import ServiceError
@@ -291,3 +291,24 @@ def test_a_bucket_of_somebody_else_that_tells_nobody_is_a_problem(server: Server
         ("orders", "events", "the rule shop_orders is disabled"),
         ("returns", "events", f"the rule shop_returns does not tell {desk.names.feed('returns').function_arn}"),
     }  # fmt: skip
+
+
+def test_what_a_query_refers_to_is_looked_for_where_it_is_said_to_be(server: Server, tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "shop", server.connection(f"{next(ACCOUNTS):012d}"))
+    desk.deploy(query_feed("orders", "returns"), feed("returns"), alerts=ALERTS)
+    place = f"s3://{desk.names.landing_bucket}"
+    assert {(one.feed, one.check, one.verdict) for one in ailing(desk)} == {
+        ("orders", "references", "problem")
+    }
+    told = {one.text: one.do for one in ailing(desk)}
+    assert told == {
+        f"customers: there is no {place}/reference/customers.csv, and files of this feed are refused": (
+            f"Put it there: aws s3 cp FILE {place}/reference/customers.csv"
+        ),
+        f"others: there is no object of its feed under {place}/incoming/returns/, and files of this feed are refused": (
+            "Put one there, and have its feed load it."
+        ),
+    }
+    for key in ("reference/customers.csv", "incoming/returns/a.csv"):
+        desk.connection.client("s3").put_object(Bucket=desk.names.landing_bucket, Key=key, Body=b"id\n")
+    assert ailing(desk) == []

@@ -41,7 +41,7 @@ def test_a_key_may_be_read_and_listed_and_nothing_else(tmp_path: Path) -> None:
 
 def test_of_a_feed_the_files_may_be_read_and_looked_up_in_the_ledger(tmp_path: Path) -> None:
     read, listed, looked_up = read_references(NAMES, make_plan(tmp_path, OF_A_FEED))
-    assert read["Resource"] == [f"{LANDING}/incoming/airports/*.csv.gz"]
+    assert read["Resource"] == [f"{LANDING}/incoming/airports/*"]
     assert listed["Condition"]["StringLike"] == {"s3:prefix": ["incoming/airports/*"]}
     assert looked_up["Action"] == ["dynamodb:GetItem"]
     assert looked_up["Resource"] == NAMES.ledger_arn

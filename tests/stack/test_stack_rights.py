@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from enforced_world import deploy_enforced, run_enforcing_server
 from role_calls import World, say_that_it_was_encrypted
-from stack_samples import feed
+from stack_samples import feed, query_feed
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.model import Contract
@@ -32,6 +32,7 @@ FEEDS = [
     feed("orders", schedule="rate(1 hour)"),
     feed("stock", load={"mode": "mirror"}, engine="glue"),
     feed("prices", trigger="direct", load={"newest_by": "quantity"}),
+    query_feed("totals", "stock"),
 ]
 
 

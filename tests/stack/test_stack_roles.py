@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
+from stack_samples import ACCOUNT, KEY, feed, query_feed, templates_of, write_project
 
 from penstock.stack.names import Names
 from penstock.stack.resources.key import key_template
@@ -52,6 +52,13 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
             # A job is in no network of the project's.
             templates_of(write_project(folder, jobless if "vpc" in options else feeds, **options))
         ).items()
+        if many != without[name]
+    }
+    # What a query refers to adds to the loader's own, and to nobody else's.
+    referring = _by_resource(templates_of(write_project(folder, [query_feed("orders", "returns"), feeds[1]])))
+    added |= {
+        f"{name} where its query has references": [one for one in many if one not in without[name]]
+        for name, many in referring.items()
         if many != without[name]
     }
     key = key_template(Names("shop", ACCOUNT, "eu-central-1"))["Resources"]["Key"]

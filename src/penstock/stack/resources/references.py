@@ -19,18 +19,17 @@ def read_references(names: Names, plan: Plan) -> list[Statement]:
     landing, here = names.bucket_arn(names.landing_bucket), of_this_account(names)
     found = plan.query.references
     keys = {literal(one.key) for one in found if one.key is not None}
-    feeds = {(one.prefix or "", one.suffix or "") for one in found if one.key is None}
-    read = sorted(keys | {f"{literal(prefix)}*{literal(suffix)}" for prefix, suffix in feeds})
-    listed = sorted(keys | {f"{literal(prefix)}*" for prefix, _ in feeds})
-    loaded = sorted(objects(names, prefix) for prefix, _ in feeds)
+    feeds = {one.prefix or "" for one in found if one.key is None}
+    wanted = sorted(keys | {f"{literal(prefix)}*" for prefix in feeds})
+    loaded = sorted(objects(names, prefix) for prefix in feeds)
     statements = [
         allow(
             "ReadReferences",
             ["s3:GetObject", "s3:GetObjectVersion"],
-            [f"{landing}/{each}" for each in read],
+            [f"{landing}/{each}" for each in wanted],
             here,
         ),
-        allow("ListReferences", ["s3:ListBucket"], landing, {**here, **below(*listed)}),
+        allow("ListReferences", ["s3:ListBucket"], landing, {**here, **below(*wanted)}),
     ]
     if loaded:
         looked_up = leading("StringLike", *loaded)
