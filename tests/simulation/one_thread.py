@@ -23,8 +23,9 @@ from virtual_time import Schedule
 from virtual_wire import Wire
 
 from penstock.aws import objects, runs
+from penstock.engine import query as engine_query
 from penstock.engine.database import open_database
-from penstock.load import decide, judges, load, run
+from penstock.load import decide, judges, load, query, run
 from penstock.load.steps import states
 
 A = TypeVar("A")
@@ -73,8 +74,18 @@ def one_thread(wire: Wire, seed: int) -> Iterator[None]:
         patch.setattr(states, "ThreadPoolExecutor", OneAfterTheOther)
         for module in (runs, states):
             patch.setattr(module, "secrets", names)
-        patch.setattr(run, "time", clock)
+        for part in (run, query):
+            patch.setattr(part, "time", clock)
+        patch.setattr(engine_query, "_interrupted", _ask_once)
         yield
+
+
+@contextmanager
+def _ask_once(_database: Any, stop: Callable[[], bool] | None) -> Iterator[None]:
+    """Ask before a query whether it is to stop, and not from beside it."""
+    if stop is not None and stop():
+        raise duckdb.InterruptException("the time is up")
+    yield
 
 
 def _map_in_order(wire: Wire) -> Callable[..., Generator[Any, None, None]]:

@@ -248,6 +248,8 @@ def _check_once(feed: SimulatedFeed, runs: list[Mapping[str, Any]], times: int) 
 def _check_run(feed: SimulatedFeed, run: Mapping[str, Any], expected: Expected) -> Iterator[str]:
     if (run["status"], run["counts"]) != (expected.status, expected.counts):
         yield f"{run['id']} is {run['status']} with {run['counts']}, and should be {expected.status} with {expected.counts}"
+    if run.get("result") != expected.result:
+        yield f"the query of {run['id']} gave {run.get('result')}, and should give {expected.result}"
     items = run["items"]
     removed = (
         0 if feed.scenario.variant == "mirror" else items["deleted"] - len(expected.writes) + expected.puts
@@ -264,7 +266,8 @@ def _check_report(feed: SimulatedFeed, run: Mapping[str, Any]) -> Iterator[str]:
     if run.get("report"):
         version = objects.current(run["report"].removeprefix(f"s3://{ARTIFACTS}/"))
         report = {} if version is None or version.body is None else json.loads(version.body)
-        if (report.get("status"), report.get("counts")) != (run["status"], run["counts"]):
+        told = (report.get("status"), report.get("counts"), report.get("result"))
+        if told != (run["status"], run["counts"], run.get("result")):
             yield f"the report of {run['id']} says something else than the ledger"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,9 +50,27 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "skip": {"load": {"skip_unchanged": True}},
     "mirror": {"load": {"mode": "mirror", "max_deletes": "100%"}},
     "guarded": {"load": {"mode": "mirror", "max_deletes": 0}},
+    "query": {
+        "transform": {
+            "where": "n <> 13",
+            "sql": (
+                "SELECT r.id, sum(r.n) AS n, max(r.secret) AS secret, count(w.id) AS weighed "
+                "FROM rows AS r LEFT JOIN weights AS w ON w.id = r.id GROUP BY r.id"
+            ),
+        },
+        "references": {
+            "weights": {
+                "key": "reference/weights.csv",
+                "schema": {"fields": [{"name": "id", "type": "string"}]},
+            }
+        },
+    },
 }
-DRAWN: Final = tuple(variant for variant in VARIANTS if variant != "guarded")
-"""The variants of which the model says all. Of ``guarded`` it says only that nothing is deleted."""
+DRAWN: Final = tuple(variant for variant in VARIANTS if variant not in {"guarded", "query"})
+"""The variants of which the model says all, and that cost little. Of ``guarded`` it says only that nothing is deleted."""
+
+WEIGHTS: Final = ("a", "c")
+"""The ids in what the query of its variant refers to."""
 
 SPARING: Final = frozenset({"skip", "mirror"})
 """The variants in which what did not change is not written."""
@@ -160,6 +178,7 @@ class Expected:
     writes: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     rejects: list[Rejected] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    result: dict[str, int] | None = None
 
     @property
     def puts(self) -> int:
@@ -193,7 +212,31 @@ def expect(file: SampleFile, variant: str) -> Expected:
             counts["loaded"] += 1
             found.writes[row.id] = None if _deletes(row, variant) else _item(row)
     found.counts = counts
+    if variant == "query":
+        return _query(found, [row for row, _, verdict in judged if verdict == "good"])
     return _refuse(found, judged, variant)
+
+
+def _query(found: Expected, rows: list[Row]) -> Expected:
+    """Give what the query makes of the good rows: an item for each id. There must be none that the service refuses."""
+    counts = found.counts
+    counts["loaded"], counts["superseded"] = len(rows), 0
+    if not rows and counts["rejected"]:
+        return replace(found, status="rejected", writes={})
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.id, []).append(row)
+    found.writes = {
+        name: {
+            "id": {"S": name},
+            "n": {"N": str(sum(row.n for row in group))},
+            "secret": {"S": max(row.secret for row in group)},
+            "weighed": {"N": str(len(group) if name in WEIGHTS else 0)},
+        }
+        for name, group in groups.items()
+    }
+    found.result = {**dict.fromkeys(counts, 0), "read": len(groups), "loaded": len(groups)}
+    return found
 
 
 def _judge(file: SampleFile, variant: str) -> Iterator[tuple[Row, tuple[int, int], str]]:

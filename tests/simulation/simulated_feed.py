@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 from one_thread import one_thread
-from sample_files import TABLE, make_contract, make_plan
+from sample_files import TABLE, WEIGHTS, make_contract, make_plan
 from scenario import Scenario
 from virtual_dynamodb import Tables, VirtualDynamoDB, follow_late
 from virtual_lambda import AsynchronousCalls, VirtualFunction, VirtualInvoker, VirtualQueue, VirtualSQS
@@ -206,6 +206,10 @@ class SimulatedFeed:
     def begin(self) -> None:
         """Set down all that the scenario has happen."""
         schedule, bucket = self.schedule, self.store.buckets[LANDING]
+        if self.scenario.variant == "query":
+            self.store.put(
+                LANDING, "reference/weights.csv", "".join(f"{n}\n" for n in ("id", *WEIGHTS)).encode()
+            )
         bucket.told = self._tell
         for change in self.scenario.changes:
             body = None if change.file is None else change.file.body

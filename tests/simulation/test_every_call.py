@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 from guards import GUARDS
-from sample_files import PREFIX, draw_file
+from sample_files import PREFIX, Kind, draw_file
 from scenario import Change, Scenario
 from simulate import simulate
 from virtual_wire import Strike
@@ -19,6 +19,10 @@ ONE = Scenario(1, changes=(Change(0.0, KEY, FILES[0]),), busy=1200.0)
 REPLACED = replace(ONE, changes=(*ONE.changes, Change(0.4, KEY, FILES[1])))
 DELETED = replace(ONE, changes=(*ONE.changes, Change(0.2, KEY, None)))
 UNVERSIONED = replace(REPLACED, versioned=False)
+COUNTED: tuple[Kind, ...] = ("good", "good", "good", "wrong type", "filtered", "blank")
+QUERIED = [draw_file(DICE, 8, ["a", "b", "c"], f"1.{version}", COUNTED) for version in range(2)]
+QUERY = Scenario(1, "query", (Change(0.0, KEY, QUERIED[0]), Change(0.6, KEY, QUERIED[1])), busy=1200.0)
+QUERY_IN_CHUNKS = replace(QUERY, changes=QUERY.changes[:1], chunk_bytes=40, large_bytes=1)
 CHUNKS = replace(ONE, chunk_bytes=100, large_bytes=1)
 SCENARIOS = {
     "a file": ONE,
@@ -26,6 +30,8 @@ SCENARIOS = {
     "a file that is replaced in a bucket without versions": UNVERSIONED,
     "a file that is deleted": DELETED,
     "a file in chunks": CHUNKS,
+    "a query of a file that is replaced": QUERY,
+    "a query whose result is loaded in chunks": QUERY_IN_CHUNKS,
 }
 
 
@@ -63,12 +69,24 @@ EXPLORED = [
         (name, fault, 0, 1)
         for name in SCENARIOS
         for fault in ("kill before", "lost", "deadline")
-        if name != "a file in chunks"
+        if name
+        not in {
+            "a file in chunks",
+            "a query of a file that is replaced",
+            "a query whose result is loaded in chunks",
+        }
     ),
     *((name, "kill after", 0, 1) for name in ("a file", "a file that is deleted")),
     ("a file in chunks", "kill before", 0, 1),
     ("a file in chunks", "lost", 0, 2),
     ("a file in chunks", "deadline", 1, 2),
+    ("a query of a file that is replaced", "kill before", 0, 1),
+    ("a query of a file that is replaced", "lost", 0, 3),
+    ("a query of a file that is replaced", "deadline", 1, 3),
+    # From its result on it is loaded as a file in chunks is.
+    ("a query whose result is loaded in chunks", "kill before", 0, 4),
+    ("a query whose result is loaded in chunks", "lost", 1, 8),
+    ("a query whose result is loaded in chunks", "deadline", 2, 8),
 ]
 
 
