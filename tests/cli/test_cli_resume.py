@@ -40,6 +40,10 @@ def dirty_rows(count: int) -> str:
 
 
 DELETING = CONTRACT + '  delete_where: "quantity = 3"\n'
+QUERYING = CONTRACT.replace(
+    '  set: {total: "quantity * price"}\n',
+    "  sql: SELECT order_id, customer, price, count(*) AS times FROM rows GROUP BY order_id, customer, price\n",
+)
 
 
 def command(*arguments: object) -> list[str]:
@@ -74,11 +78,13 @@ def report(folder: Path) -> dict[str, object]:
     return {name: value for name, value in found.items() if name not in {"seconds", "invocations"}}
 
 
-@pytest.mark.parametrize("parts", ["", "quality:\n  max_rejects: 90%\n"])
+@pytest.mark.parametrize(
+    ("text", "parts"), [(DELETING, ""), (DELETING, "quality:\n  max_rejects: 90%\n"), (QUERYING, "")]
+)
 def test_a_run_that_is_killed_again_and_again_gives_what_it_would_have_given(
-    tmp_path: Path, parts: str
+    tmp_path: Path, text: str, parts: str
 ) -> None:
-    described = contract(tmp_path, text=DELETING, extra=parts)
+    described = contract(tmp_path, text=text, extra=parts)
     file = write(tmp_path / "o.csv", dirty_rows(2_500))
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert invoke("run", described, file, "--output", whole).exit_code == 0

@@ -1,32 +1,78 @@
-"""Real files, joined and aggregated by a contract's SQL on their way into the table: it is what the oracle computes."""
+"""A query over real files, at the desk: runways joined with regions and countries, by country, equal what plain Python gives."""
 
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import shutil
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from deployed_world import World
-from ourairports_oracle import EXAMPLE, expect_countries, expect_runways
+from ourairports_oracle import EXAMPLE, Value, expect_runways, plain
 
-pytestmark = pytest.mark.aws
+import penstock
 
-RUNWAYS = (EXAMPLE / "data" / "runways-2026-01-03.csv.gz").read_bytes()
-DATA = Path(__file__).with_name("data")
-REFERENCES = {name: (DATA / name).read_bytes() for name in ("countries.csv.gz", "regions.csv.gz")}
+HERE = Path(__file__).parent
+CONTRACT = HERE / "queries" / "runways-by-country.yaml"
+RUNWAYS = EXAMPLE / "data" / "runways-2026-01-03.csv.gz"
 
 
-def test_runways_joined_with_countries_and_regions_leave_what_the_oracle_says(world: World) -> None:
-    early = world.load("by-country", "early.csv.gz", RUNWAYS)
-    assert (early.status, early.code) == ("rejected", "reference-error")
-    bucket = world.running.names.landing_bucket
-    versions = {
-        name: world.client("s3").put_object(Bucket=bucket, Key=f"reference/{name}", Body=body)["VersionId"]
-        for name, body in REFERENCES.items()
-    }
-    run = world.load("by-country", "runways.csv.gz", RUNWAYS)
-    expected = expect_countries(RUNWAYS, *REFERENCES.values())
-    assert {item["country"]: item for item in world.scan("by-country")} == expected
-    records = expect_runways(RUNWAYS)
-    assert (run.status, run.counts["read"]) == ("done", records.read)
-    assert (run.counts["loaded"], run.counts["rejected"]) == (len(records.items), len(records.rejects))
-    assert run.result is not None
-    assert (run.result["read"], run.result["loaded"]) == (len(expected), len(expected))
-    assert {of["version"] for of in run.references.values()} == set(versions.values())
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the references where the bucket has them."""
+    (tmp_path / "penstock.yaml").write_text("penstock: 1\nname: harbour\n")
+    (tmp_path / "contracts").mkdir()
+    shutil.copy(CONTRACT, tmp_path / "contracts")
+    (tmp_path / "reference").mkdir()
+    for name in ("countries.csv.gz", "regions.csv.gz"):
+        shutil.copy(HERE / "data" / name, tmp_path / "reference")
+    return tmp_path
+
+
+def read(name: str) -> list[dict[str, str]]:
+    text = gzip.decompress((HERE / "data" / name).read_bytes()).decode()
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def expect() -> tuple[int, dict[Any, dict[str, Value]]]:
+    """The records that reach the query, and its items by country: computed with nothing of Penstock."""
+    countries = {row["code"]: row for row in read("countries.csv.gz")}
+    regions = Counter(row["iso_country"] for row in read("regions.csv.gz"))
+    kept = [
+        row
+        for row in expect_runways(RUNWAYS.read_bytes()).items.values()
+        if str(row["airport_ident"])[2:3] == "-"
+    ]
+    items: dict[Any, dict[str, Value]] = {}
+    for code in sorted({str(row["airport_ident"])[:2] for row in kept} & set(countries)):
+        mine = [row for row in kept if str(row["airport_ident"]).startswith(code)]
+        lengths = [row["length_ft"] for row in mine if isinstance(row.get("length_ft"), Decimal)]
+        found: dict[str, Value | None] = {
+            "country": code,
+            "name": countries[code]["name"],
+            "continent": countries[code]["continent"],
+            "regions": Decimal(regions[code]) if code in regions else None,
+            "runways": Decimal(len(mine)),
+            "length_ft": sum(lengths, Decimal()) if lengths else None,
+            "longest_ft": max(lengths, default=None),
+            "first_field": min(str(row["airport_ident"]) for row in mine),
+        }
+        items[code] = {name: value for name, value in found.items() if value is not None}
+    return len(kept), items
+
+
+def test_runways_by_country_are_what_the_oracle_says(project: Path) -> None:
+    [report] = penstock.run(project / "contracts" / CONTRACT.name, [RUNWAYS], output=project / "out")
+    loaded, items = expect()
+    assert (report.status, report.counts.loaded) == ("done", loaded)
+    assert report.counts.conserved
+    assert report.result == penstock.Counts(read=len(items), loaded=len(items))
+    written = (project / "out" / RUNWAYS.name / "items.jsonl").read_text().splitlines()
+    found = [plain(json.loads(line)["Item"]) for line in written]
+    assert {item["country"]: item for item in found} == items
+    assert len(items) > 100, "the join has found little"

@@ -1,0 +1,133 @@
+"""`penstock run` and `check` on a contract with a query: where references come from, and what is said of both stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import CONTRACT, HEADER, invoke, lines, write
+
+REFERENCES = """\
+references:
+  customers:
+    key: reference/customers.csv
+    schema: {fields: [{name: id, type: string}, {name: country, type: string}]}
+"""
+QUERY = CONTRACT.replace(
+    '  set: {total: "quantity * price"}\n',
+    "  sql: |\n"
+    "    SELECT c.country, sum(o.quantity) AS quantity, count(*) AS orders\n"
+    "    FROM rows AS o LEFT JOIN customers AS c ON o.customer = c.id GROUP BY c.country\n",
+)
+QUERY = QUERY[: QUERY.index("load:\n")] + REFERENCES + "load: {table: sales, partition_key: country}\n"
+ORDERS = (
+    HEADER + "ORD-001,ann,2,9.50,NEW\nORD-002,bob,1,0.1,PAID\nORD-003,ann,4,1,NEW\n"
+    "ORD-004,eve,1,1,NEW\n"  # of no country: the result's row has no key
+    "ORD-005,ann,none,1,NEW\n"  # line 6: a type error
+    "ORD-006,ann,1,1,CANCELLED\n"
+)
+CUSTOMERS = "id,country\nann,DE\nbob,FR\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of one feed, with a file for it."""
+    write(tmp_path / "penstock.yaml", "penstock: 1\nname: shop\n")
+    write(tmp_path / "contracts" / "orders.yaml", QUERY)
+    write(tmp_path / "orders.csv", ORDERS)
+    return tmp_path
+
+
+def call(project: Path, command: str, *options: object) -> tuple[int, str]:
+    found = invoke(command, project / "contracts" / "orders.yaml", project / "orders.csv", *options)
+    return found.exit_code, found.output
+
+
+def test_a_run_counts_records_and_rows_of_the_result_and_keeps_the_rejects_of_both(project: Path) -> None:
+    write(project / "customers.csv", CUSTOMERS)
+    code, output = call(
+        project, "run", "--output", project / "out", "--reference", f"customers={project / 'customers.csv'}"
+    )
+    assert code == 0
+    assert "6 records read: 4 loaded, 1 rejected, 1 filtered\n" in output
+    assert "3 rows of the query's result: 2 loaded, 1 rejected\n" in output
+    folder = project / "out" / "orders.csv"
+    assert [line["Item"] for line in lines(folder / "items.jsonl")] == [
+        {"country": {"S": "DE"}, "quantity": {"N": "6"}, "orders": {"N": "2"}},
+        {"country": {"S": "FR"}, "quantity": {"N": "1"}, "orders": {"N": "1"}},
+    ]
+    assert [
+        (line.get("of"), line["line"], line["errors"][0]["code"]) for line in lines(folder / "rejects.jsonl")
+    ] == [
+        (None, 6, "type-error"),
+        ("result", 2, "key-error"),
+    ]
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["counts"]["loaded"], report["result"]["loaded"], report["items"]["put"]) == (4, 2, 2)
+    assert report["engine"] == "duckdb"
+
+
+@pytest.mark.parametrize(
+    "place", ["reference/customers.csv", "references/customers.csv", "references/customers.csv.gz"]
+)
+def test_a_reference_that_is_not_named_is_found_below_the_projects_folder(project: Path, place: str) -> None:
+    file = write(project / place, CUSTOMERS)
+    if place.endswith(".gz"):
+        import gzip  # noqa: PLC0415 -- for this one place
+
+        file.write_bytes(gzip.compress(CUSTOMERS.encode()))
+    assert call(project, "run", "--output", project / "out")[0] == 0
+
+
+def test_a_reference_that_is_missing_is_told_with_where_it_was_looked_for(project: Path) -> None:
+    code, output = call(project, "run", "--output", project / "out")
+    assert code == 2
+    assert "--reference customers=FILE" in output
+    assert (project / "reference" / "customers.csv").as_posix() in output
+    assert not (project / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("costumers=x.csv", "Did you mean customers?"),
+        ("customers", "name a reference and its file"),
+        ("customers=no-such.csv", "no-such.csv: there is no such file"),
+    ],
+)
+def test_a_reference_that_is_named_wrongly_is_told(project: Path, option: str, told: str) -> None:
+    write(project / "references" / "customers.csv", CUSTOMERS)
+    code, output = call(project, "check", "--reference", option)
+    assert code == 2
+    assert told in output
+
+
+def test_a_check_runs_the_query_and_shows_the_rejects_of_both_stages(project: Path) -> None:
+    write(project / "references" / "customers.csv", CUSTOMERS)
+    code, output = call(project, "check")
+    assert code == 0
+    assert "3 rows of the query's result: 2 loaded, 1 rejected\n" in output
+    assert "  line 6: type-error in quantity" in output
+    assert "  result, line 2: key-error in country" in output
+    assert '    country: {"S": "DE"}\n' in output
+
+
+def test_a_check_without_files_needs_no_references(project: Path) -> None:
+    found = invoke("check", project / "contracts" / "orders.yaml")
+    assert (found.exit_code, found.output.count("\n")) == (0, 1)
+
+
+def test_a_reference_that_breaks_its_schema_refuses_the_file(project: Path) -> None:
+    write(project / "references" / "customers.csv", "id,country\nann\n")
+    code, output = call(project, "run", "--output", project / "out")
+    assert code == 1
+    assert "the reference customers (reference/customers.csv) can't be used: line 2: missing-cell" in output
+
+
+def test_json_has_the_counts_of_the_result_and_says_which_rejects_are_of_it(project: Path) -> None:
+    write(project / "references" / "customers.csv", CUSTOMERS)
+    found = invoke("check", project / "contracts" / "orders.yaml", project / "orders.csv", "--json")
+    [file] = json.loads(found.stdout)["files"]
+    assert file["result"]["rejected"] == 1
+    assert [reject.get("of") for reject in file["first_rejects"]] == [None, "result"]
