@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ import duckdb
 import pytest
 from row_plans import compile_query
 from run_memory import Items, Loaded, Memory, Rejects
+from run_workers import Shelf, World
 
+from penstock.errors import UsageError
 from penstock.load.query import run_query
+from penstock.load.remainder import Remainder
+from penstock.load.replay import replay_rejects
 from penstock.load.report import Counts, Report
 from penstock.plan.model import Plan
 
@@ -271,3 +276,47 @@ def test_a_run_whose_time_is_up_before_the_result_is_there_fails(tmp_path: Path,
     assert report.status == "failed"
     assert report.counts.withheld == report.counts.read > 0
     assert "longer timeout" in str(report.reason)
+
+
+def test_with_a_manifest_what_a_newer_result_lacks_is_deleted_and_what_is_the_same_not_sent(
+    tmp_path: Path,
+) -> None:
+    mirror = {"mode": "mirror", "max_deletes": "100%"}
+    plan = compile_query(tmp_path, SALES, JOIN, references={"countries": COUNTRIES}, load=BY_COUNTRY | mirror)
+    (tmp_path / "store").mkdir()
+    shelf = Shelf(tmp_path / "store")
+    versions = ["1,DE,5\n2,FR,7\n3,XX,1\n", "1,DE,4\n2,FR,7\n9,DE,1\n"]
+    reports, memories = [], []
+    for number, rows in enumerate(versions):
+        memory = Memory(f"id,country,amount\n{rows}".encode())
+        world = World(plan, memory, random.Random(number), 100, shelf.store, shelf=shelf)
+        with world.worker(shelf.base.files) as scratch:
+            report = run_query(
+                plan,
+                memory,
+                {"countries": Memory(CODES.encode())},
+                Items(memory),
+                Rejects(memory),
+                scratch,
+                query_mb=64,
+                upkeep=shelf.upkeep(scratch, shelf.base, limited=True),
+            )
+        assert isinstance(report, Report)
+        reports.append(report)
+        memories.append(memory)
+    assert [(r.status, r.items.put, r.items.deleted, r.items.unchanged) for r in reports] == [
+        ("done", 3, 0, 0),
+        ("done", 1, 1, 1),
+    ]
+    assert [(w.operation, w.body) for w in memories[1].writes] == [
+        ("put", '{"country":{"S":"DE"},"name":{"S":"Germany"},"sales":{"N":"2"},"amount":{"N":"5"}}'),
+        ("delete", '{"country":{"S":"XX"}}'),
+    ]
+
+
+def test_rejects_of_a_feed_with_a_query_are_not_replayed(tmp_path: Path, totals: Plan) -> None:
+    memory = Memory(b"id,country,amount\n1,DE,x\n")
+    with pytest.raises(UsageError, match="correct the record in the file"):
+        replay_rejects(
+            totals, memory, Remainder(lambda: iter(()), 1, 1), None, Items(memory), Rejects(memory), tmp_path
+        )
