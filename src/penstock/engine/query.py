@@ -95,7 +95,7 @@ def _name_relations(
     for name, wanted in columns.items():
         files = relations[name]
         empty = ", ".join(f"NULL::{column.sql_type} AS {identifier(column.name)}" for column in wanted)
-        rows = f"SELECT * FROM {_files_sql(files)}" if files else f"SELECT {empty or 'TRUE'} WHERE FALSE"
+        rows = f"SELECT * FROM {_files_sql(files)}" if files else f"SELECT {empty} WHERE FALSE"
         database.execute(f"CREATE TEMP VIEW {identifier(name)} AS {rows}")
 
 

@@ -13,7 +13,8 @@ import duckdb
 
 from penstock import verdicts
 from penstock.engine.database import open_database
-from penstock.engine.relations import RowFile, take_parquet
+from penstock.engine.parquet import take_parquet
+from penstock.engine.relations import RowFile
 from penstock.engine.result import Reject
 from penstock.errors import DataError, EngineError
 from penstock.load.chunk import BATCH_BYTES, begin_object
