@@ -198,6 +198,16 @@ def test_who_deploys_into_a_vpc_has_to_see_it(ask: Ask) -> None:
     assert (deploy.verdict, deploy.text) == ("warning", "to deploy you lack ec2:DescribeSubnets on *")
 
 
+def test_who_deploys_a_job_needs_the_rights_to_it(ask: Ask) -> None:
+    simulate = simulated("glue:CreateJob")
+    answers = {**identity(USER), "simulate_principal_policy": simulate}
+    _, deploy = ask(check_permissions, answers, feeds=[feed("orders", engine="glue")])
+    job = f"arn:aws:glue:eu-central-1:{ACCOUNT}:job/shop_orders"
+    assert (deploy.verdict, deploy.text) == ("warning", f"to deploy you lack glue:CreateJob on {job}")
+    _, deploy = ask(check_permissions, answers)
+    assert deploy.verdict == "ok"
+
+
 def test_where_iam_does_not_say_reading_is_tried(ask: Ask) -> None:
     answers: dict[str, Any] = {**identity(USER), "simulate_principal_policy": "AccessDenied"}
     (finding,) = ask(check_permissions, {**answers, "query": {}, "list_objects_v2": {}})

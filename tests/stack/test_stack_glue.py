@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from penstock.stack.doctor.examine import examine
 from penstock.stack.job_package import SCRIPT
 from penstock.stack.names import Names
 from penstock.stack.plans import compile_feeds
-from penstock.stack.resources.glue import plan_key
+from penstock.stack.resources.glue import has_job, plan_key
 from penstock.stack.resources.state_machine import build_definition
 from penstock.stack.target import Target, emulated_target
 
@@ -41,10 +42,12 @@ REFERRED = {
     "JobEncryption": "shop_orders",
 }
 """What the references of the template come to."""
+QUERY = {"sql": "SELECT customer_id, order_id, sum(quantity) AS n FROM rows GROUP BY customer_id, order_id"}
 SIZES: dict[str, dict[str, Any]] = {
     "usual": {"engine": "glue"},
     "largest": {
         "engine": "auto",
+        "transform": QUERY,
         "glue": {"worker": "G.8X", "workers": 299, "timeout": 10_080, "retries": 10},
     },
     "smallest": {"engine": "glue", "glue": {"worker": "G.1X", "workers": 2, "timeout": 1, "retries": 0}},
@@ -152,10 +155,11 @@ def test_the_state_machine_starts_it_as_the_service_wants_it(tmp_path: Path) -> 
 
 
 def test_only_a_feed_whose_contract_says_so_has_a_job(tmp_path: Path) -> None:
-    text = json.dumps(resources(tmp_path, feed("orders")))
-    assert "glue" not in text.lower()
-    for engine in ("glue", "auto"):
-        found = resources(tmp_path, feed("orders", engine=engine))
+    for contract in (feed("orders"), feed("orders", engine="lambda", transform=QUERY)):
+        text = json.dumps(resources(tmp_path, contract))
+        assert "glue" not in text.lower()
+    for contract in (feed("orders", engine="glue"), feed("orders", engine="auto", transform=QUERY)):
+        found = resources(tmp_path, contract)
         assert {name for name in found if name.startswith("Job")} == {
             "Job",
             "JobErrorLogGroup",
@@ -164,6 +168,17 @@ def test_only_a_feed_whose_contract_says_so_has_a_job(tmp_path: Path) -> None:
         }
         assert found["Function"]["Properties"]["Environment"]["Variables"]["PENSTOCK_JOB"] == "shop_orders"
         assert "ChooseEngine" in json.dumps(found["StateMachine"])
+
+
+def test_where_auto_could_never_choose_it_there_is_no_job(tmp_path: Path) -> None:
+    """Rows without a query stay with the function, and so does a query that Spark can't be trusted with."""
+    text = json.dumps(resources(tmp_path, feed("orders", engine="auto")))
+    assert "glue" not in text.lower()
+    write_project(tmp_path, [feed("orders", engine="auto", transform=QUERY)])
+    plan = compile_feeds(read_project(tmp_path))["orders"]
+    assert plan.query is not None
+    assert has_job(plan)
+    assert not has_job(replace(plan, query=replace(plan.query, spark=None, refused=("it differs",))))
 
 
 def test_the_embedded_aws_is_given_no_job_and_its_function_and_state_machine_know_of_none(
@@ -240,7 +255,7 @@ def test_costs_can_be_told_apart_by_tags(tmp_path: Path) -> None:
 
 def test_a_job_outside_of_the_projects_network_is_refused_with_the_ways_out(tmp_path: Path) -> None:
     vpc = {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]}
-    feeds = [feed("orders", engine="auto"), feed("returns")]
+    feeds = [feed("orders", engine="glue"), feed("returns")]
     with pytest.raises(ContractError) as refused:
         templates_of(write_project(tmp_path, feeds, vpc=vpc))
     (problem,) = refused.value.problems
@@ -315,7 +330,7 @@ def test_on_the_embedded_aws_it_is_said_that_there_is_no_glue_and_large_objects_
     (told,) = (line for line in said if "Glue" in line)
     assert told == (
         "There is no Glue on the embedded AWS, so that orders can have no job there: large objects are loaded by the "
-        "function, in chunks, to the same end. What only a job can do, try with: penstock run --engine spark"
+        "function, in chunks, to the same end. What only a job can do, a query over too much, try with: penstock run --engine spark"
     )
     rows = "".join(f"o{number},c,1,NEW,0\n" for number in range(2000))
     file = f"order_id,customer_id,quantity,status,expires\n{rows}".encode()

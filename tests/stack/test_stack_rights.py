@@ -67,10 +67,11 @@ def _make_roles_of_a_job(
     """The roles that a feed has for its job, which the embedded AWS has none of: they are as in the template for AWS."""
     iam = connection.client("iam")
     for contract in feeds:
-        if not has_job(contract):
+        plan = compile_contract(contract)
+        if not has_job(plan):
             continue
         for logical_id, role in (
-            ("JobRole", job_role(names, contract, compile_contract(contract))),
+            ("JobRole", job_role(names, contract, plan)),
             ("StateMachineRole", state_machine_role(names, contract.name, job=True, tracing=False)),
         ):
             name, properties = f"{contract.name}-{logical_id}-with-a-job", role["Properties"]

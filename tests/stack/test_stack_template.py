@@ -46,6 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         engine="auto",
         trigger="direct",
         glue={"worker": "G.2X", "workers": 20, "timeout": 600, "retries": 0},
+        transform={"sql": "SELECT customer_id, order_id, sum(quantity) AS n FROM rows GROUP BY ALL"},
         load={"mode": "mirror"},
     ),
     "stream-and-ttl": feed("orders", load={"stream": "NEW_AND_OLD_IMAGES", "ttl": "expires"}),

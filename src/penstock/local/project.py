@@ -49,7 +49,7 @@ _KILLED: Final = (
 
 _NO_GLUE: Final = (
     "There is no Glue on the embedded AWS, so that {feeds} can have no job there: large objects are loaded by the function, in "
-    "chunks, to the same end. What only a job can do, try with: penstock run --engine spark"
+    "chunks, to the same end. What only a job can do, a query over too much, try with: penstock run --engine spark"
 )
 
 _START_ANEW: Final = (
@@ -133,7 +133,7 @@ def deploy_project(
     """
     if project.landing.bucket is not None:
         _stand_in(server.connection(), project.landing.bucket, progress)
-    wanting = sorted(contract.name for contract in project.feeds if has_job(contract))
+    wanting = sorted(plan.name for plan in compile_feeds(project).values() if has_job(plan))
     if wanting:
         progress(_NO_GLUE.format(feeds=" and ".join(wanting)))
     deployed = deploy(

@@ -108,12 +108,12 @@ def prepare_deploy(
     bucket = plan_bucket(connection, names)
     package = build_package({feed: write_plan(plan) for feed, plan in plans.items()}, target, cache, progress)
     code = package_code(names, target, package.digest)
-    options = stack_options(project, names, code, target, connection)
+    options = stack_options(plans, names, code, target, connection)
     templates = build_templates(project, plans, options)
     uploads = [Upload(code.key, package.path, "the function")]
     if options.job_code is not None:
         job = build_job_package(cache, progress)
-        uploads += _job_uploads(project, plans, options.job_code, job)
+        uploads += _job_uploads(plans, options.job_code, job)
     progress("Comparing the project with what is deployed")
     states = find_stacks(connection, project.name)
     wanted = {template.name for template in templates}
@@ -143,24 +143,21 @@ def package_code(names: Names, target: Target, digest: str) -> Code:
     )
 
 
-def _job_uploads(
-    project: Project, plans: Mapping[str, Plan], code: JobCode, package: JobPackage
-) -> Iterator[Upload]:
+def _job_uploads(plans: Mapping[str, Plan], code: JobCode, package: JobPackage) -> Iterator[Upload]:
     yield Upload(code.wheels, package.path, "the job's package")
     yield Upload(code.script, SCRIPT.encode(), "the job's script")
-    for contract in filter(has_job, project.feeds):
-        plan = plans[contract.name]
-        yield Upload(plan_key(plan), write_plan(plan).encode(), f"the plan of {contract.name}")
+    for plan in filter(has_job, plans.values()):
+        yield Upload(plan_key(plan), write_plan(plan).encode(), f"the plan of {plan.name}")
 
 
 def stack_options(
-    project: Project, names: Names, code: Code, target: Target, connection: Connection
+    plans: Mapping[str, Plan], names: Names, code: Code, target: Target, connection: Connection
 ) -> StackOptions:
     """Give what the templates take from where they go. An emulator that the surroundings name takes neither saved queries
     nor jobs.
     """
     aws = connection.reaches_aws()
-    jobs = target.glue and aws and any(map(has_job, project.feeds))
+    jobs = target.glue and aws and any(map(has_job, plans.values()))
     return StackOptions(
         names, code, target.saved_queries and aws, job_code(digest_job_package()) if jobs else None
     )

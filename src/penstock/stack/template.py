@@ -174,7 +174,7 @@ def _check(project: Project, plans: Mapping[str, Plan], names: Names) -> None:
             "in `landing.bucket`"
         )
     problems += _check_keys(project, names)
-    problems += _check_jobs(project)
+    problems += _check_jobs(project, plans)
     if names.existing_bucket is None and len(project.feeds) > MAX_NOTIFICATIONS:
         problems.append(
             f"the project has {len(project.feeds)} feeds, and a bucket notifies at most {MAX_NOTIFICATIONS}: split it in two"
@@ -202,12 +202,12 @@ def _check_keys(project: Project, names: Names) -> Iterator[str]:
             yield f"{where} is a key of {key.split(':')[3]}, and the project goes to {names.region}: name one of its own region"
 
 
-def _check_jobs(project: Project) -> Iterator[str]:
+def _check_jobs(project: Project, plans: Mapping[str, Plan]) -> Iterator[str]:
     """A job of Glue is not in the functions' network, and an account that wants one wants it of all that touches its data."""
-    for contract in project.feeds:
-        if project.vpc is not None and has_job(contract):
+    for name, plan in sorted(plans.items()):
+        if project.vpc is not None and has_job(plan):
             yield (
-                f"the project has a `vpc`, and the job of the feed {contract.name} would run outside of it, in Glue's own "
+                f"the project has a `vpc`, and the job of the feed {name} would run outside of it, in Glue's own "
                 "network: take out one of them, or say `engine: lambda`"
             )
 

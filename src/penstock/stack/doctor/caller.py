@@ -184,7 +184,7 @@ def _to_deploy(subject: Subject) -> list[Asked]:
             ("glue:CreateJob", "glue:GetJob", "glue:TagResource", "glue:UpdateJob"),
         )
         for contract in subject.project.feeds
-        if has_job(contract)
+        if has_job(subject.plans[contract.name])
     ]
     changing = (
         "CreateChangeSet",

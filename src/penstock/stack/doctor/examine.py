@@ -76,7 +76,7 @@ def _describe(project: Project, names: Names, connection: Connection, target: Ta
     plans = compile_feeds(project)
     digest = digest_package({feed: write_plan(plan) for feed, plan in plans.items()}, target)
     code = package_code(names, target, digest)
-    templates = build_templates(project, plans, stack_options(project, names, code, target, connection))
+    templates = build_templates(project, plans, stack_options(plans, names, code, target, connection))
     try:
         states = find_stacks(connection, project.name)
     except ServiceError:  # which the check of the stacks tells; what is there is looked for one by one then

@@ -11,11 +11,11 @@ from penstock.stack.resources.glue import has_job
 def check_job(subject: FeedSubject) -> Iterator[Finding]:
     """Look whether the job is there, where the contract asks for one."""
     name, job = subject.contract.name, subject.own.job
-    if not has_job(subject.contract):
+    if not has_job(subject.plan):
         return
     deployed = [template for template in subject.whole.templates if template.feed == name]
     if not any("Job" in template.body["Resources"] for template in deployed):
-        text = "there is no Glue here to have a job: the function loads large objects in chunks"
+        text = "there is no Glue here to have a job: the function does what it can"
         yield Finding("job", name, "ok", text)
         return
     found = find(f"the job {job}", "glue:GetJob", lambda: subject.client("glue").get_job(JobName=job))

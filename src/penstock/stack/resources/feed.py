@@ -30,9 +30,7 @@ def feed_resources(
     own = names.feed(contract.name)
     direct = contract.trigger == "direct"
     jobs = (
-        {}
-        if job_code is None or not has_job(contract)
-        else job_resources(names, contract, plan, job_code, logs)
+        {} if job_code is None or not has_job(plan) else job_resources(names, contract, plan, job_code, logs)
     )
     resources = {
         "DeadLetters": _dead_letters(names, own, direct=direct),

@@ -37,9 +37,13 @@ class JobCode:
     wheels: str
 
 
-def has_job(contract: Contract) -> bool:
-    """Tell whether a feed is to have a job."""
-    return contract.engine != "lambda"
+def has_job(plan: Plan) -> bool:
+    """Tell whether a feed is to have a job: not where ``auto`` could never choose one, for rows without a query stay with
+    the function, and so does a query that Spark can't be trusted with.
+    """
+    if plan.engine == "auto":
+        return plan.query is not None and plan.query.spark is not None
+    return plan.engine == "glue"
 
 
 def plan_key(plan: Plan) -> str:

@@ -48,7 +48,14 @@ import json
 from typing import Any, Final
 
 from penstock.contract.model import Contract, LargeObjectsModel
-from penstock.errors import ConservationError, ContractError, DataError, EngineError, UsageError
+from penstock.errors import (
+    CapacityError,
+    ConservationError,
+    ContractError,
+    DataError,
+    EngineError,
+    UsageError,
+)
 from penstock.stack.names import Names
 
 State = dict[str, Any]
@@ -67,6 +74,7 @@ _ANSWER: Final = "$.answer.said"
 
 _FOR_GOOD: Final = [
     *(error.__name__ for error in (ConservationError, ContractError, DataError, EngineError, UsageError)),
+    CapacityError.__name__,  # the function has no more of it at the next try
     "LostClaimError",  # another run has the object (penstock.aws.ledger)
 ]
 _BACKOFF: Final = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
