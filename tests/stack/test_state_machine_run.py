@@ -76,8 +76,11 @@ class Machine:
     folder: Path
     connection: Connection
     large_objects: dict[str, Any] = field(default_factory=dict)
+    job: bool = False
 
-    def run(self, answers: Mapping[str, list[dict[str, Any]]] | None = None) -> dict[str, Any]:
+    def run(
+        self, answers: Mapping[str, list[dict[str, Any]]] | None = None, **ordered: str
+    ) -> dict[str, Any]:
         """Make the state machine and what it needs, let it load an object, and give the execution as it ended."""
         contract = feed("orders", large_objects=self.large_objects)
         project = read_project(write_project(self.folder, [contract]))
@@ -92,10 +95,10 @@ class Machine:
         self._make_function(names.feed("orders").function)
         machine = states.create_state_machine(
             name=names.feed("orders").state_machine,
-            definition=write_definition(names, project.feeds[0]),
+            definition=write_definition(names, project.feeds[0], job=self.job),
             roleArn=f"arn:aws:iam::{names.account}:role/machine",
         )
-        order = {**OBJECT, **{name: f"runs/orders/f1/{name}.json" for name in lists}}
+        order = {**OBJECT, **ordered, **{name: f"runs/orders/f1/{name}.json" for name in lists}}
         started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(order))[
             "executionArn"
         ]
@@ -236,3 +239,22 @@ def test_no_more_workers_are_at_work_than_the_project_allows(machine: Machine) -
     assert len(found) == 3
     for run in found:
         assert runs.describe_map_run(mapRunArn=run["mapRunArn"])["maxConcurrency"] == 2
+
+
+@pytest.mark.parametrize("ordered", [{}, {"engine": "lambda"}])
+def test_where_there_is_a_job_an_order_that_does_not_ask_for_it_goes_through_the_chunks(
+    machine: Machine, ordered: dict[str, str]
+) -> None:
+    machine.job = True
+    assert machine.run(**ordered)["status"] == "SUCCEEDED"
+    assert machine.steps == ["cut", "survey chunk", "decide partition", "decide", "load chunk", "finish"]
+
+
+def test_where_a_job_is_asked_for_nothing_is_called_before_it_and_its_failure_gives_the_object_free(
+    machine: Machine,
+) -> None:
+    """The embedded AWS knows no task that waits for a job in Glue, and fails it."""
+    machine.job = True
+    ended = machine.run(engine="glue")
+    assert (ended["status"], machine.steps) == ("FAILED", ["fail"])
+    assert {**machine.calls[0], "error": None} == {"step": "fail", **OBJECT, "error": None}
