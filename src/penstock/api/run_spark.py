@@ -25,11 +25,9 @@ from penstock.load.steps.local import LocalFolder
 from penstock.plan.codec import plan_hash
 from penstock.spark.query import check_query
 from penstock.spark.run import plan_run, run_file
-from penstock.spark.session import open_session
+from penstock.spark.session import Session, open_session
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from penstock.aws.connect import Connections
 
 _IDENTITY = "run.json"
@@ -58,7 +56,7 @@ def run_on_spark(
 
 
 def _run_one(
-    session: SparkSession,
+    session: Session,
     call: Call,
     source: FileSource,
     table: Connections | None,
