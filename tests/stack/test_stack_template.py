@@ -120,6 +120,33 @@ def test_a_hundred_feeds_fit_cloudformation_and_the_bucket(tmp_path: Path) -> No
     assert _lint(_body(templates, "landing")) == []
 
 
+MUCH: dict[str, Any] = {
+    "engine": "glue",
+    "schedule": {"at": "cron(0 3 * * ? *)", "time_zone": "Europe/Berlin"},
+    "load": {"mode": "mirror"},
+    "alarms": {"silent_after": "26 hours"},
+}
+"""Nearly all that a feed can have."""
+
+
+def test_a_feed_that_has_much_fits_cloudformation_whatever_it_is_called(tmp_path: Path) -> None:
+    """Where there is no room for the saved queries, they are left out."""
+    options = {"name": "p" * 30, "encryption": {"key": KEY}, "tracing": True}
+    long, short = feed("f" * 40, **MUCH), feed("orders", **MUCH, trigger="direct")
+    bodies = {
+        template.feed: template.body
+        for template in templates_of(write_project(tmp_path, [long, short], **options))
+        if template.tier == "feed"
+    }
+    saved = {
+        name: len(_resources(body, "AWS::Logs::QueryDefinition")) for name, body in bodies.items() if name
+    }
+    assert saved == {"f" * 40: 0, "orders": 4}
+    for body in bodies.values():
+        assert len(write_template(body)) <= 51_200
+        assert _lint(body) == []
+
+
 def test_a_hundred_and_one_feeds_are_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"101 feeds.*at most 100.*split it"):
         templates_of(write_project(tmp_path, [feed(f"feed-{n}") for n in range(101)]))

@@ -77,10 +77,9 @@ class Machine:
     connection: Connection
     large_objects: dict[str, Any] = field(default_factory=dict)
     job: bool = False
+    ordered: dict[str, str] = field(default_factory=dict)
 
-    def run(
-        self, answers: Mapping[str, list[dict[str, Any]]] | None = None, **ordered: str
-    ) -> dict[str, Any]:
+    def run(self, answers: Mapping[str, list[dict[str, Any]]] | None = None) -> dict[str, Any]:
         """Make the state machine and what it needs, let it load an object, and give the execution as it ended."""
         contract = feed("orders", large_objects=self.large_objects)
         project = read_project(write_project(self.folder, [contract]))
@@ -98,7 +97,7 @@ class Machine:
             definition=write_definition(names, project.feeds[0], job=self.job),
             roleArn=f"arn:aws:iam::{names.account}:role/machine",
         )
-        order = {**OBJECT, **ordered, **{name: f"runs/orders/f1/{name}.json" for name in lists}}
+        order = {**OBJECT, **self.ordered, **{name: f"runs/orders/f1/{name}.json" for name in lists}}
         started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(order))[
             "executionArn"
         ]
@@ -245,8 +244,8 @@ def test_no_more_workers_are_at_work_than_the_project_allows(machine: Machine) -
 def test_where_there_is_a_job_an_order_that_does_not_ask_for_it_goes_through_the_chunks(
     machine: Machine, ordered: dict[str, str]
 ) -> None:
-    machine.job = True
-    assert machine.run(**ordered)["status"] == "SUCCEEDED"
+    machine.job, machine.ordered = True, ordered
+    assert machine.run()["status"] == "SUCCEEDED"
     assert machine.steps == ["cut", "survey chunk", "decide partition", "decide", "load chunk", "finish"]
 
 
@@ -254,7 +253,7 @@ def test_where_a_job_is_asked_for_nothing_is_called_before_it_and_its_failure_gi
     machine: Machine,
 ) -> None:
     """The embedded AWS knows no task that waits for a job in Glue, and fails it."""
-    machine.job = True
-    ended = machine.run(engine="glue")
+    machine.job, machine.ordered = True, {"engine": "glue"}
+    ended = machine.run()
     assert (ended["status"], machine.steps) == ("FAILED", ["fail"])
     assert {**machine.calls[0], "error": None} == {"step": "fail", **OBJECT, "error": None}

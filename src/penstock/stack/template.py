@@ -120,6 +120,7 @@ def _foundation(project: Project, names: Names, feeds: Sequence[Contract]) -> di
 
 
 def _feed(project: Project, contract: Contract, plan: Plan, options: StackOptions) -> dict[str, Any]:
+    """Give the template of a feed; the saved queries, which are a convenience, are left out where there is no room for them."""
     names = options.names
     logs = Logs(
         project.logs.retention_days, project.logs.level, project.logs.debug_share, tracing=project.tracing
@@ -128,9 +129,8 @@ def _feed(project: Project, contract: Contract, plan: Plan, options: StackOption
         **feed_resources(names, contract, plan, options.code, options.job_code, logs),
         **sweep_resources(names, contract, options.code, logs),
         **alarm_resources(names, contract),
-        **(query_resources(names, contract.name) if options.saved_queries else {}),
     }
-    return _template(
+    template = _template(
         f"Penstock {names.project}: the feed {contract.name}",
         surround(project, names, resources),
         {
@@ -139,6 +139,9 @@ def _feed(project: Project, contract: Contract, plan: Plan, options: StackOption
             "DeadLetters": names.feed(contract.name).dead_letters_arn,
         },
     )
+    saved = query_resources(names, contract.name) if options.saved_queries else {}
+    whole = {**template, "Resources": {**template["Resources"], **saved}}
+    return whole if len(write_template(whole).encode()) <= MAX_TEMPLATE_BYTES else template
 
 
 def _landing(names: Names, notifications: dict[str, Any], tags: Mapping[str, str]) -> list[StackTemplate]:

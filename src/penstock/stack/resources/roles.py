@@ -78,15 +78,17 @@ def job_role(names: Names, contract: Contract, plan: Plan) -> Resource:
     """
     own = names.feed(contract.name)
     code = f"{names.bucket_arn(names.artifacts_bucket)}/{JOB_CODE}*"
-    groups = [names.arn("logs", f"log-group:{group}") for group in own.job_log_groups]
     statements = [
         *_load_statements(names, contract, plan),
         allow("ReadCode", ["s3:GetObject"], code, of_this_account(names)),
         *use_key(names, "s3"),
         *use_key_of_tables(names, contract.load.table_key),
         # The groups are there; Glue asks for them all the same.
-        allow("NameLogs", ["logs:CreateLogGroup"], groups),
-        allow("WriteLogs", _WRITE_LOGS, [f"{group}:*" for group in groups]),
+        allow(
+            "WriteLogs",
+            ["logs:CreateLogGroup", *_WRITE_LOGS],
+            names.arn("logs", f"log-group:{own.job_logs}/*"),
+        ),
     ]
     return _role(_trust("glue.amazonaws.com"), statements)
 

@@ -45,6 +45,7 @@ together may have 256 KiB, which failed executions alone could fill (Step Functi
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from penstock.contract.model import Contract, LargeObjectsModel
@@ -102,6 +103,7 @@ _QUEUE_FOR_JOB: Final = {
     "JitterStrategy": "FULL",
 }
 """With 14 attempts at most 3,165 seconds, which is less than the claim outlives a step (penstock.aws.large.hand_over)."""
+_END: Final = {"Type": "Pass", "Result": {}, "End": True}
 _RETRY_MAP: Final = [
     {"ErrorEquals": ["States.ItemReaderFailed", "States.ResultWriterFailed"], **_BACKOFF, "MaxAttempts": 3}
 ]
@@ -110,7 +112,7 @@ _RELEASE: Final = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Nex
 
 def write_definition(names: Names, contract: Contract, *, job: bool = False) -> str:
     """Write the definition of a feed's state machine as JSON."""
-    return json.dumps(build_definition(names, contract, job=job), sort_keys=True, separators=(",", ":"))
+    return _write(build_definition(names, contract, job=job))
 
 
 def fold_definition(names: Names, contract: Contract, *, job: bool = False) -> State:
@@ -118,17 +120,41 @@ def fold_definition(names: Names, contract: Contract, *, job: bool = False) -> S
 
     It is the largest part of a template, which may have 51,200 bytes.
     """
-    call = _call(names, contract, {})
-    repeated = {
-        "Task": {key: value for key, value in call.items() if key != "Parameters"},
-        "Loader": call["Parameters"]["FunctionName"],
-        "Release": _RELEASE,
-    }
     folded, parts = write_definition(names, contract, job=job), dict[str, str]()
-    for name, what in repeated.items():
-        parts[name] = json.dumps(what, sort_keys=True, separators=(",", ":")).strip("{}")
-        folded = folded.replace(parts[name], f"${{{name}}}")
+    for name, text in _repeated(names, contract):
+        if folded.count(text) > 1:
+            parts[name], folded = text, folded.replace(text, f"${{{name}}}")
     return {"Fn::Sub": [folded, parts]}
+
+
+def _repeated(names: Names, contract: Contract) -> Iterator[tuple[str, str]]:
+    """Give what stands in a definition more than once, by names that say what it is; what holds others goes first."""
+    call = _call(names, contract, {"bucket.$": "$.bucket"})
+    chunks = _map(names, contract, "chunk", "survey", "Survey")
+    # A call but for what is each step's own, which stands in the midst of its payload.
+    task = _write_inner({key: value for key, value in call.items() if key != "Parameters"})
+    yield "Task", f'"version.$":"$.version"}}}}}},{task}'
+    yield "Call", _write_inner({"Parameters": call["Parameters"]}).rstrip("}")
+    own = {"ItemProcessor", "ItemReader", "ItemSelector", "Label", "MaxConcurrency"}
+    yield "Map", _write_inner({key: value for key, value in chunks.items() if key not in own})
+    yield "Concluded", _write(_again("", "", conclude="Finish")["Choices"][0])
+    yield "Release", _write(_RELEASE)
+    yield "Each", _write_inner({"ProcessorConfig": chunks["ItemProcessor"]["ProcessorConfig"]})
+    reader = chunks["ItemReader"]
+    yield "Reader", _write_inner({key: value for key, value in reader.items() if key != "Parameters"})
+    yield "Lists", _write_inner({"Bucket": reader["Parameters"]["Bucket"]})
+    yield "Finished", _write_inner({"Variable": f"{_ANSWER}.finished"})
+    yield "Object", _write_inner({name: _RUN[name] for name in ("key.$", "run.$")})
+    yield "End", _write(_END)
+
+
+def _write(part: Any) -> str:
+    return json.dumps(part, sort_keys=True, separators=(",", ":"))
+
+
+def _write_inner(part: State) -> str:
+    """Write a state's keys as they stand among others."""
+    return _write(part)[1:-1]
 
 
 def build_definition(names: Names, contract: Contract, *, job: bool = False) -> State:
@@ -257,7 +283,7 @@ def _map(names: Names, contract: Contract, entry: str, step: str, label: str) ->
             "States": {
                 task: {**_call(names, contract, payload), "Next": choice},
                 choice: _again(task, end),
-                end: {"Type": "Pass", "Result": {}, "End": True},
+                end: _END,
             },
         },
         "ResultWriter": {
