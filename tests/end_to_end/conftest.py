@@ -14,6 +14,7 @@ from penstock.local.project import deploy_project
 from penstock.local.server import Server, start_server, stop_server
 
 FEEDS = Path(__file__).with_name("feeds")
+QUERIES = Path(__file__).with_name("queries")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
     shutil.copytree(FEEDS, folder / "contracts", dirs_exist_ok=True)
     for name, mode in (("daily", "upsert"), ("daily-mirror", "mirror"), ("mirrored", "mirror")):
         (folder / "contracts" / f"{name}.yaml").write_text(daily_runways(name, mode))
-    (folder / "contracts" / "by-country.yaml").write_text(runways_by_country())
+    shutil.copy(QUERIES / "runways-by-country.yaml", folder / "contracts")
     (folder / "penstock.yaml").write_text("penstock: 1\nname: harbour\n")
     make_parcels_table(server)
     return World(deploy_project(folder, read_project(folder), server))
@@ -50,43 +51,6 @@ def daily_runways(name: str, mode: str) -> str:
         assert text.count(f"{old}\n") == 1
         text = text.replace(f"{old}\n", f"{new}\n")
     return text
-
-
-def runways_by_country() -> str:
-    """Give the contract of a feed whose files are the runways', and whose table tells what they come to in each country."""
-    text = (EXAMPLE / "contracts" / "runways.yaml").read_text()
-    schema, _, rest = text.partition("transform:\n")
-    rules = rest[rest.index("rules:\n") : rest.index("load:\n")]
-    schema = schema.replace("name: runways\n", "name: by-country\n", 1)
-    return schema.replace("prefix: incoming/runways/", "prefix: incoming/by-country/", 1) + BY_COUNTRY + rules
-
-
-BY_COUNTRY = """\
-transform:
-  set: {code: "substring(airport_ident, 1, 2)", mark: "substring(airport_ident, 3, 1)"}
-  sql: |
-    WITH parts AS (SELECT iso_country, count(*) AS regions FROM regions GROUP BY iso_country)
-    SELECT
-      c.code AS country, c.name, c.continent, p.regions,
-      count(*) AS runways, max(r.length_ft) AS longest_ft, sum(r.length_ft) AS together_ft
-    FROM rows AS r
-    JOIN countries AS c ON r.code = c.code
-    LEFT JOIN parts AS p ON p.iso_country = c.code
-    WHERE r.mark = '-'
-    GROUP BY c.code, c.name, c.continent, p.regions
-references:
-  countries:
-    key: reference/countries.csv.gz
-    schema:
-      fieldsMatch: subset
-      fields: [{name: code, type: string}, {name: name, type: string}, {name: continent, type: string}]
-  regions:
-    key: reference/regions.csv.gz
-    schema:
-      fieldsMatch: subset
-      fields: [{name: code, type: string}, {name: iso_country, type: string}]
-load: {table: by-country, partition_key: country}
-"""
 
 
 def make_parcels_table(server: Server) -> None:

@@ -185,33 +185,29 @@ def plain(item: dict[str, dict[str, Any]]) -> dict[str, Value]:
     return found
 
 
-def expect_countries(runways: bytes, countries: bytes, regions: bytes) -> dict[str, dict[str, Value]]:
-    """Give what the runways of each country come to, by its code: of good rows, of airports whose ident names a country.
+def expect_by_country(
+    runways: bytes, countries: bytes, regions: bytes
+) -> tuple[int, dict[Any, dict[str, Value]]]:
+    """The records that reach the query of ``queries/runways-by-country.yaml``, and its items by country.
 
-    Such an ident begins with the code and a hyphen (``AD-0001``). A country without regions has no number of them.
+    An airport whose ident is a country's code, a hyphen and a number is of that country.
     """
-    names = {cells["code"]: cells for _, cells in read_rows(countries)}
+    named = {cells["code"]: cells for _, cells in read_rows(countries)}
     parts = Counter(cells["iso_country"] for _, cells in read_rows(regions))
-    found: dict[str, dict[str, Value]] = {}
-    for row in expect_runways(runways).items.values():
-        ident = str(row["airport_ident"])
-        code = ident[:2]
-        if ident[2:3] != "-" or code not in names:
-            continue
-        length = row.get("length_ft")
-        one = found.setdefault(
-            code,
-            {
-                "country": code,
-                "name": names[code]["name"],
-                "continent": names[code]["continent"],
-                "runways": Decimal(0),
-            },
-        )
-        if code in parts:
-            one["regions"] = Decimal(parts[code])
-        one["runways"] = Decimal(one["runways"]) + 1
-        if isinstance(length, Decimal):
-            one["longest_ft"] = max(Decimal(one.get("longest_ft", 0)), length)
-            one["together_ft"] = Decimal(one.get("together_ft", 0)) + length
-    return found
+    kept = [row for row in expect_runways(runways).items.values() if str(row["airport_ident"])[2:3] == "-"]
+    items: dict[Any, dict[str, Value]] = {}
+    for code in sorted({str(row["airport_ident"])[:2] for row in kept} & set(named)):
+        mine = [row for row in kept if str(row["airport_ident"]).startswith(code)]
+        lengths = [row["length_ft"] for row in mine if isinstance(row.get("length_ft"), Decimal)]
+        found: dict[str, Value | None] = {
+            "country": code,
+            "name": named[code]["name"],
+            "continent": named[code]["continent"],
+            "regions": Decimal(parts[code]) if code in parts else None,
+            "runways": Decimal(len(mine)),
+            "length_ft": sum(lengths, Decimal()) if lengths else None,
+            "longest_ft": max(lengths, default=None),
+            "first_field": min(str(row["airport_ident"]) for row in mine),
+        }
+        items[code] = {name: value for name, value in found.items() if value is not None}
+    return len(kept), items

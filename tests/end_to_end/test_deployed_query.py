@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from deployed_world import World
-from ourairports_oracle import EXAMPLE, expect_countries, expect_runways
+from ourairports_oracle import EXAMPLE, expect_by_country, expect_runways
 
 pytestmark = pytest.mark.aws
 
@@ -14,19 +14,20 @@ REFERENCES = {name: (DATA / name).read_bytes() for name in ("countries.csv.gz", 
 
 
 def test_runways_joined_with_countries_and_regions_leave_what_the_oracle_says(world: World) -> None:
-    early = world.load("by-country", "early.csv.gz", RUNWAYS)
+    early = world.load("runways-by-country", "early.csv.gz", RUNWAYS)
     assert (early.status, early.code) == ("rejected", "reference-error")
     bucket = world.running.names.landing_bucket
     versions = {
         name: world.client("s3").put_object(Bucket=bucket, Key=f"reference/{name}", Body=body)["VersionId"]
         for name, body in REFERENCES.items()
     }
-    run = world.load("by-country", "runways.csv.gz", RUNWAYS)
-    expected = expect_countries(RUNWAYS, *REFERENCES.values())
-    assert {item["country"]: item for item in world.scan("by-country")} == expected
-    records = expect_runways(RUNWAYS)
-    assert (run.status, run.counts["read"]) == ("done", records.read)
-    assert (run.counts["loaded"], run.counts["rejected"]) == (len(records.items), len(records.rejects))
+    run = world.load("runways-by-country", "runways.csv.gz", RUNWAYS)
+    loaded, expected = expect_by_country(RUNWAYS, *REFERENCES.values())
+    assert {item["country"]: item for item in world.scan("runways-by-country")} == expected
+    counts = dict(run.counts)
+    assert counts.pop("read") == sum(counts.values()) == expect_runways(RUNWAYS).read
+    assert (run.status, counts["loaded"]) == ("done", loaded)
     assert run.result is not None
     assert (run.result["read"], run.result["loaded"]) == (len(expected), len(expected))
     assert {of["version"] for of in run.references.values()} == set(versions.values())
+    assert run.engine == "duckdb"

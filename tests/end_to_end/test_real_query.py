@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import shutil
-from collections import Counter
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ourairports_oracle import EXAMPLE, Value, expect_runways, plain
+from ourairports_oracle import EXAMPLE, expect_by_country, plain
 
 import penstock
 
@@ -34,41 +28,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(name: str) -> list[dict[str, str]]:
-    text = gzip.decompress((HERE / "data" / name).read_bytes()).decode()
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def expect() -> tuple[int, dict[Any, dict[str, Value]]]:
-    """The records that reach the query, and its items by country: computed with nothing of Penstock."""
-    countries = {row["code"]: row for row in read("countries.csv.gz")}
-    regions = Counter(row["iso_country"] for row in read("regions.csv.gz"))
-    kept = [
-        row
-        for row in expect_runways(RUNWAYS.read_bytes()).items.values()
-        if str(row["airport_ident"])[2:3] == "-"
-    ]
-    items: dict[Any, dict[str, Value]] = {}
-    for code in sorted({str(row["airport_ident"])[:2] for row in kept} & set(countries)):
-        mine = [row for row in kept if str(row["airport_ident"]).startswith(code)]
-        lengths = [row["length_ft"] for row in mine if isinstance(row.get("length_ft"), Decimal)]
-        found: dict[str, Value | None] = {
-            "country": code,
-            "name": countries[code]["name"],
-            "continent": countries[code]["continent"],
-            "regions": Decimal(regions[code]) if code in regions else None,
-            "runways": Decimal(len(mine)),
-            "length_ft": sum(lengths, Decimal()) if lengths else None,
-            "longest_ft": max(lengths, default=None),
-            "first_field": min(str(row["airport_ident"]) for row in mine),
-        }
-        items[code] = {name: value for name, value in found.items() if value is not None}
-    return len(kept), items
-
-
 def test_runways_by_country_are_what_the_oracle_says(project: Path) -> None:
     [report] = penstock.run(project / "contracts" / CONTRACT.name, [RUNWAYS], output=project / "out")
-    loaded, items = expect()
+    references = ((HERE / "data" / name).read_bytes() for name in ("countries.csv.gz", "regions.csv.gz"))
+    loaded, items = expect_by_country(RUNWAYS.read_bytes(), *references)
     assert (report.status, report.counts.loaded) == ("done", loaded)
     assert report.counts.conserved
     assert report.result == penstock.Counts(read=len(items), loaded=len(items))
