@@ -1,7 +1,7 @@
 """What a query takes of a file of lineitem, of one processor, memory and disk: ``python -m bench.query [--scale 0.2]``.
 
 Each query runs as a run does, in a process of its own, by the steps of :mod:`penstock.load.query`: reading the rows, the SELECT with little memory so that it
-spills, writing the result as records, and loading these (writes are counted, nothing is sent). Seconds are of a processor. The
+spills, writing the result as records, and loading these (nothing is sent). Seconds are of a processor. The
 constants of :mod:`penstock.load.choose` are from here.
 """
 
@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.contracts import LINEITEM, read_schema
-from bench.daily import Counter
 from bench.data import Data
 from bench.measure import ROOT
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.query import run_select, write_records
-from penstock.engine.result import Reject
+from penstock.engine.result import Reject, WriteBatch
 from penstock.load.chunk import begin_object
 from penstock.load.files import FileSource
+from penstock.load.protocols import Written, all_written
 from penstock.load.report import Report
 from penstock.load.result import result_plan
 from penstock.load.rows import read_rows
@@ -62,6 +62,11 @@ QUERIES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     ),
 }
 """Each with the columns of its key."""
+
+
+class _NoItems:
+    def write(self, batches: Sequence[WriteBatch]) -> Written:
+        return all_written(batches)
 
 
 class _NoRejects:
@@ -141,7 +146,7 @@ def measure(file: Path, name: str, memory_mb: int) -> dict[str, float]:
         found["result MB"] = result.stat().st_size / 1e6
         found["result rows"] = rows
         with _watched(spill, found, "load"):
-            report = run_object(result_plan(plan), FileSource(result), Counter(), _NoRejects(), scratch)
+            report = run_object(result_plan(plan), FileSource(result), _NoItems(), _NoRejects(), scratch)
         assert isinstance(report, Report)
         assert report.counts.read == rows
     found["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -185,7 +190,7 @@ def main() -> None:
     options.add_argument("--scale", type=float, default=0.2, help="TPC-H's scale factor: 750 MB at 1")
     options.add_argument("--memory", type=int, default=256, help="MB that the query may keep in memory")
     options.add_argument("--file", type=Path)
-    options.add_argument("--one", choices=QUERIES)
+    options.add_argument("--one", choices=QUERIES, help="a process that measures one of them over the file")
     chosen = options.parse_args()
     if chosen.one:
         sys.stdout.write(json.dumps(measure(chosen.file, chosen.one, chosen.memory)))

@@ -48,7 +48,7 @@ QUERY_MB: Final = 1024
 """What the query may keep in memory before it spills, unless said otherwise."""
 
 _SORTED: Final = "result.parquet"
-_SPILL_SHARE: Final = 0.7
+SPILL_SHARE: Final = 0.7
 """Of the free disk, what the query may spill: the rest is for its result, which is packed."""
 
 
@@ -211,7 +211,7 @@ class QueryRun:
             self.scratch,
             memory_mb=self.query_mb,
             threads=self.threads,
-            spill_bytes=int(_SPILL_SHARE * free),
+            spill_bytes=int(SPILL_SHARE * free),
             stop=None if self.stop is never else self.stop,
         )
         self._clear(rows_only=True)
