@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from embedded_aws import run_server
-from large_feed import Killed, LargeFeed, make_large_feed
+from large_feed import KEY, Killed, LargeFeed, make_large_feed
 from row_plans import compile_query
 
 from penstock.aws import query as query_module
 from penstock.aws.attempt import Attempt
 from penstock.aws.execute import execute
 from penstock.aws.function_errors import NotLoadedError
+from penstock.load.result import result_plan
 from penstock.local.server import Server
 from penstock.plan.model import Plan
 
@@ -108,6 +109,7 @@ def outcome(feed: LargeFeed) -> dict[str, Any]:
     """All that a run is to be compared by."""
     run, told = feed.run, report(feed)
     kept = ("status", "code", "reason", "counts", "result", "items", "errors", "bytes", "engine")
+    assert (told["engine_reason"], run.engine_reason is None) == (run.engine_reason, False)
     return {
         "items": feed.items(),
         "rejects": feed.rejects(),
@@ -257,3 +259,58 @@ def test_the_log_tells_of_the_query_and_the_metrics_of_both_sums(feed: LargeFeed
     assert (ended["RecordsLoaded"], ended["RecordsRejected"]) == (5, 1)
     assert ended["RejectShare"] == 25  # of the result, which is the greater
     assert ended["result"] == feed.run.result
+
+
+def test_a_file_that_is_too_much_for_the_function_is_refused_with_why(server: Server, plan: Plan) -> None:
+    with make_feed(server, plan, function_mb=400) as feed:
+        feed.land(FILE)
+        assert (feed.run.status, feed.run.code, feed.run.counts["read"]) == ("rejected", "query-limit", 0)
+        assert "50 MB of memory" in str(feed.run.reason)
+
+
+@pytest.mark.parametrize("engine", ["auto", "glue"])
+def test_what_is_for_glue_is_handed_over_with_the_engine_and_why(
+    server: Server, tmp_path: Path, engine: str
+) -> None:
+    with make_feed(server, make_plan(tmp_path, engine=engine), function_mb=400, job="shop_orders") as feed:
+        feed.land(FILE)
+        (_, order) = feed.executions.started[0]
+        assert order["engine"] == "glue"
+        run = feed.run
+        assert (run.status, run.engine) == ("handed over", "spark")
+        assert ("50 MB" in str(run.engine_reason)) == (engine == "auto")
+        assert list(run.references) == ["countries"]
+        feed.fail_machine()
+        assert (feed.run.status, feed.run.engine_reason) == ("failed", run.engine_reason)
+        feed.world.now += 1000
+        feed.tell()
+        (_, again) = feed.executions.started[1]
+        assert (again["engine"], feed.run.saved) == ("glue", run.saved)
+
+
+def test_where_there_is_no_glue_the_function_does_what_it_can(server: Server, tmp_path: Path) -> None:
+    with make_feed(server, make_plan(tmp_path, engine="glue")) as feed:
+        feed.land(FILE)
+        assert (feed.run.status, feed.run.engine, feed.items()) == ("done", "duckdb", ITEMS)
+        assert str(feed.run.engine_reason).startswith("there is no Glue here; ")
+
+
+def test_with_auto_what_a_function_died_of_goes_to_glue(server: Server, tmp_path: Path) -> None:
+    with make_feed(server, make_plan(tmp_path, engine="auto"), job="shop_orders") as feed:
+        ledger, landing = feed.world.ledger, feed.world.landing
+        ledger.claim("orders", landing, KEY, "run of a worker that dies", feed.world.now + 60)
+        feed.world.now += 1000
+        feed.land(FILE)
+        assert feed.executions.started[0][1]["engine"] == "glue"
+        assert feed.run.engine_reason == "a function died of this file before"
+
+
+def test_large_files_of_a_feed_without_a_query_go_to_its_job_where_the_contract_says_so(
+    server: Server, tmp_path: Path
+) -> None:
+    plan = make_plan(tmp_path)
+    rows = replace(result_plan(plan), engine="glue")
+    for job, engine in ((None, None), ("shop_orders", "glue")):
+        with make_feed(server, rows, large_bytes=1, job=job) as feed:
+            feed.land(FILE)
+            assert feed.executions.started[0][1].get("engine") == engine

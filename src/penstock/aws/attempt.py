@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from penstock.aws.close import close_run
 from penstock.aws.large.hand_over import hand_over, open_folder
@@ -74,19 +75,26 @@ def forget(attempt: Attempt, saved: str | None) -> None:
         loader.ledger.point(claim, None)
 
 
-def hand_over_attempt(attempt: Attempt, parts: Sequence[str] = ()) -> Run:
+def hand_over_attempt(
+    attempt: Attempt, parts: Sequence[str] = (), engine: Literal["glue"] | None = None
+) -> Run:
     """Hand a run over; where that fails, it has failed, and what it has done is there for the next.
 
-    ``parts`` are the keys of the load's own rejects so far.
+    ``parts`` are the keys of the load's own rejects so far; for ``engine`` see :func:`~penstock.aws.large.hand_over.hand_over`.
     """
     loader, run, log = attempt.loader, attempt.run, attempt.log
     try:
-        handed = hand_over(loader, attempt.claim, run, attempt.budget)
+        handed = hand_over(loader, attempt.claim, run, attempt.budget, engine)
     except ServiceError as error:
         report = report_fault(run, str(error))
         return close_run(loader, run, report, (*attempt.parts, *parts), attempt.budget, log)
     log.info(
-        "run handed over", outcome="handed over", attempt=run.attempt, offset=run.offset, counts=run.counts
+        "run handed over",
+        outcome="handed over",
+        attempt=run.attempt,
+        offset=run.offset,
+        counts=run.counts,
+        engine=engine,
     )
     return handed
 

@@ -63,6 +63,7 @@ def _start() -> tuple[Loader, Log]:
         ledger=Ledger(connections.dynamodb, settings.ledger),
         artifacts=settings.artifacts,
         topic=settings.topic,
+        function_mb=settings.function_mb,
         memory_mb=settings.memory_mb,
         state_machine=settings.state_machine,
         large_bytes=settings.large_bytes,

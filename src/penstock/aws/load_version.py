@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.attempt import (
@@ -48,7 +49,7 @@ def _load_rows(attempt: Attempt) -> Run:
             saved = run.id
         forget(attempt, saved)
         if saved is not None:
-            return hand_over_attempt(attempt.note(saved=saved))
+            return hand_over_attempt(attempt.note(saved=saved), engine=_find_engine(attempt))
         keeping = Keeping(loader, attempt.claim, attempt.log) if loader.plan.manifest is not None else None
         source = S3Source(loader.s3, found, sleep=loader.sleep)
         with make_scratch() as scratch:
@@ -68,6 +69,13 @@ def _load_rows(attempt: Attempt) -> Run:
     except ServiceError as error:
         report = report_fault(run, str(error))
     return close_run(loader, run, report, rejects.parts, attempt.budget, attempt.log)
+
+
+def _find_engine(attempt: Attempt) -> Literal["glue"] | None:
+    """Tell whether a job is to load an object: a large one, where the contract says so and there is Glue."""
+    loader = attempt.loader
+    wanted = loader.plan.engine == "glue" and loader.is_large(attempt.found)
+    return "glue" if wanted and loader.job is not None else None
 
 
 def _goes_straight_on(attempt: Attempt) -> bool:

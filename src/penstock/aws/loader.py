@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from shutil import disk_usage
 
 from penstock.aws.connect import REQUEST_SECONDS, Client, Connections
 from penstock.aws.ledger import Ledger
 from penstock.aws.objects import ObjectVersion
 from penstock.aws.table.write import Pace, Sends, TableWriter
+from penstock.load.choose import PROCESSOR_MB, Room
 from penstock.load.chunk import BATCH_BYTES
 from penstock.load.judges import MEMORY_MB
-from penstock.load.query import QUERY_MB
 from penstock.load.result import result_plan
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan
@@ -108,6 +110,8 @@ class Deadline:
 class Loader:
     """All that loading a feed's objects takes, made once and handed down.
 
+    ``function_mb`` is the function's memory, of which the database may use ``memory_mb`` while rows are judged.
+
     ``state_machine`` is what takes over objects of more than ``large_bytes`` and those that take longer than an
     invocation, if there is one. They are cut into chunks of ``chunk_bytes``, of which ``chunk_workers`` are loaded at
     once; ``loaders`` is how many loaders of the feed there may be at once. ``job`` is the name of the job in Glue that the state
@@ -121,7 +125,7 @@ class Loader:
     artifacts: str
     topic: str | None = None
     memory_mb: int = MEMORY_MB
-    query_mb: int = QUERY_MB
+    function_mb: int = PROCESSOR_MB
     state_machine: str | None = None
     large_bytes: int = 256 << 20
     chunk_bytes: int = 64 << 20
@@ -156,6 +160,10 @@ class Loader:
     @cached_property
     def plan_hash(self) -> str:
         return plan_hash(self.plan)
+
+    def measure_room(self, scratch: Path, budget: Budget) -> Room:
+        """Give what a query has here: the function's memory, what is free on its disk, and the time that is left."""
+        return Room(self.function_mb, disk_usage(scratch).free // 10**6, budget.left)
 
     def open_writer(self, budget: Budget, workers: int) -> TableWriter:
         """Give a writer that sends nothing after the budget's end, and has the share of one of so many workers."""

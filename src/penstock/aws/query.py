@@ -16,27 +16,33 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Final, Literal
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.attempt import Attempt, find_saved, forget, hand_over_attempt, report_fault
 from penstock.aws.close import close_run
 from penstock.aws.execute import execute, tell_progress
 from penstock.aws.large.hand_over import begin_folder, open_folder
-from penstock.aws.loader import Deadline
+from penstock.aws.loader import Deadline, Loader
 from penstock.aws.manifests import Keeping
 from penstock.aws.object_state import Saved
-from penstock.aws.objects import S3Source
+from penstock.aws.objects import ObjectVersion, S3Source
 from penstock.aws.references import FoundReference, describe_references, find_references
 from penstock.aws.runs import Run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.errors import DataError, ServiceError
+from penstock.load.choose import PROCESSOR_MB, Choice, Extent, choose_engine
 from penstock.load.conclude import report_refusal
 from penstock.load.files import FileSource
 from penstock.load.query import QueryRun
 from penstock.load.report import Report
 from penstock.load.result import RESULT, Queried, ResultSource, conclude_query, count_object
+from penstock.load.steps.query import ENGINE as CLUSTER
 from penstock.load.steps.result import RESULT_STATE, Result
 from penstock.load.steps.states import new_token
+
+ENGINE: Final = "duckdb"
+"""What runs a query in the function, as reports name it."""
 
 
 def load_by_query(attempt: Attempt) -> Run:
@@ -50,19 +56,59 @@ def load_by_query(attempt: Attempt) -> Run:
         saved = find_saved(attempt)
         forget(attempt, saved)
         if saved is not None:
-            return hand_over_attempt(attempt.note(saved=saved))
+            return hand_over_attempt(attempt.note(saved=saved), engine=_find_engine(loader, saved))
         references = find_references(loader, attempt.found.bucket)
-        attempt = attempt.note(engine="duckdb", references=describe_references(references))
         with make_scratch() as folder:
-            found = _query(attempt, references, rejects, Path(folder))
+            scratch = Path(folder)
+            choice = _choose(attempt, references, scratch)
+            attempt = _note_choice(attempt, references, choice)
+            if choice.engine == "glue":
+                begin_folder(loader, run, attempt.found)
+                return hand_over_attempt(attempt.note(saved=run.id), engine="glue")
+            found = _query(attempt, references, rejects, scratch)
             rejects.close()
             if isinstance(found, Queried):
-                return _load_result(attempt, found, rejects.parts, Path(folder))
+                return _load_result(attempt, found, rejects.parts, scratch)
     except DataError as error:
         found = report_refusal(loader.plan, run.key, error)
     except ServiceError as error:
         found = report_fault(attempt.run, str(error))
     return _close(attempt, found, rejects.parts)
+
+
+def _find_engine(loader: Loader, saved: str) -> Literal["glue"] | None:
+    """Tell what goes on with what is kept: a job, if one began it, and otherwise the function, which keeps results alone."""
+    result = open_folder(loader, saved).read(Result, RESULT_STATE)
+    return None if result is not None and result.engine == ENGINE else "glue"
+
+
+def _choose(attempt: Attempt, references: Sequence[FoundReference], scratch: Path) -> Choice:
+    """Choose where the query runs. Raises :class:`~penstock.errors.DataError` where that is here, and it can't end here."""
+    loader = attempt.loader
+    plan = loader.plan if loader.job is not None else replace(loader.plan, engine="lambda")
+    room = loader.measure_room(scratch, attempt.budget)
+    beside = [_measure(each.found, parquet=each.reference.rows is None) for each in references]
+    choice = choose_engine(plan, _measure(attempt.found, parquet=False), beside, room)
+    if plan is not loader.plan and loader.plan.engine != "lambda":
+        return replace(choice, reason=f"there is no Glue here; {choice.reason}")
+    may = plan.engine == "auto" and plan.query is not None and plan.query.spark is not None
+    if may and attempt.claim.interrupted is not None:
+        return Choice("glue", "a function died of this file before")
+    return choice
+
+
+def _measure(found: ObjectVersion, *, parquet: bool) -> Extent:
+    return Extent(found.size, "parquet" if parquet else "gzip" if found.packed else "csv")
+
+
+def _note_choice(attempt: Attempt, references: Sequence[FoundReference], choice: Choice) -> Attempt:
+    """Note in the run what computes its result, why, and from what; and say so."""
+    attempt.log.info("engine chosen", outcome="done", engine=choice.engine, reason=choice.reason)
+    return attempt.note(
+        engine=ENGINE if choice.engine == "lambda" else CLUSTER,
+        engine_reason=choice.reason,
+        references=describe_references(references),
+    )
 
 
 def _query(
@@ -82,8 +128,8 @@ def _query(
         scratch=scratch,
         batch_bytes=loader.batch_bytes,
         memory_mb=loader.memory_mb,
-        query_mb=loader.query_mb,
-        threads=1,
+        query_mb=loader.measure_room(scratch, budget).query_mb,
+        threads=max(1, min(2, loader.function_mb // PROCESSOR_MB)),
         stop=Deadline(budget, math.inf).comes,
         progress=tell_progress(attempt),
     )

@@ -10,7 +10,7 @@ A reference that changes has nothing loaded again: what was loaded was right whe
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -45,7 +45,7 @@ def find_references(loader: Loader, bucket: str) -> tuple[FoundReference, ...]:
     return () if query is None else tuple(_find(loader, bucket, each) for each in query.references)
 
 
-def describe_references(references: tuple[FoundReference, ...]) -> Mapping[str, Mapping[str, str]]:
+def describe_references(references: Sequence[FoundReference]) -> Mapping[str, Mapping[str, str]]:
     """Give the key and the version of each, by the references' names."""
     return {
         each.reference.name: {"key": each.found.key, "version": each.found.version} for each in references

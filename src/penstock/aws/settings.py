@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from penstock.aws.log import LEVELS, Level
 from penstock.errors import UsageError
@@ -17,13 +18,16 @@ _NUMBERS = {
     "PENSTOCK_CONCURRENCY": "concurrency",
 }
 
+_FUNCTION_MB: Final = 3 * MEMORY_MB
+"""What a function is taken to have that does not say it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the stack tells the function. ``topic`` (an ARN) is there to tell people.
 
     ``debug_share`` is the share of invocations, from 0 to 1, of which everything is logged.
-    ``memory_mb`` is what the database may use of the function's memory; the rest is for reading and writing.
+    ``function_mb`` is the function's memory, ``memory_mb`` what the database may use of it; the rest is for reading and writing.
     ``state_machine`` (an ARN) is what takes over from the loader, if there is one: objects of more than ``large_bytes``
     as they are stored, and those that take longer than an invocation, are cut into chunks of ``chunk_bytes``, of which
     ``chunk_concurrency`` are loaded at once. ``concurrency`` is how many loaders of the feed may run at once.
@@ -38,6 +42,7 @@ class Settings:
     topic: str | None = None
     log_level: Level = "INFO"
     debug_share: float = 0.0
+    function_mb: int = _FUNCTION_MB
     memory_mb: int = MEMORY_MB
     state_machine: str | None = None
     large_bytes: int = 256 << 20
@@ -72,6 +77,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             f"The function's environment is incomplete: {'; '.join(problems)}. Deploy the project again."
         )
     feed = environment["PENSTOCK_FEED"]
+    function_mb = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or _FUNCTION_MB)
     return Settings(
         project=environment["PENSTOCK_PROJECT"],
         feed=feed,
@@ -81,7 +87,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         topic=environment.get("PENSTOCK_TOPIC") or None,
         log_level=known[level.upper()],
         debug_share=float(environment.get("PENSTOCK_DEBUG_SHARE") or 0),
-        memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 3 * MEMORY_MB) // 3,
+        function_mb=function_mb,
+        memory_mb=function_mb // 3,
         state_machine=environment.get("PENSTOCK_STATE_MACHINE") or None,
         job=environment.get("PENSTOCK_JOB") or None,
         **{field: int(number) for field, number in numbers.items()},

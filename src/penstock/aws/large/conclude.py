@@ -121,6 +121,7 @@ def _describe(job: Job, report: Report) -> Report:
         run=job.run.id,
         version=job.run.version,
         plan=job.run.plan,
+        engine_reason=report.engine_reason or job.run.engine_reason,
         seconds=round(job.budget.clock() - read_time(job.run.started_at), 3),
     )
 

@@ -11,7 +11,7 @@ import json
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from botocore.exceptions import ClientError
 
@@ -61,8 +61,12 @@ def open_folder(loader: Loader, name: str) -> RunFolder:
     return RunFolder(loader.s3, loader.artifacts, folder_prefix(loader.plan.name, name), loader.sleep)
 
 
-def hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget) -> Run:
+def hand_over(
+    loader: Loader, claim: Claim, run: Run, budget: Budget, engine: Literal["glue"] | None = None
+) -> Run:
     """Give a run, whose folder is made, to the state machine; it keeps the claim. Gives the run as it is then.
+
+    With an ``engine`` that is to load the object; otherwise the feed's own function does, step by step.
 
     Raises :class:`~penstock.errors.ServiceError`; the run has to be ended then as any other.
     """
@@ -71,7 +75,7 @@ def hand_over(loader: Loader, claim: Claim, run: Run, budget: Budget) -> Run:
     loader.ledger.save(claim, Saved(str(run.saved), run.version, str(run.plan)))
     loader.ledger.extend(claim.bucket, claim.key, claim.run, claimed)
     put_run(loader.ledger, handed)
-    start_execution(loader, handed)
+    start_execution(loader, handed, engine)
     return handed
 
 
@@ -136,7 +140,7 @@ def note_progress(run: Run, reached: Checkpoint) -> Run:
     return replace(run, offset=done.position.offset, counts=counts, items=items)
 
 
-def start_execution(loader: Loader, run: Run) -> None:
+def start_execution(loader: Loader, run: Run, engine: Literal["glue"] | None = None) -> None:
     """Start the execution that takes over a run. That it was started before is success.
 
     Needs states:StartExecution on the state machine. Raises :class:`~penstock.errors.ServiceError`.
@@ -151,6 +155,7 @@ def start_execution(loader: Loader, run: Run) -> None:
         "attempt": run.attempt,
         "chunks": f"{prefix}{CHUNKS}",
         "partitions": f"{prefix}{PARTITIONS}",
+        **({} if engine is None else {"engine": engine}),
     }
     try:
         loader.connections.stepfunctions.start_execution(

@@ -23,7 +23,7 @@ from penstock.engine.manifest import Base
 from penstock.errors import ServiceError, UsageError
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.result import ResultRejects, ResultSource
-from penstock.load.steps.result import Result
+from penstock.load.steps.result import Result, open_pieces
 from penstock.load.steps.workplace import Outlet, Upkeep, Workplace
 
 
@@ -92,6 +92,9 @@ class Job:
         loader, found = self.loader, self.work.found
         if self.result is None:
             return S3Source(loader.s3, found, sleep=loader.sleep)
+        if self.result.pieces:
+            stored = S3Source(loader.s3, found, sleep=loader.sleep)
+            return open_pieces(loader.plan, self.folder, stored, self.result)
         file = find_file(self.folder, self.result.file)
         return ResultSource(S3Source(loader.s3, file, sleep=loader.sleep), found.key, found.last_modified)
 
