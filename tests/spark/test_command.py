@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from embedded_aws import run_server
+from fake_aws import connect
 
 import penstock
 from penstock.api import run_spark
 from penstock.errors import ServiceError
+from penstock.load.steps.step import StepName
 from penstock.spark import drive
 from penstock.spark.distribute import spread
 
@@ -78,7 +81,7 @@ def test_a_run_that_failed_goes_on_where_it_was(
     monkeypatch.setattr(run_spark, "open_session", lambda _cores: nullcontext(session))
     out = tmp_path / "out"
 
-    def fail_to_load(context: Any, call: Any, step: str, count: int) -> None:
+    def fail_to_load(context: Any, call: Any, step: StepName, count: int) -> None:
         if step == "load":
             raise ServiceError("no executor is left")
         spread(context, call, step, count)
@@ -96,3 +99,24 @@ def test_a_run_that_failed_goes_on_where_it_was(
     good.write_text("id,n\nother,1\n")
     with pytest.raises(penstock.UsageError, match="the file is not what it was"):
         penstock.run(contract, [good], output=out, engine="spark", cores=2, resume=True)
+
+
+@pytest.mark.aws
+def test_a_table_is_loaded_by_the_executors(
+    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract, good, _ = write_files(tmp_path)
+    monkeypatch.setattr(run_spark, "open_session", lambda _cores: nullcontext(session))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with run_server() as server, connect(server.endpoint) as connections:
+        connections.dynamodb.create_table(
+            TableName="orders",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        [report] = penstock.run(contract, [good], endpoint_url=server.endpoint, engine="spark", cores=2)
+        items = connections.dynamodb.scan(TableName="orders")["Items"]
+    assert (report.status, report.items.put, report.write_units) == ("done", 2, 2)
+    assert [reject["line"] for reject in report.extra["first_rejects"]] == [4]
+    assert sorted(item["id"]["S"] for item in items) == ["a", "b"]

@@ -17,7 +17,7 @@ from penstock.load.run import run_object
 from penstock.load.steps.local import LocalFolder
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.states import read_loads
-from penstock.load.steps.step import do_step
+from penstock.load.steps.step import StepName, do_step
 from penstock.plan.model import Plan
 from penstock.spark.desk import DeskRun
 from penstock.spark.distribute import spread, until_finished
@@ -111,7 +111,7 @@ def test_a_task_that_dies_is_tried_again_and_goes_on_where_it_kept_what_it_did(
         def comes(self) -> bool:
             return False
 
-    def die_once(step: str, number: int | None) -> Answer:
+    def die_once(step: StepName, number: int | None) -> Answer:
         place = small.open_place()
         died = small.folder / "died"
         if step != "load" or number != 1 or died.exists():
@@ -126,8 +126,8 @@ def test_a_task_that_dies_is_tried_again_and_goes_on_where_it_kept_what_it_did(
 
     until_finished(small, "cut", None)
     chunks = len(small.open_place().read_cut().chunks)
-    for step, count in (("survey", chunks), ("decide", small.partitions)):
-        spread(session.sparkContext, small, step, count)
+    spread(session.sparkContext, small, "survey", chunks)
+    spread(session.sparkContext, small, "decide", small.partitions)
     until_finished(small, "decide", None)
     spread(session.sparkContext, die_once, "load", chunks)
     report = run_file(session, small, tmp_path / "many")  # everything is done: it only adds up

@@ -6,7 +6,7 @@ botocore ships no types, so a client is ``Any`` here; each module of this room n
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,6 +34,10 @@ class Connections:
     profile: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Give what is sent to another process: how to connect, and no client."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def session(self) -> botocore.session.Session:

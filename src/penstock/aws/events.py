@@ -57,17 +57,20 @@ class Unreadable:
 
 
 StepName = Literal["cut", "survey", "decide", "load", "finish", "fail"]
+JobStep = Literal["cut", "rows", "judge", "reference", "survey", "decide", "load"]
+"""The steps of a job in Glue: of a feed with a query there are some that the state machine never asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What the state machine asks for: a step of a run, of a version of an object.
 
-    ``chunk`` is the one to survey or to load; ``partition`` that of the keys to decide on, None to decide on the file.
+    ``chunk`` is the one to survey or to load; ``partition`` that of the keys to decide on, None to decide on the file; or the number of
+    a reference to read.
     ``error`` is why the execution failed, in the state machine's words (``Error`` and ``Cause``).
     """
 
-    name: StepName
+    name: StepName | JobStep
     run: str
     bucket: str
     key: str

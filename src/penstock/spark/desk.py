@@ -25,7 +25,7 @@ from penstock.load.steps.local import LocalFolder
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.query import result_place
 from penstock.load.steps.states import Effort, Stats
-from penstock.load.steps.step import do_step
+from penstock.load.steps.step import StepName, do_step
 from penstock.load.steps.workplace import Outlet, Workplace
 from penstock.plan.model import Plan
 
@@ -55,7 +55,7 @@ class DeskRun:
     batch_bytes: int = BATCH_BYTES
     references: Mapping[str, FileSource] = field(default_factory=dict)
 
-    def __call__(self, step: str, number: int | None) -> Answer:
+    def __call__(self, step: StepName, number: int | None) -> Answer:
         """Do a step of it, in whichever process."""
         return do_step(self.open_place(), step, number)
 

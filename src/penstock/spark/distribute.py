@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import ServiceError
 from penstock.load.steps.passes import Answer
+from penstock.load.steps.step import StepName
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
-Call = Callable[[str, int | None], Answer]
+Call = Callable[[StepName, int | None], Answer]
 """Does a step, by its name and the number of its chunk or partition, and answers as :func:`~penstock.load.steps.step.do_step`."""
 
 
@@ -39,13 +40,13 @@ def spark_explained() -> Iterator[None]:
         ) from error
 
 
-def spread(context: SparkContext, call: Call, step: str, count: int) -> None:
+def spread(context: SparkContext, call: Call, step: StepName, count: int) -> None:
     """Have a step done for each number below ``count``, a task each. Nothing comes back to who asks."""
     with spark_explained():
         context.parallelize(range(count), max(1, count)).foreach(_Task(call, step))
 
 
-def until_finished(call: Call, step: str, number: int | None) -> Answer:
+def until_finished(call: Call, step: StepName, number: int | None) -> Answer:
     """Do a step, as often as it takes."""
     while not (answer := call(step, number))["finished"]:
         pass
@@ -55,7 +56,7 @@ def until_finished(call: Call, step: str, number: int | None) -> Answer:
 class _Task:
     """What an executor does with a number."""
 
-    def __init__(self, call: Call, step: str) -> None:
+    def __init__(self, call: Call, step: StepName) -> None:
         self._call = call
         self._step = step
 

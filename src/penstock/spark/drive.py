@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from penstock.errors import DataError
+from penstock.errors import DataError, PenstockError
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.query import is_refused, object_place, query_of, refuse_object
+from penstock.load.steps.states import Problem, problem_name
+from penstock.load.steps.step import StepName
 from penstock.load.steps.workplace import Workplace
 from penstock.spark.distribute import spread, until_finished
 from penstock.spark.query import run_query
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class Run(Protocol):
     """A run as it is sent to those who work on it: here (:mod:`penstock.spark.desk`), or in AWS (:mod:`penstock.spark.glue`)."""
 
-    def __call__(self, step: str, number: int | None) -> Answer:
+    def __call__(self, step: StepName, number: int | None) -> Answer:
         """Do a step of it, in whichever process."""
         ...
 
@@ -64,4 +66,7 @@ def _query(session: SparkSession, run: Run, place: Workplace, reason: str | None
     except DataError as error:
         refuse_object(place, error.code, str(error))
         return False
+    except PenstockError as error:
+        place.folder.write(problem_name("query", None), Problem(f"In the query: {error}"))
+        raise
     return True

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.folder import RunFolder
-from penstock.aws.large.states import Work
+from penstock.aws.large.states import PINNED, Pinned, Work
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import bring_base, bring_files, find_base, open_manifests, publish, put_file
 from penstock.aws.measure import measured
 from penstock.aws.object_state import Claim, State
 from penstock.aws.objects import ObjectVersion, S3Source, find_current
+from penstock.aws.references import find_references
 from penstock.aws.runs import Run, get_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.table.write import TableWriter, WriterStats
@@ -66,7 +67,7 @@ class Job:
         """What the steps have to do with that go through the object."""
         loader = self.loader
         return Workplace(
-            plan=loader.load_plan,
+            plan=loader.plan if self.result is None else loader.load_plan,
             folder=self.folder,
             stored=self._stored,
             packed=self.result is None and self.work.found.packed,
@@ -84,19 +85,38 @@ class Job:
             explain=explain_full_disk,
             tell=self._tell,
             upkeep=None if loader.plan.manifest is None else self._keep_up(),
+            references=self._open_references,
+            describe_references=self._describe_references,
         )
 
     @property
     def _stored(self) -> ObjectSource:
         """The object, or its query's result, which has its name and its time."""
         loader, found = self.loader, self.work.found
+        source = S3Source(loader.s3, found, sleep=loader.sleep)
         if self.result is None:
-            return S3Source(loader.s3, found, sleep=loader.sleep)
-        if self.result.pieces:
-            stored = S3Source(loader.s3, found, sleep=loader.sleep)
-            return open_pieces(loader.plan, self.folder, stored, self.result)
+            return source
+        if not self.result.file:
+            return open_pieces(loader.plan, self.folder, source, self.result)
         file = find_file(self.folder, self.result.file)
         return ResultSource(S3Source(loader.s3, file, sleep=loader.sleep), found.key, found.last_modified)
+
+    def _pin_references(self) -> Mapping[str, ObjectVersion]:
+        """Say once for the run which objects the references are. Raises :class:`~penstock.errors.DataError` where one is not there."""
+        pinned = self.folder.read(Pinned, PINNED)
+        if pinned is None:
+            found = find_references(self.loader, self.run.bucket)
+            now = Pinned({each.reference.name: each.found for each in found})
+            pinned = self.folder.update(Pinned, PINNED, lambda old: old or now)
+        return pinned.found
+
+    def _open_references(self) -> Mapping[str, ObjectSource]:
+        loader, pinned = self.loader, self._pin_references()
+        return {name: S3Source(loader.s3, found, sleep=loader.sleep) for name, found in pinned.items()}
+
+    def _describe_references(self) -> Mapping[str, Mapping[str, str]]:
+        pinned = self._pin_references()
+        return {name: {"key": found.key, "version": found.version} for name, found in pinned.items()}
 
     def _tell(self, what: str, about: Mapping[str, object]) -> None:
         self.log.debug(what, **about)

@@ -40,7 +40,7 @@ def run_step(loader: Loader, step: Step, budget: Budget, log: Log) -> Answer:
     )
     began = budget.clock()
     try:
-        job = _open_job(loader, step, budget, log)
+        job = open_job(loader, step, budget, log)
         answer = _do(job, step)
     except PenstockError as error:
         log.failure(f"{step.name} failed", outcome="failed", reason=str(error), seconds=_since(began, budget))
@@ -57,13 +57,22 @@ def _do(job: Job, step: Step) -> Answer:
     if step.name == "fail":
         return fail(job, step.error)
     _check_goes_on(job)
-    claimed = job.budget.claim_end + GRACE_SECONDS
-    job.loader.ledger.extend(step.bucket, step.key, step.run, claimed)
-    put_off_end(job.loader.ledger, step.run, format_time(claimed))
+    put_off(job.loader, step, job.budget)
     return do_step(job.place, step.name, step.chunk if step.chunk is not None else step.partition)
 
 
-def _open_job(loader: Loader, step: Step, budget: Budget, log: Log) -> Job:
+def put_off(loader: Loader, step: Step, budget: Budget) -> None:
+    """Have the run keep its object for as long as a step may take, and for the next one to begin.
+
+    Raises :class:`~penstock.aws.ledger.LostClaimError` where another run has the object.
+    """
+    claimed = budget.claim_end + GRACE_SECONDS
+    loader.ledger.extend(step.bucket, step.key, step.run, claimed)
+    put_off_end(loader.ledger, step.run, format_time(claimed))
+
+
+def open_job(loader: Loader, step: Step, budget: Budget, log: Log) -> Job:
+    """Find what a step has to do with. Raises :class:`~penstock.errors.UsageError` where there is no such run."""
     run = get_run(loader.ledger, step.run)
     if (
         run is None

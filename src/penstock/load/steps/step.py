@@ -15,7 +15,7 @@ from penstock.load.steps.workplace import Workplace
 StepName = Literal["cut", "rows", "judge", "reference", "survey", "decide", "load"]
 
 
-def do_step(place: Workplace, name: str, number: int | None = None) -> Answer:
+def do_step(place: Workplace, name: StepName, number: int | None = None) -> Answer:
     """Do a step: cut, survey a chunk, decide a partition's keys or, without a number, the whole object, load a chunk.
 
     Of a plan with a query: cut, read the rows of a chunk, judge the object by its records, read a reference. Once the query's
@@ -37,7 +37,7 @@ def do_step(place: Workplace, name: str, number: int | None = None) -> Answer:
         raise
 
 
-def _do(place: Workplace, name: str, number: int | None) -> Answer:
+def _do(place: Workplace, name: StepName, number: int | None) -> Answer:
     if place.plan.query is not None:
         return _do_before_query(place, name, number)
     if name == "cut":
@@ -48,7 +48,7 @@ def _do(place: Workplace, name: str, number: int | None) -> Answer:
     return survey(place, number) if name == "survey" else load(place, number)
 
 
-def _do_before_query(place: Workplace, name: str, number: int | None) -> Answer:
+def _do_before_query(place: Workplace, name: StepName, number: int | None) -> Answer:
     if name == "cut":
         return cut_rows(place)
     if name == "judge":

@@ -1,0 +1,182 @@
+"""The job in Glue loads what was handed over as the function's own steps would, and leaves the end to them."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from embedded_aws import LEDGER, run_server
+from large_feed import LargeFeed, Order, make_large_feed
+
+from penstock.aws.attempt import begin_attempt, hand_over_attempt
+from penstock.aws.large.hand_over import begin_folder
+from penstock.aws.ledger import LostClaimError
+from penstock.aws.loader import make_budget
+from penstock.aws.log import Log
+from penstock.aws.objects import find_current
+from penstock.aws.runs import new_run_id
+from penstock.errors import UsageError
+from penstock.local.server import Server
+from penstock.plan.codec import write_plan
+from penstock.plan.model import Plan
+from penstock.spark import glue
+from penstock.spark.distribute import spark_explained
+from penstock.spark.glue import JobRun, count_workers, keep_claim, read_order, run_job
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.aws]
+
+KEY = "incoming/orders/sales.csv"
+ROWS = """\
+penstock: 1
+name: orders
+source: {prefix: incoming/orders/}
+schema:
+  fields:
+    - {name: id, type: string, constraints: {required: true}}
+    - {name: country, type: string}
+    - {name: amount, type: integer}
+load: {table: orders, partition_key: id}
+"""
+QUERY = ROWS.replace(
+    "load:",
+    """\
+transform:
+  sql: |
+    SELECT r.country AS id, c.name, count(*) AS sales, sum(r.amount) AS amount
+    FROM rows AS r LEFT JOIN countries AS c ON r.country = c.code GROUP BY r.country, c.name
+references:
+  countries: {key: reference/countries.csv, schema: {fields: [{name: code, type: string}, {name: name, type: string}]}}
+load:""",
+)
+FILE = b"id,country,amount\n1,DE,5\n2,FR,7\n3,DE,6\n4,XX,\n5,DE,many\n3,DE,8\n"
+SETTINGS = {
+    "PENSTOCK_PROJECT": "shop",
+    "PENSTOCK_FEED": "orders",
+    "PENSTOCK_LEDGER": LEDGER,
+    "PENSTOCK_PLAN": "jobs/plan.json",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_server() as started:
+        yield started
+
+
+@contextmanager
+def make_feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
+    with make_large_feed(server, plan, chunk_bytes=20, leg_seconds=0.0) as feed:
+        feed.world.now = time.time()
+        feed.world.put("reference/countries.csv", b"code,name\nDE,Germany\nFR,France\n")
+        feed.world.s3.put_object(
+            Bucket=feed.world.artifacts, Key=SETTINGS["PENSTOCK_PLAN"], Body=write_plan(plan).encode()
+        )
+        try:
+            yield feed
+        finally:
+            glue._start.cache_clear()
+
+
+def hand_over(feed: LargeFeed) -> tuple[JobRun, Order]:
+    """Have a file claimed and handed over; give what the job is told, and the state machine's order."""
+    feed.world.put(KEY, FILE)
+    loader, now, budget = feed.loader, feed.world.now, make_budget(300, feed.clock)
+    found = find_current(feed.world.s3, feed.world.landing, KEY)
+    assert found is not None
+    claim = loader.ledger.claim("orders", found.bucket, KEY, new_run_id(now), now + 400)
+    assert claim is not None
+    attempt = begin_attempt(loader, claim, found, budget, Log(io.StringIO(), feed.clock))
+    begin_folder(loader, attempt.run, found)
+    hand_over_attempt(attempt.note(saved=attempt.run.id))
+    _, order = feed.executions.started[-1]
+    settings = {**SETTINGS, "PENSTOCK_ARTIFACTS": feed.world.artifacts, "PENSTOCK_CHUNK_BYTES": "20"}
+    argv = [word for name in ("run", "bucket", "key", "version") for word in (f"--{name}", order[name])]
+    asked = read_order(["script.py", "--JOB_NAME", "shop", *argv, "--settings", json.dumps(settings)])
+    return replace(asked, connections=feed.world.connections), order
+
+
+def read_report(feed: LargeFeed) -> dict[str, Any]:
+    answer = feed.world.s3.get_object(Bucket=feed.world.artifacts, Key=f"reports/orders/{feed.run.id}.json")
+    with answer["Body"] as body:
+        found: dict[str, Any] = json.loads(body.read())
+    return found
+
+
+def test_a_run_that_was_handed_over_is_loaded_by_executors_and_finished_by_the_function(
+    session: SparkSession, server: Server, make_plan: Callable[[str], Plan]
+) -> None:
+    with make_feed(server, make_plan(ROWS)) as feed:
+        job, order = hand_over(feed)
+        run_job(session, job)
+        feed.world.now = time.time()
+        feed.until_finished(order, "finish")
+        run, report = feed.run, read_report(feed)
+        assert (run.status, run.counts["loaded"], run.counts["superseded"]) == ("done", 4, 1)
+        assert report["chunks"] > 1
+        assert [(found.line, found.errors[0].code) for found in feed.rejects()] == [(6, "type-error")]
+        assert [(item["id"]["S"], item.get("amount")) for item in feed.items()] == [
+            ("1", {"N": "5"}),
+            ("2", {"N": "7"}),
+            ("3", {"N": "8"}),
+            ("4", None),
+        ]
+
+
+def test_a_query_is_run_by_spark_and_its_result_loaded(
+    session: SparkSession, server: Server, make_plan: Callable[[str], Plan]
+) -> None:
+    with make_feed(server, make_plan(QUERY)) as feed:
+        job, order = hand_over(feed)
+        run_job(session, job)
+        feed.world.now = time.time()
+        feed.until_finished(order, "finish")
+        run, report = feed.run, read_report(feed)
+        assert (run.status, report["engine"]) == ("done", "spark")
+        assert {name: count for name, count in run.counts.items() if count} == {
+            "read": 6,
+            "loaded": 5,
+            "rejected": 1,
+        }
+        assert run.result is not None
+        assert {name: count for name, count in run.result.items() if count} == {"read": 3, "loaded": 3}
+        assert feed.items() == [
+            {"id": {"S": "DE"}, "name": {"S": "Germany"}, "sales": {"N": "3"}, "amount": {"N": "19"}},
+            {"id": {"S": "FR"}, "name": {"S": "France"}, "sales": {"N": "1"}, "amount": {"N": "7"}},
+            {"id": {"S": "XX"}, "sales": {"N": "1"}},
+        ]
+        assert [(found.of, found.line) for found in feed.rejects()] == [("object", 6)]
+        with pytest.raises(UsageError, match="is over"):
+            run_job(session, job)
+
+
+def test_a_job_whose_claim_is_lost_ends_its_tasks(
+    session: SparkSession, server: Server, make_plan: Callable[[str], Plan]
+) -> None:
+    with make_feed(server, make_plan(ROWS)) as feed:
+        job, _ = hand_over(feed)
+        lost = replace(job, run="2026-11-29T00-00-00Z-00000000")
+        began = time.monotonic()
+        with pytest.raises(LostClaimError), keep_claim(session, lost, 0.5), spark_explained():
+            session.sparkContext.parallelize([600], 1).foreach(time.sleep)
+        assert time.monotonic() < began + 300
+
+
+def test_tasks_at_once_share_the_budget_of_writes(session: SparkSession) -> None:
+    assert count_workers(session) == 2
+
+
+def test_a_job_without_its_arguments_says_which(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="without --bucket, --settings"):
+        read_order(["job.py", "--run", "r", "--key", "--run", "--version", "v"])
+    with pytest.raises(UsageError, match="no JSON"):
+        read_order(["--run", "r", "--bucket", "b", "--key", "k", "--version", "v", "--settings", "{"])
