@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "engine": {"plan", "errors", "verdicts"},
     "load": {"engine", "plan", "errors", "verdicts"},
     "aws": {"load", "engine", "plan", "errors", "verdicts", "metrics"},
-    "spark": {"aws", "load", "engine", "plan", "errors", "verdicts"},
+    "spark": {"aws", "load", "engine", "plan", "errors", "metrics", "verdicts"},
     "stack": {"contract", "compile", "plan", "errors", "metrics", "verdicts"},
     "watch": {"stack", "aws", "contract", "errors", "metrics", "verdicts", "figures"},
     "console": {"watch", "stack", "aws", "load", "engine", "contract", "errors", "verdicts", "figures"},

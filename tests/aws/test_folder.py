@@ -46,6 +46,12 @@ def test_a_state_is_read_as_it_was_written_and_absent_until_then(folder: RunFold
     assert world.keys() == ["runs/orders/run-1/tally.json"]
 
 
+def test_a_folder_in_a_folder_has_files_of_its_own(folder: RunFolder, world: World) -> None:
+    folder.below("object").write("tally.json", Tally((1,)))
+    assert folder.read(Tally, "tally.json") is None
+    assert world.keys() == ["runs/orders/run-1/object/tally.json"]
+
+
 class WithinItsPrefix:
     """S3 as it is to a role that may list within a prefix only: a missing key looks like a forbidden one."""
 

@@ -115,7 +115,7 @@ class Loader:
     ``state_machine`` is what takes over objects of more than ``large_bytes`` and those that take longer than an
     invocation, if there is one. They are cut into chunks of ``chunk_bytes``, of which ``chunk_workers`` are loaded at
     once; ``loaders`` is how many loaders of the feed there may be at once. ``job`` is the name of the job in Glue that the state
-    machine can start instead, if there is one.
+    machine can start instead, if there is one. ``lanes`` is how many batches are judged at once, None for as many as the cores allow.
     """
 
     plan: Plan
@@ -132,6 +132,7 @@ class Loader:
     chunk_workers: int = 10
     loaders: int = 1
     job: str | None = None
+    lanes: int | None = None
     batch_bytes: int = BATCH_BYTES
     leg_seconds: float = 60.0
     sleep: Callable[[float], None] = time.sleep

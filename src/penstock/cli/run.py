@@ -74,7 +74,10 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
         bool, typer.Option("--resume", help="Go on where a run into this folder was cut off.")
     ] = False,
     engine: Annotated[
-        EngineName, typer.Option(help="What does the work: one process, or Apache Spark here.")
+        EngineName,
+        typer.Option(
+            metavar="NAME", help="What does the work: duckdb, in one process, or Apache spark here."
+        ),
     ] = EngineName.duckdb,
     cores: Annotated[
         int | None,

@@ -75,15 +75,17 @@ def open_judges(
     scratch: Path,
     memory_mb: int,
     packer: type[Packer] = Packer,
+    lanes: int | None = None,
 ) -> Iterator[Judges]:
     """Open the database of an object. It reads and writes files below ``scratch`` only.
 
-    ``packer`` makes of good rows what is written: by default requests for a table.
+    ``packer`` makes of good rows what is written: by default requests for a table. ``lanes`` is how many batches may be judged at
+    once, None for what the process's cores allow.
 
     Whatever the database fails at inside the context is raised as :class:`~penstock.errors.EngineError`.
     """
     fields = len(plan.fields)
-    lanes = usable_lanes() if fields <= _MOST_FIELDS_ABREAST else 1
+    lanes = (lanes or usable_lanes()) if fields <= _MOST_FIELDS_ABREAST else 1
     reserved = _FIELD_MB * min(fields, _MOST_FIELDS_TOGETHER) * lanes
     with (
         explained(),

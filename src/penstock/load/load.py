@@ -69,6 +69,7 @@ def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
     stop: Stop = never,
     batch_bytes: int = BATCH_BYTES,
     memory_mb: int = MEMORY_MB,
+    lanes: int | None = None,
     seen: Seen | None = None,
 ) -> Loaded:
     """Load a chunk to its end, or until ``stop`` says so between two batches; ``resume`` goes on where another stopped.
@@ -82,7 +83,10 @@ def load_chunk(  # noqa: PLR0913, PLR0917 -- what a pass needs, each by its name
         plan, source, binding, chunk, resume=begun.position, batch_bytes=batch_bytes, seen=seen
     )
     end = None if chunk.rows is None else chunk.start.row + chunk.rows
-    with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
+    with (
+        closing(reader),
+        open_judges(plan, source, binding, scratch, memory_mb, lanes=lanes) as judges,
+    ):
         import_named(judges, named, begun.position.row, end)
         sink = Sink(items, rejects, decision, begun, Withholding.of(plan, binding))
         load_leg(judges, reader, sink, stop)

@@ -54,6 +54,7 @@ def read_reference(
     *,
     batch_bytes: int = BATCH_BYTES,
     memory_mb: int = MEMORY_MB,
+    lanes: int | None = None,
 ) -> tuple[RowFile, ...]:
     """Read the reference of this number into files ``references/<number>/...`` below ``scratch``, in the order of the object.
 
@@ -75,6 +76,7 @@ def read_reference(
             scratch,
             batch_bytes=batch_bytes,
             memory_mb=memory_mb,
+            lanes=lanes,
             folder=f"references/{number}",
         )
     except DataError as error:

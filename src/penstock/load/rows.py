@@ -70,6 +70,7 @@ def read_rows(  # noqa: PLR0913 -- what a pass needs, each by its name
     batch_bytes: int = BATCH_BYTES,
     file_bytes: int = FILE_BYTES,
     memory_mb: int = MEMORY_MB,
+    lanes: int | None = None,
     seen: Seen | None = None,
     folder: str = "rows",
 ) -> RowsRead:
@@ -88,7 +89,7 @@ def read_rows(  # noqa: PLR0913 -- what a pass needs, each by its name
     prefix = f"{folder}/{chunk.index:05d}-{begun.position.offset:015d}"
     with (
         closing(reader),
-        open_judges(plan, source, binding, scratch, memory_mb + FILES_MB, RowPacker) as judges,
+        open_judges(plan, source, binding, scratch, memory_mb + FILES_MB, RowPacker, lanes) as judges,
         RowFiles(judges.database.cursor(), columns, scratch, prefix, file_bytes) as files,
     ):
         return _read_leg(judges, reader, begun, files, rejects, Withholding.of(plan, binding), stop)

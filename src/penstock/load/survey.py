@@ -52,6 +52,7 @@ def survey_chunk(  # noqa: PLR0913 -- what a pass needs, each by its name
     stop: Stop = never,
     batch_bytes: int = BATCH_BYTES,
     memory_mb: int = MEMORY_MB,
+    lanes: int | None = None,
     seen: Seen | None = None,
 ) -> Surveyed:
     """Survey a chunk to its end, or until ``stop`` says so between two batches; ``resume`` goes on where another stopped.
@@ -63,7 +64,10 @@ def survey_chunk(  # noqa: PLR0913 -- what a pass needs, each by its name
     reader = ChunkReader(
         plan, source, binding, chunk, resume=begun.position, batch_bytes=batch_bytes, seen=seen
     )
-    with closing(reader), open_judges(plan, source, binding, scratch, memory_mb) as judges:
+    with (
+        closing(reader),
+        open_judges(plan, source, binding, scratch, memory_mb, lanes=lanes) as judges,
+    ):
         surveyed = survey_leg(judges, reader, begun, stop)
         return keep_keys(plan, judges, chunk, begun, surveyed, partitions)
 

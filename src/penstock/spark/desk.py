@@ -95,6 +95,7 @@ class DeskRun:
             check=lambda: None,
             explain=explain_disk,
             tell=_tell_nobody,
+            lanes=1,  # a task has one core
             references=lambda: self.references,
         )
 

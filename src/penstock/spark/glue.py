@@ -194,6 +194,7 @@ def _start(order: JobRun) -> tuple[Loader, Log]:
         chunk_bytes=settings.chunk_bytes,
         chunk_workers=order.workers,
         loaders=settings.concurrency,
+        lanes=1,  # a task has one core
     )
     about = dimensions_of(settings.project, settings.feed)
     return loader, Log(sys.stdout, time.time, settings.log_level, {"feed": settings.feed}, about)

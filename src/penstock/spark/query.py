@@ -69,7 +69,7 @@ def run_query(session: SparkSession, open_place: OpenPlace, began: float, reason
     with _explained():
         for name, files in read_relations(place).items():
             frame = _read(session, open_place, [file.name for file in files], columns[name])
-            frame.createOrReplaceTempView(name)
+            frame.createOrReplaceTempView(_quote(name))
         written = session.sql(query.spark).mapInArrow(_WritePieces(open_place), _PIECES).collect()
     pieces = [Piece(*row[2:]) for row in sorted(written)]
     return take_result(place, pieces, began, reason)

@@ -85,6 +85,7 @@ class Job:
             explain=explain_full_disk,
             tell=self._tell,
             upkeep=None if loader.plan.manifest is None else self._keep_up(),
+            lanes=loader.lanes,
             references=self._open_references,
             describe_references=self._describe_references,
         )

@@ -104,6 +104,7 @@ def survey(place: Workplace, index: int) -> Answer:
             stop=deadline.comes,
             batch_bytes=place.batch_bytes,
             memory_mb=place.memory_mb,
+            lanes=place.lanes,
         )
         known = () if state is None else state.keys
         token = new_token()
@@ -171,6 +172,7 @@ def _load(
                 stop=deadline.ends_leg,
                 batch_bytes=place.load_bytes,
                 memory_mb=place.memory_mb,
+                lanes=place.lanes,
             )
             parts = outlet.end_leg()
             ends = loaded.finished or deadline.near

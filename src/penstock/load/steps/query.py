@@ -128,6 +128,7 @@ def _read_legs(
                 stop=deadline.ends_leg,
                 batch_bytes=place.batch_bytes,
                 memory_mb=place.memory_mb,
+                lanes=place.lanes,
             )
             known = len(state.read.files)
             start = f"rows/{chunk.index:06d}-{token}"
@@ -212,6 +213,7 @@ def take_reference(place: Workplace, number: int) -> Answer:
                 Path(folder),
                 batch_bytes=place.batch_bytes,
                 memory_mb=place.memory_mb,
+                lanes=place.lanes,
             )
             files = keep_files(place.folder, Path(folder), found, f"references/{number:06d}-{new_token()}")
         state = ReferenceRead(tuple(files))

@@ -79,7 +79,7 @@ class Workplace:
     """A run as one of its steps sees it.
 
     ``stored`` is the object; one that is ``packed`` can't be read from anywhere, and is unpacked into the folder. Surveys judge
-    ``batch_bytes`` at a time, and loads ``load_bytes``. By the moment ``until`` of ``clock`` whoever works here is gone, and ``check`` raises where
+    ``batch_bytes`` at a time, and loads ``load_bytes``, ``lanes`` batches at once (None: as the cores allow). By the moment ``until`` of ``clock`` whoever works here is gone, and ``check`` raises where
     the run is not to go on. ``explain`` gives the error for one of the disk, or raises it as it is. ``tell`` is told of what is kept, for the log. ``references`` gives the
     objects that a query reads beside the rows, by their names there, and ``describe_references`` the key and version of each.
     """
@@ -102,6 +102,7 @@ class Workplace:
     explain: Callable[[OSError], ServiceError]
     tell: Callable[[str, Mapping[str, object]], None]
     upkeep: Upkeep | None = None
+    lanes: int | None = None
     references: Callable[[], Mapping[str, ObjectSource]] = dict
     describe_references: Callable[[], Mapping[str, Mapping[str, str]]] = dict
 
