@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -15,13 +14,7 @@ import pytest
 from embedded_aws import LEDGER, run_server
 from large_feed import LargeFeed, Order, make_large_feed
 
-from penstock.aws.attempt import begin_attempt, hand_over_attempt
-from penstock.aws.large.hand_over import begin_folder
 from penstock.aws.ledger import LostClaimError
-from penstock.aws.loader import make_budget
-from penstock.aws.log import Log
-from penstock.aws.objects import find_current
-from penstock.aws.runs import new_run_id
 from penstock.errors import UsageError
 from penstock.local.server import Server
 from penstock.plan.codec import write_plan
@@ -39,6 +32,7 @@ KEY = "incoming/orders/sales.csv"
 ROWS = """\
 penstock: 1
 name: orders
+engine: glue
 source: {prefix: incoming/orders/}
 schema:
   fields:
@@ -75,7 +69,7 @@ def server() -> Iterator[Server]:
 
 @contextmanager
 def make_feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
-    with make_large_feed(server, plan, chunk_bytes=20, leg_seconds=0.0) as feed:
+    with make_large_feed(server, plan, chunk_bytes=20, large_bytes=1, job="shop_orders") as feed:
         feed.world.now = time.time()
         feed.world.put("reference/countries.csv", b"code,name\nDE,Germany\nFR,France\n")
         feed.world.s3.put_object(
@@ -88,17 +82,10 @@ def make_feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
 
 
 def hand_over(feed: LargeFeed) -> tuple[JobRun, Order]:
-    """Have a file claimed and handed over; give what the job is told, and the state machine's order."""
-    feed.world.put(KEY, FILE)
-    loader, now, budget = feed.loader, feed.world.now, make_budget(300, feed.clock)
-    found = find_current(feed.world.s3, feed.world.landing, KEY)
-    assert found is not None
-    claim = loader.ledger.claim("orders", found.bucket, KEY, new_run_id(now), now + 400)
-    assert claim is not None
-    attempt = begin_attempt(loader, claim, found, budget, Log(io.StringIO(), feed.clock))
-    begin_folder(loader, attempt.run, found)
-    hand_over_attempt(attempt.note(saved=attempt.run.id))
+    """Have a file land, which the function hands over; give what the job is told, and the state machine's order."""
+    feed.land(FILE, KEY)
     _, order = feed.executions.started[-1]
+    assert order["engine"] == "glue"
     settings = {**SETTINGS, "PENSTOCK_ARTIFACTS": feed.world.artifacts, "PENSTOCK_CHUNK_BYTES": "20"}
     argv = [word for name in ("run", "bucket", "key", "version") for word in (f"--{name}", order[name])]
     asked = read_order(["script.py", "--JOB_NAME", "shop", *argv, "--settings", json.dumps(settings)])
@@ -154,6 +141,8 @@ def test_a_query_is_run_by_spark_and_its_result_loaded(
             {"id": {"S": "FR"}, "name": {"S": "France"}, "sales": {"N": "1"}, "amount": {"N": "7"}},
             {"id": {"S": "XX"}, "sales": {"N": "1"}},
         ]
+        assert run.engine_reason is not None
+        assert run.references["countries"]["key"] == "reference/countries.csv"
         assert [(found.of, found.line) for found in feed.rejects()] == [("object", 6)]
         with pytest.raises(UsageError, match="is over"):
             run_job(session, job)

@@ -45,6 +45,26 @@ def find_references(loader: Loader, bucket: str) -> tuple[FoundReference, ...]:
     return () if query is None else tuple(_find(loader, bucket, each) for each in query.references)
 
 
+def find_noted(
+    loader: Loader, bucket: str, noted: Mapping[str, Mapping[str, str]]
+) -> dict[str, ObjectVersion]:
+    """Give the versions that a run has noted as its references, by their names.
+
+    Raises :class:`~penstock.errors.DataError` where one is no more. Needs what :func:`find_references` does.
+    """
+    pinned = {}
+    for name, about in noted.items():
+        found = _find_again(loader, bucket, about["key"], about["version"])
+        if found is None:
+            raise DataError(
+                verdicts.REFERENCE_ERROR,
+                f"the reference {name} was s3://{bucket}/{about['key']} as the load began, and that version is no more: have the "
+                "file loaded by `penstock backfill --again`",
+            )
+        pinned[name] = found
+    return pinned
+
+
 def describe_references(references: Sequence[FoundReference]) -> Mapping[str, Mapping[str, str]]:
     """Give the key and the version of each, by the references' names."""
     return {
@@ -96,7 +116,12 @@ def _find_loaded(loader: Loader, bucket: str, key: str) -> ObjectVersion | None:
     applied = loader.ledger.read_state(bucket, key).applied
     if applied is None or applied.status != "done":
         return None
-    if applied.version.startswith("etag:"):  # it can be read only while it is the current one
+    return _find_again(loader, bucket, key, applied.version)
+
+
+def _find_again(loader: Loader, bucket: str, key: str, version: str) -> ObjectVersion | None:
+    """Give a version of an object; None where it is no more."""
+    if version.startswith("etag:"):  # it can be read only while it is the current one
         found = find_current(loader.s3, bucket, key)
-        return found if found is not None and found.version == applied.version else None
-    return find_version(loader.s3, bucket, key, applied.version)
+        return found if found is not None and found.version == version else None
+    return find_version(loader.s3, bucket, key, version)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.folder import RunFolder
-from penstock.aws.large.states import PINNED, Pinned, Work
+from penstock.aws.large.states import Work
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import bring_base, bring_files, find_base, open_manifests, publish, put_file
 from penstock.aws.measure import measured
 from penstock.aws.object_state import Claim, State
 from penstock.aws.objects import ObjectVersion, S3Source, find_current
-from penstock.aws.references import find_references
+from penstock.aws.references import find_noted
 from penstock.aws.runs import Run, get_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.aws.table.write import TableWriter, WriterStats
@@ -87,7 +87,7 @@ class Job:
             upkeep=None if loader.plan.manifest is None else self._keep_up(),
             lanes=loader.lanes,
             references=self._open_references,
-            describe_references=self._describe_references,
+            describe_references=lambda: self.run.references,
         )
 
     @property
@@ -102,22 +102,14 @@ class Job:
         file = find_file(self.folder, self.result.file)
         return ResultSource(S3Source(loader.s3, file, sleep=loader.sleep), found.key, found.last_modified)
 
-    def _pin_references(self) -> Mapping[str, ObjectVersion]:
-        """Say once for the run which objects the references are. Raises :class:`~penstock.errors.DataError` where one is not there."""
-        pinned = self.folder.read(Pinned, PINNED)
-        if pinned is None:
-            found = find_references(self.loader, self.run.bucket)
-            now = Pinned({each.reference.name: each.found for each in found})
-            pinned = self.folder.update(Pinned, PINNED, lambda old: old or now)
-        return pinned.found
-
     def _open_references(self) -> Mapping[str, ObjectSource]:
-        loader, pinned = self.loader, self._pin_references()
-        return {name: S3Source(loader.s3, found, sleep=loader.sleep) for name, found in pinned.items()}
+        """Open what the query reads beside the rows: the versions that were chosen as the run was handed over.
 
-    def _describe_references(self) -> Mapping[str, Mapping[str, str]]:
-        pinned = self._pin_references()
-        return {name: {"key": found.key, "version": found.version} for name, found in pinned.items()}
+        Raises :class:`~penstock.errors.DataError` where one is not there any more.
+        """
+        loader, run = self.loader, self.run
+        noted = find_noted(loader, run.bucket, run.references)
+        return {name: S3Source(loader.s3, found, sleep=loader.sleep) for name, found in noted.items()}
 
     def _tell(self, what: str, about: Mapping[str, object]) -> None:
         self.log.debug(what, **about)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from penstock.aws.objects import ObjectVersion
 
 WORK: Final = "work.json"
-PINNED: Final = "pinned.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,3 @@ class Work:
     plan: str
     chunk_bytes: int
     partitions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """Which version of which object each reference of a query is, for all who read them."""
-
-    found: Mapping[str, ObjectVersion]
