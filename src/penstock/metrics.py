@@ -43,7 +43,9 @@ FILES_REJECTED: Final = Metric("FilesRejected", "Count", "runs of files that wer
 FILES_FAILED: Final = Metric("FilesFailed", "Count", "runs that failed")
 NOT_CONSERVED: Final = Metric("NotConserved", "Count", "runs whose counts do not add up")
 REJECT_SHARE: Final = Metric(
-    "RejectShare", "Percent", "rejected of the records that are not blank, of each file"
+    "RejectShare",
+    "Percent",
+    "rejected of the records that are not blank, of each file; with a query that of its result, where it is greater",
 )
 BYTES: Final = Metric("Bytes", "Bytes", "bytes of each file that was read to its end, unpacked")
 RUN_DURATION: Final = Metric("RunDuration", "Seconds", "from a run's start to its end")
