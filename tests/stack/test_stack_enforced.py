@@ -6,12 +6,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from enforced_world import deploy_enforced, run_enforcing_server
-from stack_samples import feed
+from stack_samples import feed, query_feed
 
 from penstock.aws.hint import QueuedHints
 from penstock.aws.ledger import Ledger
@@ -192,6 +193,34 @@ def test_a_mirror_keeps_its_manifests_within_the_role(enforcing: Server, tmp_pat
     found = s3.list_objects_v2(Bucket=names.artifacts_bucket, Prefix="manifests/orders/")["Contents"]
     assert len(found) == 2, "the manifests before it are gone"
     assert all(newest.id in one["Key"] for one in found)
+
+
+def test_a_query_reads_its_references_and_loads_its_result_by_the_state_machine_within_the_role(
+    enforcing: Server, tmp_path: Path
+) -> None:
+    totals = {**query_feed("totals", "stock"), "large_objects": {"over": 0.001, "chunk": 0.001}}
+    names_of_customers = [b"c%d" % number for number in range(90)]
+    body = FILE.splitlines(keepends=True)[0] + b"".join(
+        b"o-%s,%s,2,NEW,5\n" % (c, c) for c in names_of_customers
+    )
+    connection, names = deploy_enforced(enforcing, tmp_path / "shop", feed("stock"), totals)
+    s3 = connection.client("s3")
+    put = partial(s3.put_object, Bucket=names.landing_bucket)
+    put(Key="incoming/stock/a file.csv", Body=body)
+    _wait_for_runs(connection, names, {"stock": "done"})
+    put(Key="reference/customers.csv", Body=b"\n".join([b"id", *names_of_customers]))
+    put(Key="incoming/totals/a file.csv", Body=body)
+    _wait_for_runs(connection, names, {"stock": "done", "totals": "done"})
+    assert [item["orders"]["N"] for item in _items(connection, "totals-items")] == ["1"] * 90
+    (machine,) = (
+        one
+        for one in connection.client("stepfunctions").list_state_machines()["stateMachines"]
+        if one["name"] == names.feed("totals").state_machine
+    )
+    executions = connection.client("stepfunctions").list_executions(
+        stateMachineArn=machine["stateMachineArn"]
+    )
+    assert [one["status"] for one in executions["executions"]] == ["SUCCEEDED"]
 
 
 def test_rejects_are_replayed_within_the_role(enforcing: Server, tmp_path: Path) -> None:
