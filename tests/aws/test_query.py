@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +16,10 @@ from row_plans import compile_query
 
 from penstock.aws import query as query_module
 from penstock.aws.attempt import Attempt
-from penstock.aws.execute import execute
+from penstock.aws.execute import execute, tell_progress
 from penstock.aws.function_errors import NotLoadedError
-from penstock.load.result import result_plan
+from penstock.load.report import Report
+from penstock.load.result import Queried, conclude_query, result_plan
 from penstock.local.server import Server
 from penstock.plan.model import Plan
 
@@ -303,6 +304,40 @@ def test_with_auto_what_a_function_died_of_goes_to_glue(server: Server, tmp_path
         feed.land(FILE)
         assert feed.executions.started[0][1]["engine"] == "glue"
         assert feed.run.engine_reason == "a function died of this file before"
+
+
+def test_with_auto_what_a_function_finds_no_time_for_goes_to_glue_at_once(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with make_feed(server, make_plan(tmp_path, engine="auto"), job="shop_orders") as feed:
+
+        def tell_late(attempt: Attempt) -> Callable[[str, int], None]:
+            def tell(name: str, reached: int) -> None:
+                tell_progress(attempt)(name, reached)
+                feed.world.now = attempt.budget.stop - 1
+
+            return tell
+
+        monkeypatch.setattr(query_module, "tell_progress", tell_late)
+        feed.land(FILE)
+        assert feed.executions.started[0][1]["engine"] == "glue"
+        run = feed.run
+        assert (run.status, run.engine, feed.items()) == ("handed over", "spark", [])
+        assert str(run.engine_reason).startswith("the function could not end it: ")
+
+
+def test_a_run_whose_rows_do_not_add_up_is_no_success(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_one(queried: Queried, report: Report) -> Report:
+        found = conclude_query(queried, report)
+        assert found.result is not None
+        return replace(found, result=replace(found.result, loaded=found.result.loaded - 1))
+
+    monkeypatch.setattr(query_module, "conclude_query", lose_one)
+    with pytest.raises(NotLoadedError):
+        feed.land(FILE)
+    assert (feed.run.status, feed.run.code) == ("failed", "not-conserved")
 
 
 def test_large_files_of_a_feed_without_a_query_go_to_its_job_where_the_contract_says_so(

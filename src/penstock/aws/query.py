@@ -62,11 +62,14 @@ def load_by_query(attempt: Attempt) -> Run:
             scratch = Path(folder)
             choice = _choose(attempt, references, scratch)
             attempt = _note_choice(attempt, references, choice)
-            if choice.engine == "glue":
+            found: Queried | Report | Choice = choice
+            if choice.engine == "lambda":
+                found = _query(attempt, references, rejects, scratch)
+                rejects.close()
+            if isinstance(found, Choice):
                 begin_folder(loader, run, attempt.found)
+                attempt = attempt if found is choice else _note_choice(attempt, references, found)
                 return hand_over_attempt(attempt.note(saved=run.id), engine="glue")
-            found = _query(attempt, references, rejects, scratch)
-            rejects.close()
             if isinstance(found, Queried):
                 return _load_result(attempt, found, rejects.parts, scratch)
     except DataError as error:
@@ -91,10 +94,16 @@ def _choose(attempt: Attempt, references: Sequence[FoundReference], scratch: Pat
     choice = choose_engine(plan, _measure(attempt.found, parquet=False), beside, room)
     if plan is not loader.plan and loader.plan.engine != "lambda":
         return replace(choice, reason=f"there is no Glue here; {choice.reason}")
-    may = plan.engine == "auto" and plan.query is not None and plan.query.spark is not None
-    if may and attempt.claim.interrupted is not None:
+    if _may_go_to_glue(loader) and attempt.claim.interrupted is not None:
         return Choice("glue", "a function died of this file before")
     return choice
+
+
+def _may_go_to_glue(loader: Loader) -> bool:
+    """Tell whether the contract lets a query go to Glue that the function can't end, and it can run there."""
+    plan = loader.plan
+    trusted = plan.query is not None and plan.query.spark is not None
+    return plan.engine == "auto" and trusted and loader.job is not None
 
 
 def _measure(found: ObjectVersion, *, parquet: bool) -> Extent:
@@ -113,8 +122,11 @@ def _note_choice(attempt: Attempt, references: Sequence[FoundReference], choice:
 
 def _query(
     attempt: Attempt, references: Sequence[FoundReference], rejects: S3RejectWriter, scratch: Path
-) -> Queried | Report:
-    """Read the rows and run the query. Gives what came of it, whose file is in the scratch folder, or the run's report."""
+) -> Queried | Report | Choice:
+    """Read the rows and run the query. Gives what came of it, whose file is in the scratch folder, or the run's report.
+
+    Where it takes more than there is here, and may go elsewhere, that is given.
+    """
     loader, budget = attempt.loader, attempt.budget
     assert loader.plan.query is not None, "a plan without a query is loaded row by row"
     work = QueryRun(
@@ -136,11 +148,13 @@ def _query(
     try:
         found = work.attempt()
     except OSError as error:
-        return report_fault(attempt.run, str(explain_full_disk(error)))
+        found, work.lacks = report_fault(attempt.run, str(explain_full_disk(error))), True
     if isinstance(found, Queried):
         attempt.log.info(
             "query done", outcome="done", rows=found.tally.good, result=found.rows, seconds=found.seconds
         )
+    elif work.lacks and _may_go_to_glue(loader):
+        return Choice("glue", f"the function could not end it: {found.reason}")
     return found
 
 

@@ -114,7 +114,7 @@ def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its na
 class QueryRun:
     """A run at work, up to its result: what it takes is what :func:`run_query` says of it.
 
-    ``read`` is how far its rows are read.
+    ``read`` is how far its rows are read. Where it failed, ``lacks`` tells that it takes more memory, disk or time than there is.
     """
 
     plan: Plan
@@ -131,6 +131,7 @@ class QueryRun:
     progress: Progress
     binding: Binding | None = None
     read: RowsRead | None = None
+    lacks: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def attempt(self) -> Queried | Report:
@@ -146,6 +147,7 @@ class QueryRun:
             else:
                 found = self._report("rejected", error.code, str(error))
         except (ServiceError, EngineError) as error:
+            self.lacks = isinstance(error, CapacityError)
             found = self._report("failed", failure_code(error), str(error))
         finally:
             self._clear()
