@@ -293,6 +293,18 @@ def test_a_reject_stands_beside_the_line_of_the_contract_that_refused_it(contrac
     assert len(seen.all("mark")) == 1
 
 
+def test_a_reject_of_a_querys_result_is_told_from_one_of_the_file(contract: Path) -> None:
+    run = make_run(
+        1, counts={"read": 3, "loaded": 2, "rejected": 1}, result={"read": 2, "loaded": 1, "rejected": 1}
+    )
+    kept = [make_reject(7), replace(make_reject(2), of="result")]
+    seen = see(Memory(found=[run], left=kept, path=contract), "/runs/run-1/rejects")
+    titles = re.findall(r"line \d+(?: of the result)?", seen.text)
+    assert titles.count("line 2 of the result") == 1
+    assert titles[0] == "line 7"
+    assert "all 2" in seen.text
+
+
 def test_a_line_that_refused_twice_is_shown_once(contract: Path) -> None:
     again = Reason("type-error", "quantity", "the cell is not of the type integer")
     seen = see(

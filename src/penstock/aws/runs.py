@@ -109,6 +109,11 @@ class Run:
         return self.status not in _AT_WORK
 
     @property
+    def all_rejected(self) -> int:
+        """How many rejects it has: records, and with a query rows of its result too."""
+        return sum(counts.get("rejected", 0) for counts in (self.counts, self.result) if counts is not None)
+
+    @property
     def told_engine(self) -> str | None:
         """What computed the query and why it was that, in words; None where there is no query."""
         return self.engine if self.engine_reason is None else f"{self.engine}: {self.engine_reason}"

@@ -53,7 +53,7 @@ class Commands:
             yield from self._mend(run)
 
     def _load_whole(self, run: Run) -> Iterator[tuple[str, str]]:
-        if run.counts.get("rejected") or (run.result or {}).get("rejected"):
+        if run.all_rejected:
             why = "A query reads the whole file, so rejects are not loaded by themselves. Mend the file and send it again; or mend the contract, deploy it, and load the file once more:"
             yield why, self.line("backfill", run.key, "--again")
 

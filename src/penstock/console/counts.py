@@ -100,7 +100,7 @@ def _code(run: Run, code: str, number: int, most: int) -> Element:
     return h(
         "li",
         h("a", marked(code), href=address("runs", run.id, "rejects", code=code))
-        if run.counts.get("rejected") and run.replays is None
+        if run.all_rejected and run.replays is None
         else h("span", marked(code)),
         h("b", f"{number:,}"),
         h(

@@ -92,5 +92,5 @@ def _look_at(run: Run) -> str:
     """Give the command for a run that did not end well. A file that was refused unread has no rejects to be listed."""
     if run.code == DELETE_LIMIT:
         return f"approve {run.id}"
-    listed = run.status == "rejected" and run.counts.get("rejected")
+    listed = run.status == "rejected" and run.all_rejected
     return f"rejects {run.id}" if listed else f"runs {run.id}"

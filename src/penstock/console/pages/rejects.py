@@ -68,7 +68,7 @@ def rejects_page(frame: Frame, rejects: Rejects, csv_command: str) -> Element:
 
 
 def _which(rejects: Rejects) -> Element:
-    run, total = rejects.run, rejects.run.counts.get("rejected", 0)
+    run, total = rejects.run, rejects.run.all_rejected
     links = [
         h(
             "li",
@@ -103,12 +103,17 @@ def _nothing(rejects: Rejects) -> str:
 
 
 def _reject(rejects: Rejects, number: int, reject: Reject) -> Element:
-    total = max(rejects.run.counts.get("rejected", 0), number)
+    total = max(rejects.run.all_rejected, number)
+    of = " of the result" if reject.of == "result" else ""
     return h(
         "article",
         h(
             "div",
-            h("h2", f"line {reject.line:,}", h("small", f"byte {reject.offset:,} · {number:,} of {total:,}")),
+            h(
+                "h2",
+                f"line {reject.line:,}{of}",
+                h("small", f"byte {reject.offset:,} · {number:,} of {total:,}"),
+            ),
             h("ul", [_reason(reason) for reason in reject.errors], class_="reasons"),
             None if rejects.hides(reject) else _raw(reject),
         ),

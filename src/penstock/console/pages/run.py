@@ -78,11 +78,11 @@ def _result(run: Run) -> Node:
 def _codes(run: Run) -> Node:
     if not run.errors:
         return None
-    if not run.counts.get("rejected") and run.replays is None:
+    if not run.all_rejected and run.replays is None:
         return h("section", h("h2", "Why the file was refused"), codes_chart(run))
     whole = h(
         "a",
-        f"Show {count(run.counts.get('rejected', 0), 'rejected record')}",
+        f"Show {count(run.all_rejected, 'rejected record')}",
         href=address("runs", run.id, "rejects"),
     )
     if run.replays is not None:
