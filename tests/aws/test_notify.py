@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,3 +59,13 @@ def test_of_many_missing_files_the_first_are_named_and_the_rest_counted() -> Non
     assert notify_missing(topic, "arn", "orders", [f"s3://b/{n}{KEY}{'x' * 900}" for n in range(1000)], LOG)
     [(_, message)] = topic.sent
     assert "and 950 more\n" in message
+
+
+def test_of_a_query_what_its_result_came_to_is_told_beside_the_records() -> None:
+    topic: Any = Topic()
+    refused = replace(
+        run("a.csv", "why"), counts={"read": 5, "withheld": 5}, result={"read": 2, "rejected": 2}
+    )
+    notify_people(topic, "arn", refused, LOG)
+    [(_, message)] = topic.sent
+    assert "Records:  read 5, withheld 5\nResult:   read 2, rejected 2\n" in message

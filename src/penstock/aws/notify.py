@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from penstock.aws.connect import Client
@@ -64,12 +64,13 @@ def _advise(run: Run) -> str:
 
 def _message(run: Run) -> str:
     refused = run.status == "rejected"
-    counts = ", ".join(f"{name} {count}" for name, count in run.counts.items() if count)
+    counts, result = _list(run.counts), _list(run.result or {})
     lines = [
         f"The feed {run.feed} {'refused' if refused else 'could not load'} s3://{run.bucket}/{_show(run.key)}",
         "",
         f"Reason:   {_show((run.reason or 'none was given')[:_MOST_REASON])}",
         f"Records:  {counts or 'none was read'}",
+        *([f"Result:   {result}"] if result else []),
         f"Version:  {run.version}",
         f"Run:      {run.id} (attempt {run.attempt})",
         "",
@@ -80,6 +81,10 @@ def _message(run: Run) -> str:
     if run.rejects:
         lines.append(f"See what was rejected: penstock rejects {run.id}")
     return "\n".join(lines) + "\n"
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def _show(text: str) -> str:

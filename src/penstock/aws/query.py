@@ -167,8 +167,8 @@ def _load_result(attempt: Attempt, queried: Queried, parts: tuple[str, ...], scr
     rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id, name="result")
     report: Report | Run
     try:
-        result = _keep(attempt, queried, scratch)
-        if result is not None and loader.weigh_bytes(result.size) > loader.large_bytes:
+        size = (scratch / RESULT).stat().st_size
+        if _keep(attempt, queried, scratch) and loader.weigh_bytes(size) > loader.large_bytes:
             return hand_over_attempt(attempt.note(saved=run.id))
         keeping = Keeping(loader, attempt.claim, attempt.log) if loader.plan.manifest is not None else None
         source = ResultSource(FileSource(scratch / RESULT), attempt.found.key, attempt.found.last_modified)
@@ -178,7 +178,7 @@ def _load_result(attempt: Attempt, queried: Queried, parts: tuple[str, ...], scr
             rejects,
             keeping,
             scratch,
-            lambda: begin_folder(loader, run, attempt.found, partitions=1),
+            lambda: begin_folder(loader, run, attempt.found, partitions=1, result=size),
         )
         if isinstance(report, Run):
             return report
@@ -191,14 +191,14 @@ def _load_result(attempt: Attempt, queried: Queried, parts: tuple[str, ...], scr
     return _close(attempt, report, (*parts, *rejects.parts))
 
 
-def _keep(attempt: Attempt, queried: Queried, scratch: Path) -> Result | None:
+def _keep(attempt: Attempt, queried: Queried, scratch: Path) -> bool:
     """Keep a result in the run's folder, and have the ledger say so: from here on every attempt loads this one.
 
-    None where there is no state machine, which alone goes on with what is kept.
+    False where there is no state machine, which alone goes on with what is kept.
     """
     loader, run = attempt.loader, attempt.run
     if loader.state_machine is None:
-        return None
+        return False
     folder, file = open_folder(loader, run.id), scratch / RESULT
     name, size = f"result/{new_token()}.csv", file.stat().st_size
     folder.upload(name, file)
@@ -207,7 +207,7 @@ def _keep(attempt: Attempt, queried: Queried, scratch: Path) -> Result | None:
     folder.write(RESULT_STATE, result)
     begin_folder(loader, run, attempt.found, result=size)
     loader.ledger.save(attempt.claim, Saved(run.id, run.version, str(run.plan)))
-    return result
+    return True
 
 
 def _close(attempt: Attempt, report: Report, parts: Sequence[str]) -> Run:
