@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def session() -> Iterator[SparkSession]:
-    with open_session(2) as opened:
+    with open_session(2, brief=True) as opened:
         yield opened
 
 

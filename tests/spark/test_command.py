@@ -78,7 +78,7 @@ def test_a_run_that_failed_goes_on_where_it_was(
     session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract, good, _ = write_files(tmp_path)
-    monkeypatch.setattr(run_spark, "open_session", lambda _cores: nullcontext(session))
+    monkeypatch.setattr(run_spark, "open_session", lambda _cores, **_brief: nullcontext(session))
     out = tmp_path / "out"
 
     def fail_to_load(context: Any, call: Any, step: StepName, count: int) -> None:
@@ -106,7 +106,7 @@ def test_a_table_is_loaded_by_the_executors(
     session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract, good, _ = write_files(tmp_path)
-    monkeypatch.setattr(run_spark, "open_session", lambda _cores: nullcontext(session))
+    monkeypatch.setattr(run_spark, "open_session", lambda _cores, **_brief: nullcontext(session))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with run_server() as server, connect(server.endpoint) as connections:
         connections.dynamodb.create_table(

@@ -25,7 +25,7 @@ RUNWAYS = Path(penstock.__file__).parent / "examples/ourairports/data/runways-20
 def test_runways_by_country_are_the_same_from_both_engines(
     session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_spark, "open_session", lambda _cores: nullcontext(session))
+    monkeypatch.setattr(run_spark, "open_session", lambda _cores, **_brief: nullcontext(session))
     contract = shutil.copy(HERE / "queries/runways-by-country.yaml", tmp_path)
     references = {name: HERE / "data" / f"{name}.csv.gz" for name in ("countries", "regions")}
     [one] = penstock.run(contract, [RUNWAYS], output=tmp_path / "one", references=references)

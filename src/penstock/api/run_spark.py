@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from penstock.aws.connect import Connections
 
 _IDENTITY = "run.json"
+_BRIEF_BYTES = 32 << 20
+"""Files, as they are stored, with less than this take Spark less time than Java would to warm up."""
 
 
 def run_on_spark(
@@ -49,7 +51,8 @@ def run_on_spark(
         if parent is not None:
             for source in call.sources:
                 stack.enter_context(hold(parent / Path(source.key).name))
-        session = stack.enter_context(open_session(cores))
+        brief = sum(source.size for source in (*call.sources, *call.references.values())) < _BRIEF_BYTES
+        session = stack.enter_context(open_session(cores, brief=brief))
         return [
             _run_one(session, call, source, table, parent, cores, resume=resume) for source in call.sources
         ]

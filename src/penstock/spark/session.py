@@ -43,6 +43,7 @@ _LOCAL: Final = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.catalogImplementation": "in-memory",
 }
+_BRIEF: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _MOST_FAILURES: Final = 4
 """How often a task is tried, as on a cluster; by itself a session on one computer tries once."""
 
@@ -66,8 +67,10 @@ def check_installed() -> None:
 
 
 @contextmanager
-def open_session(cores: int) -> Iterator[SparkSession]:
+def open_session(cores: int, *, brief: bool = False) -> Iterator[SparkSession]:
     """Start Spark in a process beside this one, with so many tasks at once; it listens on loopback alone.
+
+    Where it is to be ``brief``, because there is little to do, Java does not spend its time on making itself fast.
 
     Raises :class:`~penstock.errors.UsageError` where Spark or Java is not installed, or a session is open already, and
     :class:`~penstock.errors.ServiceError` where it does not start.
@@ -86,7 +89,7 @@ def open_session(cores: int) -> Iterator[SparkSession]:
         options = {
             **SETTINGS,
             **_LOCAL,
-            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet}",
+            "spark.driver.extraJavaOptions": f"{_BRIEF if brief else ''} -Dlog4j2.configurationFile={quiet}",
             "spark.local.dir": scratch,
             "spark.sql.warehouse.dir": Path(scratch, "warehouse").as_uri(),
             "spark.sql.shuffle.partitions": str(2 * cores),
