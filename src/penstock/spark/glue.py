@@ -146,7 +146,7 @@ def count_workers(session: SparkSession) -> int:
     """Give how many tasks there may be at once: as many as are asked for, be they there yet or not."""
     conf = session.sparkContext.getConf()
     asked = int(conf.get("spark.executor.instances", "1")) * int(conf.get("spark.executor.cores", "1"))
-    return max(1, asked, session.sparkContext.defaultParallelism)
+    return max(1, asked, int(session.sparkContext.defaultParallelism))
 
 
 @contextmanager
