@@ -225,6 +225,7 @@ def test_its_settings_are_the_loaders_and_hold_no_secret(tmp_path: Path) -> None
     settings = json.loads(found["Job"]["Properties"]["DefaultArguments"]["--settings"])
     environment = found["Function"]["Properties"]["Environment"]["Variables"]
     assert settings.pop("PENSTOCK_PLAN").startswith("code/glue/")
+    assert settings.pop("AWS_REGION") == "eu-central-1"  # which Lambda itself tells a function
     assert settings == {name: environment[name] for name in settings}
     assert set(settings) == {
         "PENSTOCK_ARTIFACTS",

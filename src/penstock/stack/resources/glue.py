@@ -82,6 +82,7 @@ def job_settings(names: Names, contract: Contract, plan: Plan, logs: Logs) -> di
     That is an object of the artifacts bucket, ``PENSTOCK_PLAN``. There is nothing in it that would have to be kept secret.
     """
     return {
+        "AWS_REGION": names.region,
         "PENSTOCK_PROJECT": names.project,
         "PENSTOCK_FEED": contract.name,
         "PENSTOCK_LEDGER": names.ledger,
