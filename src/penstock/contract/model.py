@@ -292,7 +292,7 @@ class LargeObjectsModel(Part):
 
 
 class GlueModel(Part):
-    """The size of the feed's job in AWS Glue, of which there is one with `engine: glue` and `engine: auto`."""
+    """The size of the feed's job in AWS Glue, of which there is one with `engine: glue`, and with `engine: auto` where there is `transform.sql`."""
 
     worker: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
     """The kind of worker: `G.1X` has 4 processors and 16 GB of memory, and counts as one DPU; the others have, and count, as often as they say."""
@@ -348,7 +348,7 @@ class Contract(Part):
     large_objects: LargeObjectsModel = LargeObjectsModel()
     """How objects are loaded that are too large for one invocation."""
     engine: Literal["lambda", "glue", "auto"] = "lambda"
-    """What loads objects of more than `large_objects.over`: the function's own chunks, a job in AWS Glue, or what an estimate says."""
+    """What loads large objects, and runs queries: the feed's function, a job in AWS Glue, or what an estimate says."""
     glue: GlueModel = GlueModel()
     """The size of the job in AWS Glue."""
     trigger: Literal["queue", "direct"] = "queue"

@@ -133,15 +133,13 @@ that end in `.gz` are unpacked. The prefixes and suffixes of a project's feeds m
 (with or without a byte-order mark), `latin-1` (`iso-8859-1`) and `cp1252` (`windows-1252`). The dialect's characters are
 single ASCII characters, all different.
 
-## What loads large objects
+## What loads an object
 
-An object of at most `large_objects.over` MB is loaded by the feed's function, in one go. What loads larger ones is `engine`:
-
-| `engine` | |
-|---|---|
-| `lambda` | the function, in chunks and by many workers at once ([Large files](loading.md#large-files)) |
-| `glue` | a job in AWS Glue (Spark), of the size that `glue` says. A run is billed for a minute at least, which is why small objects are not its |
-| `auto` | the function for as long as it can, by an estimate that the run's report shows with its reason, and else the job. Rows that are loaded one by one, without a query, stay with the function: chunks of it go as far |
+| `engine` | rows that become items by themselves | with `transform.sql` |
+|---|---|---|
+| `lambda` | the feed's function; objects of more than `large_objects.over` MB in chunks, by many workers at once ([Large files](loading.md#large-files)) | the function, where it can by an estimate of disk, memory and time; else the file is refused |
+| `glue` | objects of more than `large_objects.over` MB a job in AWS Glue (Spark), of the size that `glue` says; smaller ones the function, for a run of a job is billed for a minute at least | the job, whatever the object |
+| `auto` | as with `lambda`: chunks go as far as a job does | the function where it can by the estimate, else the job; the report says which and why |
 
 Verdicts, items, rejects and counts are the same. [Deploying](deploying.md#a-job-in-aws-glue) says what a job needs and costs.
 
