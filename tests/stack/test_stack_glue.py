@@ -142,6 +142,15 @@ def test_the_encryption_is_one_that_the_service_would_make(tmp_path: Path) -> No
         assert found[group]["Properties"]["KmsKeyId"] == KEY
 
 
+def test_another_key_makes_another_encryption_beside_the_one_that_there_is(tmp_path: Path) -> None:
+    contract = feed("orders", engine="glue")
+    first, second = (
+        resources(tmp_path, contract, encryption={"key": key})["JobEncryption"]["Properties"]["Name"]
+        for key in (KEY, KEY.replace("0a1b2c3d", "4e5f6a7b"))
+    )
+    assert first != second
+
+
 def test_the_state_machine_starts_it_as_the_service_wants_it(tmp_path: Path) -> None:
     (contract,) = read_project(write_project(tmp_path, [feed("orders", engine="glue")])).feeds
     task = build_definition(NAMES, contract, job=True)["States"]["RunJob"]

@@ -193,7 +193,8 @@ def _upload(client: Any, prepared: PreparedDeploy, progress: Progress) -> None:
                     raise
             else:
                 continue
-        progress(f"Uploading {upload.what} ({upload.size / 2**20:.0f} MB)")
+        size = f" ({upload.size / 2**20:.0f} MB)" if upload.size > 2**20 else ""
+        progress(f"Uploading {upload.what}{size}")
         with explained(f"upload {upload.what} to s3://{bucket}"), upload.open() as body:
             client.put_object(**own, Key=upload.key, Body=body)
 

@@ -48,7 +48,7 @@ def has_job(plan: Plan) -> bool:
 
 def plan_key(plan: Plan) -> str:
     """Give the key in the artifacts bucket under which a job finds its plan: it changes with the plan."""
-    return f"{JOB_CODE}{hashlib.sha256(write_plan(plan).encode()).hexdigest()}.json"
+    return f"{JOB_CODE}{_hash(write_plan(plan))}.json"
 
 
 def job_resources(
@@ -69,7 +69,8 @@ def job_resources(
                 CKV_AWS_99="The job's log groups are under the key themselves, and it has no bookmarks"
             ),
             "Properties": {
-                "Name": names.feed(contract.name).job,
+                # Named after the key, for it can't be changed, and another can't be made while one has its name.
+                "Name": f"{names.feed(contract.name).job}_{_hash(names.key)[:8]}",
                 "EncryptionConfiguration": job_encryption(names),
             },
         }
@@ -145,3 +146,7 @@ def _tags(names: Names, contract: Contract) -> dict[str, str]:
     """Give the tags of a job, which costs are told apart by: a mapping, where other resources have a list."""
     tags = {tag["Key"]: tag["Value"] for tag in table_tags(names.project)}
     return {**tags, "penstock:feed": contract.name}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
