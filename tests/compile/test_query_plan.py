@@ -170,3 +170,13 @@ def test_the_query_is_explained_with_what_it_reads_and_gives(tmp_path: Path) -> 
     assert "  countries, the CSV object reference/countries.csv: code VARCHAR\n" in words
     assert "  length  number  DECIMAL(38,2)\n" in words
     assert "in the function (DuckDB), and on Spark: both give the same" in words
+
+
+def test_columns_that_differ_only_in_case_are_refused_where_both_are_read(tmp_path: Path) -> None:
+    sql = 'SELECT id, country, "COUNTRY" AS other FROM rows'
+    load = {"table": "runways", "partition_key": "id"}
+    shouting = {"set": {"COUNTRY": "upper(country)"}}
+    assert refused(tmp_path, sql, transform=shouting, load=load) == [
+        "transform.sql: it reads `country` and `COUNTRY` of rows, which differ only in case: `rename` one"
+    ]
+    assert query(tmp_path, "SELECT id, country FROM rows", transform=shouting, load=load).columns

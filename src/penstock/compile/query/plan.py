@@ -57,8 +57,24 @@ def type_query(contract: Contract) -> Typed:
     unread = sorted(set(contract.references) - set(compiled.reads))
     if unread:
         raise ContractError([f"references.{name}: transform.sql does not read it" for name in unread])
+    _refuse_alike(compiled, catalog)
     columns = tuple(plan_column(name, sql_type) for name, sql_type in compiled.columns)
     return Typed(compiled, catalog, columns, derive_contract(contract, columns, compiled.sensitive))
+
+
+def _refuse_alike(compiled: Compiled, catalog: Mapping[str, tuple[BaseColumn, ...]]) -> None:
+    """Refuse columns of one relation that differ only in case: neither engine would tell them apart."""
+    problems = []
+    for relation, read in sorted(compiled.reads.items()):
+        seen: dict[str, str] = {}
+        for column in keep_read(catalog[relation], read):
+            other = seen.setdefault(column.name.casefold(), column.name)
+            if other != column.name:
+                problems.append(
+                    f"transform.sql: it reads `{other}` and `{column.name}` of {relation}, which differ only in case: `rename` one"
+                )
+    if problems:
+        raise ContractError(problems)
 
 
 def _list_catalog(contract: Contract) -> dict[str, tuple[BaseColumn, ...]]:
