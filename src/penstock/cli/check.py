@@ -17,7 +17,7 @@ from penstock.figures import count
 
 if TYPE_CHECKING:
     from penstock.api import Verdict
-    from penstock.plan.model import Table
+    from penstock.plan.model import Plan, Table
 
 EXAMPLE = "penstock check contracts/orders.yaml orders.csv"
 
@@ -46,7 +46,8 @@ def command(
 
     read = penstock.load_contract(contract)
     with located(contract):
-        table = compile_contract(read).table
+        plan = compile_contract(read)
+    table = plan.table
     with Meter() as meter:
         verdicts = penstock.check(
             contract,
@@ -62,12 +63,20 @@ def command(
     elif not verdicts:
         fields = count(len(read.schema_.fields), "field")
         say(
-            f"{visible(contract.as_posix())}: ok. Feed {read.name}: {fields}, table {table.name} {_keys(table)}"
+            f"{visible(contract.as_posix())}: ok. Feed {read.name}: {fields}, {_query(plan)}table {table.name} {_keys(table)}"
         )
     else:
         for verdict in verdicts:
             _say(verdict, table)
     return exit_code(verdict.report.status for verdict in verdicts)
+
+
+def _query(plan: Plan) -> str:
+    if plan.query is None:
+        return ""
+    *relations, last = ["rows", *(visible(reference.name) for reference in plan.query.references)]
+    others = f"{', '.join(relations)} and " if relations else ""
+    return f"a query over {others}{last}, "
 
 
 def _keys(table: Table) -> str:
