@@ -74,7 +74,8 @@ class _NoRejects:
         del rejects
 
 
-def _contract(folder: Path, name: str) -> Path:
+def write_contract(folder: Path, name: str) -> Path:
+    """Write the contract of lineitem with one of the queries."""
     sql, key = QUERIES[name]
     load = dict(zip(("partition_key", "sort_key"), key, strict=False))
     path = folder / "contract.yaml"
@@ -126,7 +127,7 @@ def measure(file: Path, name: str, memory_mb: int) -> dict[str, float]:
     found: dict[str, float] = {"CSV MB": file.stat().st_size / 1e6}
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         scratch = Path(folder)
-        plan = compile_contract(read_contract(_contract(scratch, name)))
+        plan = compile_contract(read_contract(write_contract(scratch, name)))
         query = plan.query
         assert query is not None
         source, spill = FileSource(file), scratch / "spill"
