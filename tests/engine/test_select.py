@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -115,3 +118,23 @@ def test_a_relation_without_rows_has_its_columns(tmp_path: Path) -> None:
         == 0
     )
     assert (tmp_path / "r.csv").read_bytes() == b"a,n\n"
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes: what is written past that fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_as_one_whoever_writes(tmp_path: Path) -> None:
+    rows, made = write_rows(tmp_path, 20_000), tmp_path / "sorted.parquet"
+    with largest_file(10_000), pytest.raises(CapacityError, match="The disk is full"):
+        run_select(query(SORTED), {"rows": rows}, tmp_path / "cut.parquet", tmp_path, memory_mb=64)
+    run_select(query(SORTED), {"rows": rows}, made, tmp_path, memory_mb=64)
+    with largest_file(10_000), pytest.raises(CapacityError, match="The disk is full"):
+        write_records(query(SORTED), [made], tmp_path / "cut.csv", tmp_path, memory_mb=64)

@@ -8,6 +8,7 @@ bounded; what does not fit fails with what to do.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from penstock.plan.model import Query
 
 _LOOK_SECONDS: Final = 0.25
 """How often it is asked whether a query is to stop."""
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _FAULTS: Final[tuple[tuple[type[duckdb.Error], str], ...]] = (
     (duckdb.OutOfRangeException, "a number, a date or a text left the range of its type"),
@@ -154,7 +157,7 @@ def _explained(memory_mb: int) -> Iterator[None]:
     except duckdb.Error as error:
         raise _explain(error) from error
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in _FULL:
             raise _disk_full() from error
         raise
 
@@ -170,7 +173,7 @@ def _explain(error: duckdb.Error) -> BaseException:
                 f"transform.sql failed on the rows of this file: {what} ({type(error).__name__}). Nothing was loaded. Have the query "
                 "leave out such rows or guard what fails (`CASE WHEN`), then send the file again",
             )
-    if "No space left" in str(error):
+    if isinstance(error, duckdb.IOException) and any(os.strerror(code) in str(error) for code in _FULL):
         return _disk_full()
     return EngineError(f"the database stopped with {type(error).__name__} in the query: please report it")
 
