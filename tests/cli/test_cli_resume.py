@@ -305,3 +305,15 @@ def test_resume_of_a_load_that_keeps_nothing_is_refused(tmp_path: Path) -> None:
     done = invoke("run", contract(tmp_path), write(tmp_path / "o.csv", CLEAN), "--resume")
     assert done.exit_code == 2
     assert "name it with --rejects" in done.stderr
+
+
+def test_the_result_of_a_query_goes_into_a_table(tmp_path: Path, endpoint: str) -> None:
+    described = contract(tmp_path, text=QUERYING)
+    file = write(tmp_path / "o.csv", CLEAN + "ORD-001,ann,1,9.50,NEW\n")
+    done = invoke("run", described, file, "--endpoint-url", endpoint)
+    assert done.exit_code == 0, done.output
+    assert "2 rows of the query's result: 2 loaded\n" in done.output
+    assert {key: item["times"] for key, item in _Table.items.items()} == {
+        ("CUSTOMER#ann", "ORD-001"): {"N": "2"},
+        ("CUSTOMER#bob", "ORD-002"): {"N": "1"},
+    }
