@@ -155,7 +155,7 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(monkeypatch: pytest.Mo
 
     with scripted(reply) as (server, writer):
         writer.write(pack(1))
-    assert len(server.heads) == 2
+    assert len(server.heads) >= 2
 
 
 def test_a_service_that_can_t_be_reached_is_given_up_after_a_while() -> None:

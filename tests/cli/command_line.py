@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE
 from typer.testing import CliRunner, Result
 
 from penstock.cli.app import app
@@ -68,7 +69,7 @@ def spawn(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str
         [sys.executable, "-m", "penstock", *(str(argument) for argument in arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         **options,
     )

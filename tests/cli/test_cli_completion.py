@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import invoke, write
+from patience import PATIENCE
 
 from penstock.cli.app import COMMANDS
 
@@ -24,7 +25,7 @@ def ask(shell: str, program: str) -> list[str]:
         pytest.skip(f"{shell} is not installed")
     bare = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
     done = subprocess.run(
-        [found, *bare, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [found, *bare, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()

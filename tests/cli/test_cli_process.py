@@ -5,12 +5,12 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import CLEAN, HEADER, contract, invoke, spawn, write
+from patience import PATIENCE, wait_for
 
 import penstock
 from penstock.cli.app import COMMANDS
@@ -20,17 +20,15 @@ from penstock.cli.progress import Meter
 HEAVY = ("duckdb", "sqlglot", "botocore", "pydantic", "rich")
 
 
-def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
+def test_help_loads_nothing_heavy() -> None:
     script = (
         "import sys\nsys.argv = ['penstock', '--help']\nfrom penstock.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n"
         f"    assert not end.code\n    assert not set({HEAVY}) & set(sys.modules), set({HEAVY}) & set(sys.modules)\n"
     )
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "check" in done.stdout
-    assert time.monotonic() - started < 5  # half a second where nothing else runs
 
 
 def test_the_version_is_the_packages() -> None:
@@ -63,7 +61,7 @@ on_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="Linux has a disk 
 def _call(*arguments: object, **streams: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "penstock", *map(str, arguments)]
     kept = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-    return subprocess.run(command, text=True, timeout=60, check=False, **kept)
+    return subprocess.run(command, text=True, timeout=PATIENCE, check=False, **kept)
 
 
 @on_a_full_disk
@@ -86,7 +84,7 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "penstock", "check", str(described), str(file)]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=PATIENCE)
     os.close(writer)
     assert done.stderr == b""
     assert done.returncode == 141
@@ -109,12 +107,10 @@ def test_an_interrupt_ends_quietly_and_leaves_no_scratch_and_no_report(tmp_path:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
-    while not list(scratch.glob("*/run-*")):  # from here on somebody has both folders to remove
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    # From here on somebody has both folders to remove.
+    wait_for(lambda: list(scratch.glob("*/run-*")), "the run has begun", pause=0.01)
     running.send_signal(signal.SIGINT)
-    said = running.communicate(timeout=30)
+    said = running.communicate(timeout=PATIENCE)
     assert said == ("", "")
     assert running.returncode == 130
     assert list(scratch.iterdir()) == []
@@ -131,7 +127,7 @@ def test_on_a_terminal_a_bar_is_shown_after_a_moment(tmp_path: Path) -> None:
             shown += os.read(master, 4096)
     finally:
         running.terminate()
-        running.communicate(timeout=30)
+        running.communicate(timeout=PATIENCE)
         os.close(master)
     assert "━".encode() in shown
     assert running.returncode == 128 + signal.SIGTERM

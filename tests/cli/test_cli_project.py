@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, lines, write
+from patience import PATIENCE
 
 from penstock.cli.app import COMMANDS
 from penstock.cli.console import lead_here
@@ -308,7 +309,7 @@ def interrupt(call: list[object], ready: Callable[[str], bool]) -> str:
         assert process.stderr is not None
         assert any(ready(line) for line in process.stderr)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130, said
     return said
 
@@ -520,7 +521,7 @@ def test_a_deploy_shows_its_changes_and_does_nothing_where_the_answer_is_no(proj
         command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     os.write(terminal, b"n\n")
-    answer, said = asked.communicate(timeout=240)
+    answer, said = asked.communicate(timeout=PATIENCE)
     os.close(stdin)
     os.close(terminal)
     assert (asked.returncode, answer) == (0, ""), said
@@ -547,7 +548,7 @@ def test_a_console_shows_what_is_up_until_ctrl_c(project: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = urlsplit(process.stdout.readline().strip())
-        connection = HTTPConnection(url.netloc, timeout=60)
+        connection = HTTPConnection(url.netloc, timeout=PATIENCE)
         pages: dict[str, str] = {}
         cookie = ""
         for path in (
@@ -566,7 +567,7 @@ def test_a_console_shows_what_is_up_until_ctrl_c(project: Path) -> None:
             cookie = cookie or str(answer.getheader("Set-Cookie")).partition(";")[0]
         connection.close()
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130
     assert "Traceback" not in said
     assert "orders" in pages["/"]
@@ -601,7 +602,9 @@ def test_a_console_opens_a_browser_where_there_is_a_display_unless_told(
         ready.set()
 
     monkeypatch.setattr("webbrowser.open", note)
-    monkeypatch.setattr("penstock.console.server.Server.serve_forever", lambda _: not opens or ready.wait(60))
+    monkeypatch.setattr(
+        "penstock.console.server.Server.serve_forever", lambda _: not opens or ready.wait(PATIENCE)
+    )
     done = invoke("console", *options, "--project", project, DISPLAY=display, WAYLAND_DISPLAY="")
     assert done.exit_code == 0, done.output
     assert opened == ([done.stdout.strip()] if opens else [])

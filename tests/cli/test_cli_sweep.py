@@ -1,13 +1,13 @@
 """What the sweep finds by hand, and files that were there before: on the embedded AWS."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import CLEAN, CONTRACT, invoke, write
+from patience import wait_for
 
 from penstock.aws.sweep.tally import Tally
 from penstock.cli.sweeping import Gauge
@@ -17,7 +17,6 @@ from penstock.local.project import Running, down, find_running
 pytestmark = pytest.mark.aws
 
 MORE = "schedule: cron(0 6 * * ? *)\n"
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +54,11 @@ def sweep(project: Path, *options: str, command: str = "sweep") -> list[dict[str
 
 
 def wait_until_applied(project: Path, prefix: str = "incoming/") -> None:
-    deadline = time.monotonic() + PATIENCE
-    while any(
-        each["queued"] or each["under_way"]
-        for each in sweep(project, prefix, "--dry-run", command="backfill")
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    def is_applied() -> bool:
+        parts = sweep(project, prefix, "--dry-run", command="backfill")
+        return not any(part["queued"] or part["under_way"] for part in parts)
+
+    wait_for(is_applied, f"what lies under {prefix} is applied", pause=0.3)
 
 
 def test_lost_files_are_found_shown_and_loaded(project: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, invoke, write
+from patience import PATIENCE
 
 from penstock.cli.logs import read_since, show_facts
 from penstock.cli.output import say_table
@@ -169,7 +170,7 @@ def test_a_file_with_too_many_rejects_sets_off_an_alarm_that_is_heard_and_seen(
     ear = Ear(running)
     run = put(project, "returns", DIRTY, "returns.csv")
     alarm = running.names.alarm("returns", "reject-share")
-    assert wait_until(lambda: alarm in ear.hears(), 90, 0.2), ear.heard
+    assert wait_until(lambda: alarm in ear.hears(), PATIENCE, 0.2), ear.heard
     [told] = [told for told in ear.heard if told["NewStateValue"] == "ALARM"]
     assert told["AlarmName"] == alarm
     assert "37.5 was greater than the threshold (5)" in told["NewStateReason"]

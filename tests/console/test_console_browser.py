@@ -19,6 +19,7 @@ from console_samples import (
     make_run,
     serving,
 )
+from patience import PATIENCE
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 from penstock.console.html import visible
@@ -124,6 +125,7 @@ class Visit:
         self.base = f"http://127.0.0.1:{server.guard.port}"
         self.wrong: list[str] = []
         self.page = browser.new_context(**options).new_page()
+        self.page.set_default_timeout(PATIENCE * 1000)
         self.page.on("console", self._note_console)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("dialog", self._note_dialog)

@@ -7,6 +7,7 @@ from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 from console_samples import Memory, Seen, denied, make_console, make_run, serving
+from patience import PATIENCE
 
 from penstock.console.guard import HEADERS
 from penstock.console.server import Server
@@ -40,7 +41,7 @@ def ask(
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if admitted:
         sent["Cookie"] = f"other=1; {server.guard.cookie.partition(';')[0]}"
-    connection = HTTPConnection("127.0.0.1", server.guard.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.guard.port, timeout=PATIENCE)
     connection.request(method, path, headers=sent)
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -49,7 +50,7 @@ def ask(
 
 
 def raw(server: Server, request: str) -> str:
-    with socket.create_connection(("127.0.0.1", server.guard.port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", server.guard.port), timeout=PATIENCE) as wire:
         wire.sendall(request.encode("latin-1"))
         wire.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: wire.recv(65536), b"")).decode()

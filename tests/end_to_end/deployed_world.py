@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ourairports_oracle import Value, plain
+from patience import PATIENCE
 
 from penstock.aws.runs import Run
 from penstock.engine.result import Reject
@@ -29,7 +30,11 @@ class World:
 
     def load(self, feed: str, name: str, body: bytes) -> Run:
         """Put an object and wait for the end of its run."""
-        return follow_run(self.running, self.land(feed, name, body))
+        return self.follow(self.land(feed, name, body))
+
+    def follow(self, landed: Landed) -> Run:
+        """Wait for the end of an object's run."""
+        return follow_run(self.running, landed, patience=PATIENCE)
 
     def rejects(self, run: Run) -> dict[int, Reject]:
         """Give a run's rejects by line."""

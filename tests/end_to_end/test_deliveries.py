@@ -1,16 +1,15 @@
 """How files come: both triggers, twice, with odd names, one version after another."""
 
 import json
-import time
 import urllib.parse
 from collections.abc import Callable
 
 import pytest
-from break_things import deliver_at_once, is_drained, notification, queue_url, runs_of, wait_for
+from break_things import deliver_at_once, is_drained, notification, queue_url, runs_of
 from deployed_world import World
+from patience import wait_for
 
 from penstock.aws.runs import list_runs
-from penstock.local.follow import follow_run
 
 pytestmark = pytest.mark.aws
 
@@ -54,11 +53,11 @@ def test_a_direct_key_is_taken_as_it_was_given(world: World) -> None:
 
 def test_an_event_that_comes_again_loads_nothing_again(world: World, orders: Orders) -> None:
     landed = world.land("orders", "again.csv", orders(3, 3000))
-    follow_run(world.running, landed)
+    world.follow(landed)
     before = world.item("orders", id="O-3000")
     world.client("dynamodb").delete_item(TableName="orders", Key={"id": {"S": "O-3000"}})
     deliver_at_once(world, "orders", [notification(landed)] * 4)
-    wait_for(lambda: is_drained(world, "orders"), 20, "the queue is empty")
+    wait_for(lambda: is_drained(world, "orders"), "the queue is empty")
     assert before is not None
     assert world.item("orders", id="O-3000") is None  # it would be back, had it been loaded again
     assert [run.status for run in runs_of(world, landed)] == ["done"]
@@ -66,7 +65,7 @@ def test_an_event_that_comes_again_loads_nothing_again(world: World, orders: Ord
 
 def test_a_direct_event_that_comes_again_loads_nothing_again(world: World) -> None:
     landed = world.land("direct", "again.csv", b"id,amount\nagain,1\n")
-    follow_run(world.running, landed)
+    world.follow(landed)
     world.client("dynamodb").delete_item(TableName="direct", Key={"id": {"S": "again"}})
     answer = world.client("lambda").invoke(
         FunctionName=world.running.names.feed("direct").function, Payload=notification(landed).encode()
@@ -80,7 +79,7 @@ def test_of_versions_dropped_in_a_row_the_last_stands(world: World, orders: Orde
     landed = [
         world.land("orders", "versions.csv", f"id,amount,note\nO-4000,{i},v{i}\n".encode()) for i in range(6)
     ]
-    assert follow_run(world.running, landed[-1]).status == "done"
+    assert world.follow(landed[-1]).status == "done"
     assert world.item("orders", id="O-4000") == {"id": "O-4000", "amount": 5, "note": "v5"}
 
 
@@ -89,13 +88,16 @@ def test_a_file_that_can_not_be_loaded_is_tried_a_few_times_and_its_event_is_kep
     world: World, feed: str, attempts: int
 ) -> None:
     names, sqs = world.running.names.feed(feed), world.client("sqs")
-    if feed == "doomed-queue":  # a message that failed is seen again after this, and not after minutes
+    if feed == "doomed-queue":
+        # Its message is seen again after a second and not after minutes. So that it is not while it is still worked on,
+        # the queue's messages are worked on one after the other.
         sqs.set_queue_attributes(QueueUrl=queue_url(world, feed), Attributes={"VisibilityTimeout": "1"})
+        world.client("lambda").put_function_concurrency(
+            FunctionName=names.function, ReservedConcurrentExecutions=1
+        )
     landed = world.land(feed, "a file.csv", b"id\na\n")
     dead_letters = sqs.get_queue_url(QueueName=names.dead_letters)["QueueUrl"]
-    deadline = time.monotonic() + 60
-    while not (kept := sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages")):
-        assert time.monotonic() < deadline
+    kept = wait_for(lambda: sqs.receive_message(QueueUrl=dead_letters).get("Messages"), "the event is kept")
     assert urllib.parse.quote_plus(landed.key, safe="/") in kept[0]["Body"]
     runs = list_runs(world.running.ledger, feed)
     assert {run.status for run in runs} == {"failed"}

@@ -7,7 +7,6 @@ from ourairports_oracle import EXAMPLE, Expected, expect_navaids, expect_runways
 from penstock.aws.runs import Run
 from penstock.engine.result import Reject
 from penstock.local.demo_files import EDITS, make_dirty
-from penstock.local.follow import follow_run
 
 pytestmark = pytest.mark.aws
 
@@ -50,7 +49,7 @@ def test_navaids_leave_in_the_table_what_the_oracle_says(world: World) -> None:
     landed = world.land("navaids", "navaids.csv.gz", NAVAIDS)
     head = world.client("s3").head_object(Bucket=landed.bucket, Key=landed.key, VersionId=landed.version)
     expected = expect_navaids(NAVAIDS, int(head["LastModified"].timestamp()))
-    run = follow_run(world.running, landed)
+    run = world.follow(landed)
     _assert_accounted_for(run, world.rejects(run), expected)
     found = {(item["pk"], item["sk"]): item for item in world.scan("navaids")}
     assert found == expected.items

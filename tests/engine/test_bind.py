@@ -112,10 +112,10 @@ def test_without_a_header_columns_are_the_fields_in_order() -> None:
 
 def test_a_header_of_very_many_columns_takes_no_longer_for_each() -> None:
     labels = ["id", *(str(number) for number in range(4_990))]
-    started = time.monotonic()
+    started = time.thread_time()  # of the processor, of which others on it take nothing
     assert code("subset", labels) == "missing-label"
     assert code("subset", [*labels, "7"]) == "duplicate-label"
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_a_header_of_more_columns_than_memory_is_kept_for_is_refused() -> None:

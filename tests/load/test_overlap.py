@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from patience import PATIENCE
 
 from penstock.load.overlap import Follower, map_in_order, usable_lanes
 
@@ -36,7 +37,7 @@ def test_inputs_are_made_only_as_they_are_needed() -> None:
 
 
 def test_several_are_at_work_at_once() -> None:
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=PATIENCE)
     assert list(map_in_order(lambda _: both.wait() >= 0, range(4), lanes=2)) == [True] * 4
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
+from patience import PATIENCE
 
 from penstock.local.bridge.carry import Bridge
 from penstock.local.bridge.measure import read_document
@@ -212,7 +213,9 @@ def test_an_execution_that_failed_is_a_metric_once(world: World) -> None:
         name="shop_orders", definition=json.dumps(definition), roleArn=role
     )["stateMachineArn"]
     execution = states.start_execution(stateMachineArn=machine)["executionArn"]
-    assert wait_until(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED", 30)
+    assert wait_until(
+        lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED", PATIENCE
+    )
     found = [(point.metric, point.dimensions) for point in world.bridge._machines.measure()]
     assert found == [("ExecutionsFailed", (("StateMachineArn", machine),))]
     assert list(world.bridge._machines.measure()) == []
@@ -267,4 +270,4 @@ def test_one_bridge_runs_beside_its_server_until_it_is_stopped_or_the_server_end
         assert (old.is_alive(), second.is_alive(), second.project) == (False, True, "renamed")
     finally:
         stop_server(server)
-    assert wait_until(lambda: not second.is_alive(), 30)
+    assert wait_until(lambda: not second.is_alive(), PATIENCE)

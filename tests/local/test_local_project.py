@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from penstock.errors import ContractError, ServiceError, UsageError
 from penstock.local.follow import choose_feed, drop, follow_run, put
@@ -80,7 +81,7 @@ def test_a_bucket_that_is_somebody_elses_in_aws_is_stood_in_for_without_versions
 def test_after_a_crash_up_starts_anew(project: Path) -> None:
     first = up(project).server
     os.kill(first.pid, signal.SIGKILL)
-    assert wait_until(lambda: has_ended(first.pid), 5)
+    assert wait_until(lambda: has_ended(first.pid), PATIENCE)
     said: list[str] = []
     second = up(project, said.append)
     assert "as they were when it last stopped. Once it is up, `penstock sweep` loads" in said[0]
@@ -100,7 +101,9 @@ def test_a_function_that_cannot_run_is_told_with_its_log(project: Path) -> None:
     landed = drop(running, feed, project / "letters.csv")
     group = running.names.feed(feed.name).log_group
     tail = Tail(running.connection.client("logs"), [group], 0)
-    assert wait_until(lambda: any("PENSTOCK_FEED is not set" in line.text for line in tail.read()), 60, 0.1)
+    assert wait_until(
+        lambda: any("PENSTOCK_FEED is not set" in line.text for line in tail.read()), PATIENCE, 0.1
+    )
     with pytest.raises(ServiceError, match=r"No run began within 1 seconds(.|\n)*PENSTOCK_FEED is not set"):
         follow_run(running, landed, patience=1)
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from penstock.errors import ServiceError, UsageError
 from penstock.local import server as server_module
@@ -178,7 +179,7 @@ def test_a_crash_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
     started = start_server(tmp_path)
     require_running(started)
     os.kill(started.pid, signal.SIGKILL)
-    assert wait_until(lambda: not is_alive(started), 5)
+    assert wait_until(lambda: not is_alive(started), PATIENCE)
     with pytest.raises(ServiceError, match=r"has stopped[^$]*Running on"):
         require_running(started)
     assert stop_server(started)
@@ -190,14 +191,14 @@ def test_it_ends_with_the_process_that_started_it_however_that_ends() -> None:
         "import json, sys, time\n"
         "from penstock.local.server import start_server\n"
         "print(json.dumps(start_server().to_dict()), flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = Server(**json.loads(parent.stdout.readline()))
         assert is_running(child)
         parent.kill()
-    assert wait_until(lambda: not is_alive(child), 10)
+    assert wait_until(lambda: not is_alive(child), PATIENCE)
     stop_server(child)  # removes the folder that nobody could
 
 
@@ -210,7 +211,7 @@ def test_a_later_process_with_the_same_id_is_never_ended(server: Server) -> None
 
 def test_a_process_that_has_ended_is_seen_as_ended() -> None:
     child = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], dict(os.environ))
-    assert wait_until(lambda: has_ended(child), 10)
+    assert wait_until(lambda: has_ended(child), PATIENCE)
     assert has_ended(child)
     assert started_at(child) is None
 

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 from desk import Desk
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import wait_for
 from stack_samples import ACCOUNT, feed, templates_of, write_project
 
 from penstock.aws.runs import list_runs
 from penstock.errors import ContractError, ServiceError, UsageError
-from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection
 from penstock.stack.existing_bucket import BucketPlan, turn_on
@@ -80,7 +80,7 @@ def test_a_file_is_loaded_though_the_bucket_is_not_the_projects_and_keeps_no_ver
     key = f"incoming/{name}/first of May+1.csv"
     shared.connection.client("s3").put_object(Bucket=THEIRS, Key=key, Body=FILE)
     ledger = shared.ledger
-    wait_until(lambda: any(run.ended for run in list_runs(ledger, name)), 60)
+    wait_for(lambda: any(run.ended for run in list_runs(ledger, name)), "the run has ended")
     (run,) = list_runs(ledger, name)
     assert (run.bucket, run.key, run.status) == (THEIRS, key, "done")
     assert run.version.startswith("etag:")

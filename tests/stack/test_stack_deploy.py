@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import Desk
+from patience import wait_for
 from stack_samples import feed, index
 
 from penstock.errors import ServiceError, UsageError
-from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.adopt import describe_kept
 
@@ -150,10 +149,7 @@ def test_what_landed_while_nobody_listened_is_loaded_after_the_next_deploy(desk:
     desk.connection.client("s3").put_object(Bucket=desk.names.landing_bucket, Key=key, Body=body)
     desk.deploy(feed("orders"))
     dynamodb = desk.connection.client("dynamodb")
-    deadline = time.monotonic() + 60
-    while not (found := dynamodb.scan(TableName="orders-items")["Items"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    found = wait_for(lambda: dynamodb.scan(TableName="orders-items")["Items"], "it is loaded")
     assert [item["order_id"] for item in found] == [{"S": "o1"}]
 
 
@@ -215,7 +211,7 @@ def test_a_file_that_nobody_heard_of_is_loaded_by_the_next_deploy(desk: Desk, me
     desk.deploy(feed("orders", trigger="direct"))
     key = {"customer_id": {"S": "c1"}, "order_id": {"S": "o1"}}
     found = desk.connection.client("dynamodb").get_item
-    assert wait_until(lambda: "Item" in found(TableName="orders-items", Key=key), 30, 0.2)
+    wait_for(lambda: "Item" in found(TableName="orders-items", Key=key), "it is loaded")
 
 
 def test_a_feed_has_a_state_machine_that_a_deploy_changes_in_place(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from enforced_world import deploy_enforced, run_enforcing_server
+from patience import wait_for
 from stack_samples import feed, query_feed
 
 from penstock.aws.hint import QueuedHints
@@ -23,7 +24,6 @@ from penstock.stack.connect import Connection
 from penstock.stack.names import Names
 
 pytestmark = pytest.mark.aws
-PATIENCE = 120.0
 FILE = b"order_id,customer_id,quantity,status,expires\no1,c1,2,NEW,5\no2,c1,two,NEW,5\n"
 
 
@@ -44,10 +44,7 @@ def _runs(connection: Connection, names: Names) -> dict[str, str]:
 
 
 def _wait_for_runs(connection: Connection, names: Names, wanted: dict[str, str]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while _runs(connection, names) != wanted and time.monotonic() < deadline:
-        time.sleep(0.3)
-    assert _runs(connection, names) == wanted
+    wait_for(lambda: _runs(connection, names) == wanted, f"the runs are {wanted}")
 
 
 def _let_send_batches(connection: Connection, names: Names, feed_name: str) -> None:
@@ -174,14 +171,13 @@ def test_a_mirror_keeps_its_manifests_within_the_role(enforcing: Server, tmp_pat
     )
     s3, key = connection.client("s3"), "incoming/orders/a file.csv"
     ledger = Ledger(connection.client("dynamodb"), names.ledger)
-    runs: set[str] = set()
-    for version in (FILE, FILE.replace(b"o1", b"o3"), FILE.replace(b"o1", b"o3")):
+
+    def have_ended(number: int) -> bool:
+        return sum(run.ended for run in list_runs(ledger)) == number
+
+    for number, version in enumerate((FILE, FILE.replace(b"o1", b"o3"), FILE.replace(b"o1", b"o3")), 1):
         s3.put_object(Bucket=names.landing_bucket, Key=key, Body=version)
-        deadline = time.monotonic() + PATIENCE
-        while len({run.id for run in list_runs(ledger) if run.ended} | runs) == len(runs):
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-        runs = {run.id for run in list_runs(ledger)}
+        wait_for(partial(have_ended, number), f"{number} runs have ended")
         time.sleep(1)  # runs of one second are in no order, and leave one another's manifests to the next one
     assert [(run.status, run.items["put"], run.items["deleted"]) for run in list_runs(ledger)] == [
         ("done", 0, 0),
@@ -242,8 +238,4 @@ def test_rejects_are_replayed_within_the_role(enforcing: Server, tmp_path: Path)
 
 
 def _await_end(find: Callable[[], Run | None]) -> Run:
-    deadline = time.monotonic() + PATIENCE
-    while (run := find()) is None or not run.ended:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return run
+    return wait_for(lambda: run if (run := find()) is not None and run.ended else None, "the run has ended")

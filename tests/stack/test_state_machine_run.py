@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import wait_for
 from stack_samples import feed, write_project
 
 from penstock.contract.project import read_project
 from penstock.local import server as server_module
-from penstock.local.processes import wait_until
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names
@@ -106,7 +106,7 @@ class Machine:
             described: dict[str, Any] = states.describe_execution(executionArn=started)
             return described
 
-        assert wait_until(lambda: describe()["status"] != "RUNNING", 60, 0.1)
+        wait_for(lambda: describe()["status"] != "RUNNING", "the execution has ended")
         return describe()
 
     def _make_function(self, name: str) -> None:

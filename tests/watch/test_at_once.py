@@ -6,6 +6,7 @@ import sys
 from threading import Barrier
 
 import pytest
+from patience import PATIENCE
 
 from penstock.watch.at_once import MOST, ask_at_once
 
@@ -22,7 +23,7 @@ ask_at_once(ask, [7])
 
 
 def test_answers_come_in_order_and_several_are_awaited_at_once() -> None:
-    together = Barrier(MOST, timeout=30)
+    together = Barrier(MOST, timeout=PATIENCE)
 
     def ask(number: int) -> int:
         together.wait()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from patience import PATIENCE
 
 from penstock.errors import ServiceError
 from penstock.local.server import Server, start_server, stop_server
@@ -105,7 +106,7 @@ def test_of_days_of_lines_no_more_is_remembered_than_can_come_again() -> None:
 
 
 def test_groups_are_asked_side_by_side() -> None:
-    together = Barrier(3, timeout=30)
+    together = Barrier(3, timeout=PATIENCE)
 
     class Waiting:
         def get_paginator(self, operation: str) -> Waiting:
