@@ -12,19 +12,15 @@ from fake_aws import connect
 
 from penstock.aws.connect import Client, Connections
 from penstock.aws.ledger import Ledger
-from penstock.local.server import Server, start_server, stop_server
+from penstock.local.server import Server
 
 LEDGER = "example_penstock_ledger"
 _ACCOUNTS = itertools.count(1)
 
 
-@contextmanager
-def run_server() -> Iterator[Server]:
-    server = start_server()
-    try:
-        yield server
-    finally:
-        stop_server(server)
+def new_account() -> str:
+    """Give an account that nothing was done in: a world of its own, of which the test session's server has many."""
+    return f"{next(_ACCOUNTS):012d}"
 
 
 @dataclass
@@ -66,7 +62,7 @@ class World:
 
 @contextmanager
 def make_world(server: Server) -> Iterator[World]:
-    account = f"{next(_ACCOUNTS):012d}"
+    account = new_account()
     with connect(server.endpoint, account) as connections:
         world = World(connections, f"landing-{account}", f"artifacts-{account}")
         for bucket in (world.landing, world.artifacts):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 
 from penstock.aws.artifacts import S3RejectWriter, put_parts, put_report, read_rejects
 from penstock.engine.result import Reason, Reject
@@ -15,12 +15,6 @@ from penstock.local.server import Server
 pytestmark = pytest.mark.aws
 
 REASON = Reason("type-error", "n", "it is not an integer")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 
 from penstock.aws.folder import RunFolder, folder_prefix
 from penstock.errors import ServiceError
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.aws
 @dataclass(frozen=True)
 class Tally:
     numbers: tuple[int, ...] = ()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from embedded_aws import LEDGER, World, make_table, make_world, run_server
+from embedded_aws import LEDGER, World, make_table, make_world
 from emf_documents import add_metrics, metrics_of
 
 from penstock.aws import handler as handler_module
@@ -55,12 +55,6 @@ quality: {max_rejects: 50%}
 HEADER = b"id,n,secret\n"
 GOOD = HEADER + b"a,1,x\nb,2,y\n"
 NAME = "incoming/orders/May 2026/a+b%20\u00fc.csv"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 from fake_aws import connect
 
 from penstock.aws.attributes import from_attribute, from_item, to_attribute, to_item
@@ -32,12 +32,6 @@ pytestmark = pytest.mark.aws
 
 KEY = ("landing", "incoming/orders/a b+ü.csv")
 V1 = Applied("v1", "e1", "done", "plan-1", "run-1")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from embedded_aws import make_table, run_server
+from embedded_aws import make_table
 from large_feed import KEY, Killed, LargeFeed, make_large_feed
 
 from penstock.aws.ledger import LostClaimError
@@ -30,12 +30,6 @@ schema:
     - {name: n, type: integer}
 load: {table: orders, partition_key: id, mode: mirror}
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

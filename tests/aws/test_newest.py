@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_aws import World, make_table, make_world, run_server
+from embedded_aws import World, make_table, make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_memory import Items, Memory, Rejects, compile_things
@@ -21,6 +21,7 @@ from penstock.aws.table.send import Sender
 from penstock.aws.table.write import TableWriter
 from penstock.load.report import ItemCounts, Report
 from penstock.load.run import run_object
+from penstock.local.server import Server
 from penstock.plan.model import Plan
 
 pytestmark = pytest.mark.aws
@@ -31,8 +32,8 @@ RUNS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with run_server() as server, make_world(server) as made:
+def world(server: Server) -> Iterator[World]:
+    with make_world(server) as made:
         make_table(made, "things", ["pk:S:HASH"])
         yield made
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 
 from penstock.aws import reject_pages
 from penstock.aws.artifacts import S3RejectWriter, put_parts
@@ -15,12 +15,6 @@ from penstock.local.server import Server
 pytestmark = pytest.mark.aws
 
 TOTAL = 100
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

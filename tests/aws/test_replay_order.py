@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_aws import World, make_table, make_world, run_server
+from embedded_aws import World, make_table, make_world
 from emf_documents import add_metrics
 
 from penstock.aws.artifacts import read_rejects
@@ -167,12 +167,6 @@ def compile_text(folder: Path, text: str) -> Plan:
     path = folder / "orders.yaml"
     path.write_text(text)
     return compile_contract(read_contract(path))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture

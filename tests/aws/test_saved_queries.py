@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from embedded_aws import run_server
 from insights import Line, fields_of, flatten, run_query
 from large_feed import KEY, LargeFeed, make_large_feed
 
@@ -26,12 +25,6 @@ schema: {fields: [{name: id, type: string}, {name: n, type: integer}]}
 load: {table: orders, partition_key: id}
 """
 SMALL = "incoming/orders/small.csv"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from embedded_aws import run_server
 from emf_documents import add_metrics
 from large_feed import KEY, Killed, LargeFeed, Order, make_large_feed
 
@@ -58,12 +57,6 @@ def make_plan(folder: Any, more: str = "") -> Plan:
     path = folder.mktemp("contract") / "orders.yaml"
     path.write_text(CONTRACT + more)
     return compile_contract(read_contract(path))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_aws import LEDGER, World, make_world, run_server
+from embedded_aws import LEDGER, World, make_world
 from emf_documents import add_metrics, metrics_of
 
 from penstock.aws.attributes import from_item
@@ -50,12 +50,6 @@ FULL: dict[str, Any] = {
     "expect": [],
 }
 LONG = 900.0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 
 from penstock.aws.folder import RunFolder, folder_prefix
 from penstock.errors import DataError, ServiceError
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.aws
 
 PART = 1000
 TEXT = random.Random(7).randbytes(3500)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Whatever is killed, repeated or shuffled: the newest version of each object ends up loaded, whole, once."""
 
-import gzip
 import json
 import random
 import shutil
@@ -20,8 +19,9 @@ from break_things import (
     wait_until_applied,
 )
 from deployed_world import World
-from ourairports_oracle import EXAMPLE, Value, expect_runways
+from ourairports_oracle import Value, expect_runways
 from patience import wait_for
+from runways import cut
 
 from penstock.aws.runs import Run
 from penstock.contract.project import read_project
@@ -33,32 +33,7 @@ pytestmark = pytest.mark.aws
 
 Orders = Callable[[int, int], bytes]
 
-DAYS = [
-    path.read_bytes()
-    for path in sorted(
-        [
-            *(EXAMPLE / "data").glob("runways-*.csv.gz"),
-            *(Path(__file__).parent / "data").glob("runways-*.csv.gz"),
-        ],
-        key=lambda path: path.name,
-    )
-]
-"""Of the same file, on five days. What they come to whole is looked at in ``test_real_files.py`` and ``test_real_mirror.py``."""
-
-ROWS = 12_000
-
-
-def _cut(days: list[bytes]) -> list[bytes]:
-    """Give of each day the first rows and all in which days differ: to write forty-seven thousand, six times, takes a minute."""
-    lines = [gzip.decompress(day).splitlines(keepends=True) for day in days]
-    same = set.intersection(*map(set, lines))
-    return [
-        gzip.compress(b"".join(line for at, line in enumerate(day) if at <= ROWS or line not in same))
-        for day in lines
-    ]
-
-
-CUT = _cut(DAYS)
+CUT = cut(3_000)
 
 
 def test_one_event_ten_times_at_once_is_one_load(world: World, orders: Orders) -> None:
@@ -69,15 +44,15 @@ def test_one_event_ten_times_at_once_is_one_load(world: World, orders: Orders) -
     assert (run.status, run.counts["loaded"], run.items["put"]) == ("done", 50, 50)
 
 
-def test_one_direct_event_ten_times_at_once_is_one_load(world: World) -> None:
-    landed = world.land("direct", "ten.csv", b"id,amount\nten,1\n")
+def test_one_direct_event_four_times_at_once_is_one_load(world: World) -> None:
+    landed = world.land("direct", "four.csv", b"id,amount\nfour,1\n")
     function = world.running.names.feed("direct").function
-    with ThreadPoolExecutor(10) as pool:
+    with ThreadPoolExecutor(4) as pool:
         calls = [
             pool.submit(
                 world.client("lambda").invoke, FunctionName=function, Payload=notification(landed).encode()
             )
-            for _ in range(10)
+            for _ in range(4)
         ]
     assert all(json.loads(call.result()["Payload"].read()) == {"outcome": "done"} for call in calls)
     wait_until_applied(world, landed)

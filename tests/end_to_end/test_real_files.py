@@ -3,6 +3,7 @@
 import pytest
 from deployed_world import World
 from ourairports_oracle import EXAMPLE, Expected, expect_navaids, expect_runways
+from runways import DAYS
 
 from penstock.aws.runs import Run
 from penstock.engine.result import Reject
@@ -10,8 +11,6 @@ from penstock.local.demo_files import EDITS, make_dirty
 
 pytestmark = pytest.mark.aws
 
-DECEMBER = (EXAMPLE / "data" / "runways-2025-12-07.csv.gz").read_bytes()
-JANUARY = (EXAMPLE / "data" / "runways-2026-01-03.csv.gz").read_bytes()
 NAVAIDS = (EXAMPLE / "data" / "navaids.csv.gz").read_bytes()
 
 
@@ -34,9 +33,8 @@ def _assert_accounted_for(run: Run, rejects: dict[int, Reject], expected: Expect
 
 
 def test_runways_of_two_days_leave_in_the_table_what_the_oracle_says(world: World) -> None:
-    """The days between are in ``test_real_mirror.py``, whole too."""
     left = {}
-    for day in (DECEMBER, JANUARY):
+    for day in (DAYS[0], DAYS[-1]):
         expected = expect_runways(day)
         run = world.load("runways", "runways.csv.gz", day)
         _assert_accounted_for(run, world.rejects(run), expected)
@@ -61,7 +59,7 @@ def test_the_navaids_go_by_their_time_to_live(world: World) -> None:
 
 
 def test_every_edit_of_the_dirty_file_meets_its_verdict(world: World) -> None:
-    run = world.load("runways", "dirty.csv.gz", make_dirty(DECEMBER))
+    run = world.load("runways", "dirty.csv.gz", make_dirty(DAYS[0]))
     assert run.status == "done"
     counts = dict(run.counts)
     assert counts.pop("read") == sum(counts.values()) == 2002

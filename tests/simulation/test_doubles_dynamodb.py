@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from embedded_aws import make_table, make_world, run_server
+from embedded_aws import make_table, make_world
 from virtual_dynamodb import Tables, VirtualDynamoDB, follow_late
 from virtual_table import Index, Table
 from virtual_time import Schedule
@@ -19,7 +19,6 @@ from virtual_writes import VirtualSender
 
 from penstock.aws.table.flights import Answer
 from penstock.aws.table.send import Sender
-from penstock.local.server import Server
 
 LEDGER, ITEMS, NUMBERS = "ledger", "items", "numbers"
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
@@ -85,12 +84,6 @@ def make_double() -> Place:
         return answer
 
     return Place(VirtualDynamoDB(tables, wire), send, wire.schedule.run)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(params=["double", pytest.param("embedded", marks=pytest.mark.aws)])

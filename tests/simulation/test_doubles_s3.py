@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from embedded_aws import make_world, run_server
+from embedded_aws import make_world
 from virtual_s3 import Bucket, Store, VirtualS3
 from virtual_time import Schedule
 from virtual_wire import Wire
-
-from penstock.local.server import Server
 
 BODY = b"id,n\na,1\nb,2\n"
 
@@ -42,12 +40,6 @@ class Place:
     def keys(self, **more: Any) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.versioned, **more)
         return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(params=["double", pytest.param("embedded", marks=pytest.mark.aws)])

@@ -10,13 +10,12 @@ from typing import Any, Protocol
 
 import pytest
 from botocore.exceptions import ClientError
-from embedded_aws import make_world, run_server
+from embedded_aws import make_world
 from virtual_lambda import Message, VirtualFunction, VirtualQueue, VirtualSQS
 from virtual_time import Schedule
 from virtual_wire import Wire
 
 from penstock.aws.hint import QueuedHints
-from penstock.local.server import Server
 
 TRIES = 2
 SECONDS = 1
@@ -94,12 +93,6 @@ class Embedded:
         return len(
             self.client.receive_message(QueueUrl=self.letters, MaxNumberOfMessages=10).get("Messages", [])
         )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(params=["double", pytest.param("embedded", marks=pytest.mark.aws)])

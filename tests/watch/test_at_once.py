@@ -52,6 +52,6 @@ def test_who_is_told_to_end_does_not_wait_for_a_service_that_does_not_answer() -
         assert process.stdout.readline() == "7\n"
         process.send_signal(signal.SIGINT)
         try:
-            assert process.wait(20) != 0
+            assert process.wait(PATIENCE) != 0
         finally:
             process.kill()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 from stack_samples import feed, write_project
 
 from penstock.aws.runs import Run, RunStatus, format_time, put_run
@@ -55,12 +55,6 @@ class Deployed:
 
 def vars_of(run: Run) -> dict[str, Any]:
     return {name: getattr(run, name) for name in run.__slots__}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

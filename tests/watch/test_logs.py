@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from embedded_aws import new_account
 from patience import PATIENCE
 
 from penstock.errors import ServiceError
-from penstock.local.server import Server, start_server, stop_server
+from penstock.local.server import Server
 from penstock.watch.logs import LATE_MS, Tail, read_line, without_metrics
 
 NOW = int(time.time() * 1000)
-ACCOUNTS = iter(range(1, 100))
 
 
 @dataclass
@@ -39,16 +39,9 @@ class Groups:
         self.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    started = start_server()
-    yield started
-    stop_server(started)
-
-
 @pytest.fixture
 def groups(server: Server) -> Groups:
-    return Groups(server.connection(f"{next(ACCOUNTS):012d}").client("logs"))
+    return Groups(server.connection(new_account()).client("logs"))
 
 
 def texts(tail: Tail, end: int | None = None) -> list[str]:
