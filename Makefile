@@ -2,6 +2,9 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
+# Every process that a test starts would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types tests fast simulate fuzz docs bench clean
 .DEFAULT_GOAL := test
 
@@ -19,7 +22,9 @@ lint: .venv/ready
 types: .venv/ready
 	$(BIN)/mypy
 
+# The embedded AWS is installed once, and not by each of the processes that run tests.
 tests: .venv/spark .venv-checkov/ready
+	@$(BIN)/python -c "from penstock.local.install import install_server; install_server(print)"
 	$(BIN)/pytest -n 3 --dist worksteal
 
 # The tests that need no server and no network.

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,15 @@ def test_the_package_for_aws_is_for_its_processor_and_python(cache: Path) -> Non
     assert header[:4] == b"\x7fELF"
     assert int.from_bytes(header[18:20], "little") == 183  # EM_AARCH64, in the ELF specification
     assert not [name for name in names if name.startswith(("awslambdaric", "bootstrap"))]
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_the_embedded_aws_finds_every_module_compiled(unpacked: Path) -> None:
+    assert [path for path in unpacked.rglob("*.py") if not Path(cache_from_source(path)).exists()] == []
+    done = _run(
+        unpacked, "from penstock.aws.handler import handle\nprint(handle.__code__.co_filename, end='')"
+    )
+    assert done.stdout == str(unpacked / "penstock/aws/handler.py"), done.stderr
 
 
 def test_the_same_inputs_give_the_same_bytes(package: Package, cache: Path) -> None:

@@ -2,7 +2,8 @@
 
 The libraries, which seldom change, are packed once per set of versions and target; the package is that zip with
 Penstock and the plans added. Both are kept in a cache under a hash of all that goes into them, so that a second deploy
-of the same project packs nothing. The same inputs give the same bytes: names are sorted and times fixed.
+of the same project packs nothing. The same inputs give the same bytes: names are sorted and times fixed. For the
+embedded AWS alone there is bytecode too, of which that is true within a process.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from penstock.errors import UsageError
-from penstock.stack import archive
+from penstock.stack import archive, bytecode
 from penstock.stack.archive import add_files, digest_parts, forget_old, read_rooms, written_whole
+from penstock.stack.bytecode import compile_sources
 from penstock.stack.target import Target
 from penstock.stack.wheels import Platform, fetch_wheels, read_pins
 
@@ -68,7 +70,7 @@ def build_package(
         with written_whole(path) as scratch:
             shutil.copyfile(libraries, scratch)
             with zipfile.ZipFile(scratch, "a") as zipped:
-                add_files(zipped, own)
+                add_files(zipped, own | _bytecode(own, target))
         for kind in ("function", "libraries"):
             forget_old(cache, kind)
     path.touch()
@@ -92,7 +94,7 @@ def _digests(own: Mapping[str, bytes], target: Target) -> tuple[str, str]:
     """Give the digests of the libraries and of the whole package."""
     kind = f"{target.python} {target.architecture} {target.emulated}"
     ways = [
-        Path(file).read_bytes() for file in (__file__, archive.__file__)
+        Path(file).read_bytes() for file in (__file__, archive.__file__, bytecode.__file__)
     ]  # another way gives other packages
     libraries = digest_parts([*ways, kind.encode(), *(pin.encode() for pin in read_pins(target))])
     parts = [libraries.encode(), *(part for name in sorted(own) for part in (name.encode(), own[name]))]
@@ -137,7 +139,11 @@ def _pack_libraries(target: Target, path: Path) -> None:
             for name, data in _wanted(wheel)
         }
         with zipfile.ZipFile(scratch, "w") as zipped:
-            add_files(zipped, files)
+            add_files(zipped, files | _bytecode(files, target))
+
+
+def _bytecode(files: Mapping[str, bytes], target: Target) -> dict[str, bytes]:
+    return compile_sources(files) if target.emulated else {}
 
 
 def _platform(target: Target) -> Platform:

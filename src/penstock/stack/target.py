@@ -10,6 +10,8 @@ runtime                         ``python3.13``                                  
                                                                                 computer's own Python with
                                                                                 ``awslambdaric``
 libraries                       for Linux on the function's processor           for this computer
+bytecode                        none: it is that of another Python              in the package, so that nothing is
+                                                                                compiled where it is unpacked
 architecture                    the project's (arm64 unless it says otherwise)  this computer's
 time to live, point-in-time     set by CloudFormation                           dropped by its CloudFormation, so set
 recovery, reserved concurrency                                                  after the deploy
