@@ -157,14 +157,14 @@ def test_looking_leaves_every_dead_letter_where_the_next_one_sees_it_at_once(
     project: Path, running: Running
 ) -> None:
     sqs = running.connection.client("sqs")
-    for n in range(25):
+    for n in range(12):
         sqs.send_message(QueueUrl=queue(project, "orders", dead=True), MessageBody=f"{n} is no event")
     first, second = letters(project, "orders"), letters(project, "orders")
-    assert len(first) == 25
+    assert len(first) == 12
     assert {letter["id"] for letter in first} == {letter["id"] for letter in second}
     some = json.loads(invoke("dlq", "--feed", "orders", "--limit", 3, "--json", "--project", project).stdout)
     assert len(some) == 3
-    assert len(letters(project, "orders")) == 25
+    assert len(letters(project, "orders")) == 12
 
 
 def test_an_id_that_is_not_there_is_named_and_nothing_is_sent_back(project: Path, running: Running) -> None:

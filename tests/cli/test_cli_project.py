@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from command_line import CLEAN, CONTRACT, DIRTY, DIRTY_COUNTS, HEADER, invoke, lines, write
-from patience import PATIENCE
+from patience import PATIENCE, wait_for
 
+from penstock.aws.runs import get_run
 from penstock.cli.app import COMMANDS
 from penstock.cli.console import lead_here
 from penstock.cli.put import what_goes_on
@@ -38,9 +39,13 @@ NOWHERE = {
 """An environment that knows no AWS."""
 
 
+ORDERS = CONTRACT + "  max_write_units_per_second: 1000\nfunction: {concurrency: 2}\n"
+"""It writes so slowly that a file of thousands of rows is under way for a while."""
+
+
 def make_project(folder: Path) -> Path:
     write(folder / "penstock.yaml", "penstock: 1\nname: shop\n")
-    write(folder / "contracts" / "orders.yaml", CONTRACT)
+    write(folder / "contracts" / "orders.yaml", ORDERS)
     return folder
 
 
@@ -322,6 +327,10 @@ def test_a_put_that_is_interrupted_says_that_the_run_goes_on_and_where(project: 
     listed = json.loads(invoke("runs", "--json", "--project", project).stdout)
     [run] = [run["id"] for run in listed if run["key"].endswith("/long.csv")]
     assert said == f"The run goes on: `penstock runs {run}` shows it.\n"
+    ledger = find_running(project).ledger
+    wait_for(
+        lambda: (found := get_run(ledger, run)) is not None and found.ended, "it ends, for tests that follow"
+    )
     assert "If the file was uploaded by now, it will be loaded" in what_goes_on([])
 
 
@@ -348,10 +357,10 @@ def test_a_refused_file_ends_put_in_1(project: Path) -> None:
 def test_a_contract_that_was_changed_and_not_deployed_is_told_after_a_run(project: Path) -> None:
     contract, file = project / "contracts" / "orders.yaml", write(project / "by-which.csv", CLEAN)
     try:
-        write(contract, CONTRACT.replace("[NEW, PAID, CANCELLED]", "[NEW]"))
+        write(contract, ORDERS.replace("[NEW, PAID, CANCELLED]", "[NEW]"))
         done = invoke("put", file, "--project", project)
     finally:
-        write(contract, CONTRACT)
+        write(contract, ORDERS)
     said = "contracts/orders.yaml differs from what is deployed: penstock up\n"
     assert (done.exit_code, said in done.stderr) == (0, True), done.output
     assert said not in invoke("put", file, "--project", project).stderr

@@ -9,8 +9,8 @@ import pytest
 from scenario import draw_scenario
 from simulate import simulate, simulate_seed
 
-SLICES = 20
-SEEDS = 100
+SLICES = 12
+SEEDS = 60
 """What is tried each time; ``simulate.py`` tries as many as it is told to."""
 
 
