@@ -13,7 +13,7 @@ from penstock.aws.runs import Run
 
 pytestmark = pytest.mark.aws
 
-DAYS = cut(10_000)
+DAYS = cut(3_000)
 
 Items = dict[tuple[Any, Any], dict[str, Value]]
 
