@@ -13,7 +13,7 @@ from penstock.local.install import VERSION, cache_folder, install_server, server
 @pytest.fixture
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PENSTOCK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_NO_COMPILE", "1")  # half of its time, for what is hardly used
+    monkeypatch.setenv("PIP_NO_COMPILE", "1")  # nothing of it is run but its start
     return tmp_path / "cache"
 
 
