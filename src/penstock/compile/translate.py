@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 
 from penstock.compile.calls import refusal
 from penstock.compile.functions import REFUSED
@@ -137,7 +137,11 @@ class _UntranslatedError(Exception):
 
 def snippet(node: exp.Expr) -> str:
     """Show a node's source on one line, shortened."""
-    text = " ".join(node.sql(dialect="duckdb", normalize_functions=False, comments=False).split())
+    text = " ".join(
+        node.sql(
+            dialect="duckdb", normalize_functions=False, comments=False, unsupported_level=ErrorLevel.IGNORE
+        ).split()
+    )
     return text if len(text) <= 60 else text[:57] + "..."
 
 

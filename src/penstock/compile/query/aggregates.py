@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from sqlglot import exp
 
@@ -31,12 +32,9 @@ REFUSED_AGGREGATES: Final[dict[str, str]] = {
 _SAFE_DIGITS: Final = 27
 """A sum of numbers of so many digits stays within 38 up to a hundred thousand million rows."""
 _LONG: Final = 18
+"""A number of so many digits is a machine word, which is faster summed up."""
 
-
-class _CallSql(Protocol):
-    """Writes the call of an aggregate of an argument, with the condition of its FILTER."""
-
-    def __call__(self, argument: str, /, *filtered: str) -> str: ...
+_SPELLED: Final = {"count_if": "count"}
 
 
 def is_aggregate(name: str) -> bool:
@@ -62,47 +60,49 @@ def aggregate(t: Translator, node: exp.Expr, over: str = "") -> Term:
     call = find_aggregate(node)
     assert call is not None
     name = call.name.lower()
-    if name in REFUSED_AGGREGATES or name not in AGGREGATES:
+    if name not in AGGREGATES:
         reason = REFUSED_AGGREGATES.get(name, "it is not among the aggregates: " + ", ".join(AGGREGATES))
         raise RefusedError(f"the aggregate `{name}` can't be used: {reason}")
-    suffix, filters = over, []
-    if isinstance(node, exp.Filter):
-        filters = [condition(t.require(node.expression.this), "FILTER")]
     distinct, arguments = _arguments(name, call)
-    terms = [*t.parts(*arguments), *filters]
-    word = "DISTINCT " if distinct else ""
     if distinct and over:
         raise RefusedError("DISTINCT can't be used in a window")
+    chosen = t.parts(*arguments)[0] if arguments else None
+    if isinstance(node, exp.Filter):
+        chosen = _only_where(condition(t.require(node.expression.this), "FILTER"), chosen)
 
-    def call_sql(argument: str, *filtered: str) -> str:
-        tail = "".join(f" FILTER (WHERE {text})" for text in filtered)
-        return f"{name}({word}{argument}){tail}{suffix}"
+    def call_sql(argument: str) -> str:
+        return f"{_SPELLED.get(name, name)}({'DISTINCT ' if distinct else ''}{argument}){over}"
 
+    if chosen is None:
+        return make(COUNT, lambda d: d.cast(call_sql("*"), COUNT))
+    return _of_one(name, chosen, call_sql)
+
+
+def _only_where(test: Term, term: Term | None) -> Term:
+    """Give what is aggregated where a condition holds: NULL elsewhere. In windows Spark has no FILTER."""
+    if term is None:
+        return make(BOOLEAN, lambda _, test: f"CASE WHEN {test} THEN TRUE END", test)
+    return make(term.sql_type, lambda _, test, x: f"(CASE WHEN {test} THEN {x} END)", test, term)
+
+
+def _of_one(name: str, term: Term, call_sql: Callable[[str], str]) -> Term:
     if name == "count":
-        if not arguments:
-            return make(COUNT, lambda d, *f: d.cast(call_sql("*", *f), COUNT), *filters)
-        return make(COUNT, lambda d, x, *f: d.cast(call_sql(x, *f), COUNT), *terms)
-    return _of_one(name, terms, call_sql)
-
-
-def _of_one(name: str, terms: list[Term], call_sql: _CallSql) -> Term:
-    first, *filters = terms
-    if first.sql_type == UNKNOWN:
+        return make(COUNT, lambda d, x: d.cast(call_sql(x), COUNT), term)
+    if name == "count_if":  # of nothing but NULLs DuckDB's own gives NULL
+        chosen = _only_where(condition(term, "`count_if`"), None)
+        return make(COUNT, lambda d, x: d.cast(call_sql(x), COUNT), chosen)
+    if term.sql_type == UNKNOWN:
         raise RefusedError(f"NULL alone has no type in `{name}`")
     if name == "sum":
-        if first.kind != "number":
-            raise RefusedError(f"`sum` takes numbers, not {NAMES[first.kind]}")
-        return _sum(first, filters, call_sql)
+        if term.kind != "number":
+            raise RefusedError(f"`sum` takes numbers, not {NAMES[term.kind]}")
+        return _sum(term, call_sql)
     if name in ("bool_and", "bool_or"):
-        return make(BOOLEAN, lambda _, x, *f: call_sql(x, *f), condition(first, f"`{name}`"), *filters)
-    if name == "count_if":
-        return make(
-            COUNT, lambda d, x, *f: d.cast(call_sql(x, *f), COUNT), condition(first, f"`{name}`"), *filters
-        )
-    return make(first.sql_type, lambda _, x, *f: call_sql(x, *f), first, *filters)
+        return make(BOOLEAN, lambda _, x: call_sql(x), condition(term, f"`{name}`"))
+    return make(term.sql_type, lambda _, x: call_sql(x), term)
 
 
-def _sum(term: Term, filters: list[Term], call_sql: _CallSql) -> Term:
+def _sum(term: Term, call_sql: Callable[[str], str]) -> Term:
     """Sum up so that it fails, or not, whatever the order is in which rows come.
 
     Where a sum of some of the rows may leave 38 digits and come back, those above and below zero are summed apart.
@@ -112,17 +112,15 @@ def _sum(term: Term, filters: list[Term], call_sql: _CallSql) -> Term:
     if precision > _LONG:  # Spark gives a sum ten digits more than what it sums, and no more
         term = cast(term, found)
     if precision <= _SAFE_DIGITS:
-        return make(found, lambda d, x, *f: d.cast(call_sql(x, *f), found), term, *filters)
+        return make(found, lambda d, x: d.cast(call_sql(x), found), term)
 
-    def build(d: Dialect, x: str, *f: str) -> str:
-        above = call_sql(f"CASE WHEN {x} < 0 THEN {zero(d)} ELSE {x} END", *f)
-        below = call_sql(f"CASE WHEN {x} > 0 THEN {zero(d)} ELSE {x} END", *f)
+    def build(d: Dialect, x: str) -> str:
+        zero = d.cast("0", found)
+        above = call_sql(f"CASE WHEN {x} < 0 THEN {zero} ELSE {x} END")
+        below = call_sql(f"CASE WHEN {x} > 0 THEN {zero} ELSE {x} END")
         return d.cast(f"{d.cast(above, found)} + {d.cast(below, found)}", found)
 
-    def zero(d: Dialect) -> str:
-        return d.cast("0", found)
-
-    return make(found, build, term, *filters)
+    return make(found, build, term)
 
 
 def _arguments(name: str, call: exp.Anonymous) -> tuple[bool, list[exp.Expr]]:

@@ -7,19 +7,30 @@ from typing import Final
 from sqlglot import exp
 
 from penstock.compile.query.dialects import Dialect
+from penstock.compile.query.moments import add_days, days_between
 from penstock.compile.query.terms import Term, cast, make, number_literal
 from penstock.compile.query.types import (
+    INTEGER,
+    MOST_DIGITS,
     NAMES,
+    TEXT,
     UNKNOWN,
     common_type,
     decimal,
     digits_of,
+    is_whole,
     product_type,
     sum_type,
 )
 from penstock.compile.terms import RefusedError
 
-SYMBOLS: Final[dict[type[exp.Expr], str]] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Mod: "%"}
+SYMBOLS: Final[dict[type[exp.Expr], str]] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Mod: "%",
+    exp.IntDiv: "//",
+}
 
 
 def negate(term: Term) -> Term:
@@ -32,8 +43,15 @@ def negate(term: Term) -> Term:
 
 
 def compute(symbol: str, left: Term, right: Term) -> Term:
-    """Add, subtract, multiply, or give the rest of a division, which has the sign of the dividend."""
+    """Add, subtract, multiply, divide whole numbers, or give the rest of a division, which has the sign of the dividend."""
     kinds = {left.kind, right.kind} - {"null"}
+    if symbol in "+-" and left.kind == "date" and right.kind in ("date", "number"):
+        if right.kind == "number":
+            return add_days(symbol, left, right)
+        if symbol == "-":
+            return days_between(left, right)
+    if symbol == "+" and (left.kind, right.kind) == ("number", "date"):
+        return add_days(symbol, right, left)
     if not kinds <= {"number"}:
         mixed = " and ".join(NAMES[term.kind] for term in (left, right))
         raise RefusedError(f"`{symbol}` can't be applied to {mixed}")
@@ -42,9 +60,13 @@ def compute(symbol: str, left: Term, right: Term) -> Term:
         if known.sql_type == UNKNOWN:
             raise RefusedError("NULL alone has no type: write `CAST(NULL AS DECIMAL(18, 2))`")
         left, right = cast(left, known.sql_type), cast(right, known.sql_type)
+    if symbol == "//":
+        return _divide_whole(left, right)
     if symbol == "*":
         found = product_type(left.sql_type, right.sql_type)
-        return make(found, lambda d, a, b: d.cast(f"{a} * {b}", found), left, right)
+        # Of two numbers of 18 digits or fewer, DuckDB's product has no more than 18.
+        wide = cast(left, decimal(MOST_DIGITS, digits_of(left.sql_type)[1]))
+        return make(found, lambda d, a, b: d.cast(f"{a} * {b}", found), wide, right)
     found = (
         common_type((left.sql_type, right.sql_type), "mixes")
         if symbol == "%"
@@ -54,6 +76,14 @@ def compute(symbol: str, left: Term, right: Term) -> Term:
     return make(
         found, lambda d, a, b: d.cast(f"{a} {symbol} {b}", found), cast(left, found), cast(right, found)
     )
+
+
+def _divide_whole(left: Term, right: Term) -> Term:
+    """Divide whole numbers, towards zero."""
+    if not (is_whole(left.sql_type) and is_whole(right.sql_type)):
+        raise RefusedError("`//` divides whole numbers only; write `decimal_division(a, b, 2)`")
+    found = decimal(_quotient_digits(left.sql_type, right.sql_type), 0)
+    return make(found, lambda d, n, m: _quotient(d, n, m, right.sql_type, found), left, right)
 
 
 def divide(dividend: Term, divisor: Term, places: int) -> Term:
@@ -70,49 +100,53 @@ def divide(dividend: Term, divisor: Term, places: int) -> Term:
     n_type, m_type = decimal(p1 + max(shift, 0), 0), decimal(p2 + max(-shift, 0), 0)
     n = _whole(dividend, s1, max(shift, 0), n_type)
     m = _whole(divisor, s2, max(-shift, 0), m_type)
-    digits = min(digits_of(n_type)[0], _quotient_digits(*digits_of(m_type)))
+    digits = _quotient_digits(n_type, m_type)
     if places > digits:
         raise RefusedError("`decimal_division` has no room for so many decimal places")
     whole, found = decimal(digits, 0), decimal(digits, places)
 
     def build(d: Dialect, n: str, m: str) -> str:
-        rest = d.cast(f"{n} % {m}", m_type)
-        wide = f"(CAST({n} AS DECIMAL(38,0)) - CAST({rest} AS DECIMAL(38,0)))"
-        quotient = (
-            d.cast(f"{wide} / {m}", whole)
-            if d.is_spark
-            else f"CAST(CAST({wide} AS HUGEINT) // CAST({m} AS HUGEINT) AS {whole})"
-        )
-        left = f"(abs({m}) - abs({rest}))"
-        sign = f"(CASE WHEN ({n} < 0) = ({m} < 0) THEN 1 ELSE -1 END)"
-        up = f"(abs({rest}) > {left} OR (abs({rest}) = {left} AND {d.cast(quotient, whole)} % 2 <> 0))"
+        quotient = _quotient(d, n, m, m_type, whole)
+        rest = f"abs({n} % {m})"
+        left = f"(abs({m}) - {rest})"
+        sign = f"CASE WHEN ({n} < 0) = ({m} < 0) THEN 1 ELSE -1 END"
+        up = f"{rest} > {left} OR ({rest} = {left} AND {quotient} % 2 <> 0)"
         rounded = d.cast(f"{quotient} + CASE WHEN {up} THEN {sign} ELSE 0 END", whole)
         unit = "1" if places == 0 else f"0.{'0' * (places - 1)}1"
-        return d.cast(f"{rounded} * CAST('{unit}' AS DECIMAL({places + 1},{places}))", found)
+        return d.cast(f"{rounded} * {d.number(unit, decimal(places + 1, places))}", found)
 
     return make(found, build, n, m)
 
 
+def _quotient(d: Dialect, n: str, m: str, m_type: str, found: str) -> str:
+    """Write the whole quotient of two whole numbers. What is divided in Spark leaves no rest, so that nothing is rounded."""
+    if not d.is_spark:
+        return d.cast(f"CAST({n} AS HUGEINT) // CAST({m} AS HUGEINT)", found)
+    even = f"(CAST({n} AS DECIMAL(38,0)) - CAST({n} % {m} AS DECIMAL(38,0)))"
+    return d.cast(f"{even} / CAST({m} AS {m_type})", found)
+
+
+def _quotient_digits(n_type: str, m_type: str) -> int:
+    """Tell how many digits a quotient has room for: Spark's has places behind the point, the more the longer the divisor is."""
+    scale = min(max(6, digits_of(m_type)[0] + 1), MOST_DIGITS)
+    return min(digits_of(n_type)[0], MOST_DIGITS - (scale - (scale // 2 + 1)))
+
+
 def _whole(term: Term, scale: int, more: int, sql_type: str) -> Term:
-    """Give a number without its point: times ten to its scale, and some more."""
-    precision, _ = digits_of(sql_type)
+    """Give a number without its point, and so many zeros more: of 1.50 and none it is 150."""
     if scale + more == 0:
         return cast(term, sql_type)
-    factor = "1" + "0" * (scale + more)
-    if len(factor) > 38:
+    if more > MOST_DIGITS - 1:
         raise RefusedError("`decimal_division` has no room for so many decimal places")
+    precision, _ = digits_of(term.sql_type)
+    factor = "1" + "0" * more
 
     def build(d: Dialect, x: str) -> str:
-        # The factor has as many digits as it takes, and the product no more than 38: what is more fails.
-        return d.cast(
-            f"CAST({x} AS DECIMAL(38,{scale})) * CAST('{factor}' AS DECIMAL({len(factor)},0))",
-            f"DECIMAL({precision},0)",
-        )
+        # By its text: as a product, a number of 38 digits would need room for its decimal places twice.
+        digits = d.cast(f"replace({d.cast(x, TEXT)}, '.', '')", decimal(precision, 0)) if scale else x
+        if not more:
+            return d.cast(digits, sql_type)
+        wide = d.cast(digits, INTEGER)
+        return d.cast(f"{wide} * {d.number(factor, decimal(more + 1, 0))}", sql_type)
 
     return make(sql_type, build, term)
-
-
-def _quotient_digits(precision: int, _: int) -> int:
-    """Tell how many digits Spark's quotient has of a number of 38 digits and one of so many, before the point."""
-    scale = max(6, precision + 1)
-    return 38 - (min(scale, 38) - ((38 + min(scale, 38) - 38) // 2 + 1))

@@ -1,49 +1,97 @@
-"""Calls of scalar functions in a query: those that both engines compute alike, and those that DuckDB alone is asked for."""
+"""Calls of scalar functions in a query.
+
+Some both engines compute alike, in the spelling that each wants. The other functions of expressions DuckDB computes, and
+Spark is not asked: the query says so, and can't run there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from penstock.compile.calls import refusal
-from penstock.compile.functions import ALLOWED, REFUSED
-from penstock.compile.query.terms import Term, align, compare, make
+from penstock.compile import calls as rowwise
+from penstock.compile.functions import ALLOWED
+from penstock.compile.query.choices import CHOICES
+from penstock.compile.query.moments import MOMENTS
+from penstock.compile.query.numbers import NUMBERS
+from penstock.compile.query.signatures import Function
+from penstock.compile.query.terms import Term, make
+from penstock.compile.query.texts import TEXTS
+from penstock.compile.query.types import (
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    TEXT,
+    TIMESTAMP,
+    decimal,
+    digits_of,
+    is_whole,
+)
+from penstock.compile.sql_types import scale_of
 from penstock.compile.terms import RefusedError
+from penstock.compile.terms import Term as RowTerm
 
-Call = Callable[[Sequence[Term]], Term]
+SHARED: Final[Mapping[str, Function]] = {**CHOICES, **NUMBERS, **TEXTS, **MOMENTS}
+"""The functions that both engines compute alike."""
 
-
-def _coalesce(terms: Sequence[Term]) -> Term:
-    aligned = align(terms, "`coalesce` mixes")
-    return make(aligned[0].sql_type, lambda _, *xs: f"coalesce({', '.join(xs)})", *aligned)
-
-
-def _nullif(terms: Sequence[Term]) -> Term:
-    equal = compare("=", *terms)
-    return make(
-        terms[0].sql_type, lambda _, x, same: f"(CASE WHEN {same} THEN NULL ELSE {x} END)", terms[0], equal
-    )
-
-
-CALLS: Final[dict[str, tuple[int, int, Call]]] = {
-    "coalesce": (1, 1000, _coalesce),
-    "ifnull": (2, 2, _coalesce),
-    "nullif": (2, 2, _nullif),
+_CASE: Final = "Java changes the case of some letters otherwise"
+_PATTERN: Final = "Java reads regular expressions otherwise"
+_NAMES: Final = "it is written in other directives"
+_REASONS: Final[dict[str, str]] = {
+    **dict.fromkeys(("lower", "upper", "lcase", "ucase"), _CASE),
+    **dict.fromkeys([name for name in ALLOWED if name.startswith("regexp_")], _PATTERN),
+    **dict.fromkeys(("strftime", "strptime", "try_strptime"), _NAMES),
+    **dict.fromkeys(
+        ("trim", "ltrim", "rtrim"), "without its second argument it takes other blanks; write `trim(x, ' ')`"
+    ),
+    "reverse": "it keeps characters of several code points together",
 }
-
-
-def _refusal(name: str) -> str:
-    if name in ALLOWED and name not in REFUSED:
-        return f"the function `{name}` can't be used in a query, only in expressions of a row: put it into `transform.set`"
-    return refusal(name)
 
 
 def call(name: str, terms: Sequence[Term]) -> Term:
     """Translate the call of a function. Raises :class:`RefusedError`."""
-    if name not in CALLS:
-        raise RefusedError(_refusal(name))
-    least, most, build = CALLS[name]
-    if not least <= len(terms) <= most:
-        wanted = str(least) if least == most else f"{least} to {most}" if most < 1000 else f"{least} or more"
-        raise RefusedError(f"`{name}` takes {wanted} arguments, not {len(terms)}")
-    return build(terms)
+    shared = SHARED.get(name)
+    if shared is not None and shared.fits(terms):
+        return shared.build(terms)
+    if name in ALLOWED:
+        return _in_duckdb(name, terms)
+    if shared is not None:
+        raise RefusedError(f"`{name}` takes {shared.takes}")
+    raise RefusedError(rowwise.refusal(name))
+
+
+def _in_duckdb(name: str, terms: Sequence[Term]) -> Term:
+    """Call a function as an expression of a row does, in DuckDB alone."""
+    found = rowwise.call(name, [_row_term(term) for term in terms])
+    sql_type = _query_type(found.sql_type)
+    if sql_type is None:
+        raise RefusedError(f"`{name}` gives a {found.sql_type}, a type that queries don't have")
+    why = _REASONS.get(name, "it is not known to give the same there")
+    sql = found.sql if sql_type == found.sql_type else f"CAST({found.sql} AS {sql_type})"
+    # DuckDB's text is made already: the terms are only asked what they are made of.
+    return make(sql_type, lambda _, *__: sql, *terms, refused=f"`{name}`: {why}")
+
+
+def _row_term(term: Term) -> RowTerm:
+    """Give a term as expressions of a row have it: there, whole numbers are HUGEINTs, and decimals have 38 digits."""
+    if term.kind == "null":
+        return RowTerm("NULL", '"NULL"')
+    if term.kind != "number":
+        return RowTerm(term.duckdb, term.sql_type, term.literal)
+    if is_whole(term.sql_type):
+        literal = term.literal
+        sql = (
+            f"{literal}::HUGEINT"
+            if isinstance(literal, int) and literal >= 0
+            else f"CAST({term.duckdb} AS HUGEINT)"
+        )
+        return RowTerm(sql, "HUGEINT", literal)
+    wide = decimal(38, digits_of(term.sql_type)[1])
+    return RowTerm(f"CAST({term.duckdb} AS {wide})", wide)
+
+
+def _query_type(sql_type: str) -> str | None:
+    if sql_type == "HUGEINT":
+        return INTEGER
+    known = sql_type in (TEXT, BOOLEAN, DATE, TIMESTAMP) or scale_of(sql_type) is not None
+    return sql_type if known else None

@@ -7,7 +7,7 @@ from typing import Final
 from sqlglot import exp
 
 from penstock.compile.query.dialects import Dialect
-from penstock.compile.query.terms import Term, cast, make
+from penstock.compile.query.terms import Term, cast, make, moment_literal
 from penstock.compile.query.types import (
     BOOLEAN,
     DATE,
@@ -21,7 +21,8 @@ from penstock.compile.query.types import (
     is_whole,
     kind_of,
 )
-from penstock.compile.terms import RefusedError
+from penstock.compile.terms import RefusedError, from_text
+from penstock.compile.terms import text_literal as text_term
 
 _TYPES: Final[dict[exp.DType, str]] = {
     exp.DType.TEXT: TEXT,
@@ -110,6 +111,8 @@ def _to_text(term: Term) -> Term:
 
 def _from_text(term: Term, sql_type: str) -> Term:
     """Cast a text, which must be wholly of the type. One that is not becomes an empty text, which no cast takes."""
+    if isinstance(term.literal, str):
+        return _read_literal(term.literal, sql_type)
     form = _FORMS.get(sql_type)
     if form is None:
         _, scale = digits_of(sql_type)
@@ -122,3 +125,11 @@ def _from_text(term: Term, sql_type: str) -> Term:
         return d.cast(text, sql_type)
 
     return make(sql_type, build, term)
+
+
+def _read_literal(text: str, sql_type: str) -> Term:
+    """Read a text that is written out: one that is not of the type is refused at once."""
+    if sql_type in (DATE, TIMESTAMP):
+        return moment_literal(text, sql_type)
+    from_text(text_term(text), sql_type)
+    return make(sql_type, lambda d: d.cast(d.literal(text), sql_type))

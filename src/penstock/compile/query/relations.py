@@ -25,8 +25,8 @@ from penstock.compile.query.types import BOOLEAN
 from penstock.compile.terms import RefusedError
 
 _REFUSED_JOINS: Final = {
-    "NATURAL": "NATURAL JOIN changes with the columns that there are: write USING or ON",
-    "ASOF": "ASOF JOIN is not the same in both engines: write row_number() and QUALIFY",
+    "NATURAL": "it changes with the columns that there are: write USING or ON",
+    "ASOF": "Spark has none: write row_number() and QUALIFY",
     "POSITIONAL": "rows have no order by which they could be joined",
     "SEMI": "write IN, or join with DISTINCT keys",
     "ANTI": "write NOT IN, or LEFT JOIN and IS NULL",
@@ -219,8 +219,10 @@ def _join(context: Context, left: From, right: From, node: exp.Join, translator:
         if term is None:
             raise UntranslatedError
         on = condition(term, "ON")
-    if (on is None) != (kind == "CROSS"):
-        raise RefusedError("a join needs ON or USING" if on is None else "CROSS JOIN has no condition")
+    if on is None and kind != "CROSS":
+        raise RefusedError("a join needs ON or USING; where all pairs are meant, write CROSS JOIN")
+    if on is not None and kind == "CROSS":
+        raise RefusedError("CROSS JOIN has no condition")
     if on is not None:
         context.use(on)
 
@@ -239,9 +241,7 @@ def _kind_of_join(node: exp.Join) -> str:
     unknown = {key for key, value in node.args.items() if value} - {"this", "side", "kind", "on", "using"}
     if unknown or side not in ("", "LEFT", "RIGHT", "FULL") or kind not in ("", "INNER", "OUTER", "CROSS"):
         raise RefusedError("a join is INNER, LEFT, RIGHT, FULL or CROSS")
-    if kind == "CROSS" or not (side or kind or node.args.get("on") or node.args.get("using")):
-        return "CROSS"
-    return side or "INNER"
+    return kind if kind == "CROSS" else side or "INNER"
 
 
 def _using(left: Scope, right: Scope, names: list[str], kind: str) -> tuple[Term, Scope]:

@@ -30,9 +30,9 @@ from penstock.compile.query.relations import (
 )
 from penstock.compile.query.scope import Entry, Scope, column_term
 from penstock.compile.query.syntax import HANDLERS
-from penstock.compile.query.terms import Term, align, condition
+from penstock.compile.query.terms import Term, align, cast, condition, make
 from penstock.compile.query.translate import Special, Translator, UntranslatedError
-from penstock.compile.query.types import UNKNOWN
+from penstock.compile.query.types import BOOLEAN, UNKNOWN, common_type, holds_all
 from penstock.compile.query.windows import Windows
 from penstock.compile.terms import RefusedError
 
@@ -148,7 +148,9 @@ class _Select:
         if distinct is not None and distinct.args.get("on"):
             raise RefusedError("DISTINCT ON can't be used: write row_number() and QUALIFY")
         source = read_from(self.context, node, self.named, self._subquery, self._translator)
-        where = self._condition(self._translator(source.scope, "WHERE"), node.args.get("where"), "WHERE")
+        where = self._condition(
+            self._with_special(source.scope, self._in_where), node.args.get("where"), "WHERE"
+        )
         core = Text.of(
             lambda d: f"FROM {source.text.for_(d)}" + (f" WHERE {where.text(d)}" if where is not None else "")
         )
@@ -166,6 +168,8 @@ class _Select:
         return self._finish(self._with_special(scope, special), core, windows, "b")
 
     def _grouped(self, source: From, core: Text) -> Selected:
+        if any(item.is_star for item in self.node.expressions):
+            raise RefusedError("`*` can't be used with GROUP BY or aggregates: name the columns")
         inner = self._translator(source.scope, "an aggregate")
         names = Translator(
             source.scope, HANDLERS, self.context.problems, refuse_aggregates("GROUP BY"), self.aliases
@@ -213,6 +217,34 @@ class _Select:
 
         return Selected(Text.of(build), tuple(terms))
 
+    def _in_where(self, t: Translator, node: exp.Expr) -> Term | None:
+        if isinstance(node, exp.In) and node.args.get("query") is not None:
+            return self._in_subquery(t, node)
+        return refuse_aggregates("WHERE")(t, node)
+
+    def _in_subquery(self, t: Translator, node: exp.In) -> Term:
+        if not _is_conjunct(node):
+            raise RefusedError(
+                "IN (SELECT ...) stands in WHERE by itself or beside AND, with NOT or without: elsewhere, join"
+            )
+        term = t.require(node.this)
+        query = node.args["query"]
+        selected = self._subquery(query.this if isinstance(query, exp.Subquery) else query, self.named)
+        if len(selected.outputs) != 1:
+            raise RefusedError(f"the SELECT of IN has one column, not {len(selected.outputs)}")
+        other = selected.outputs[0].term
+        found = common_type((term.sql_type, other.sql_type), "IN compares")
+        if not (holds_all(found, term.sql_type) and holds_all(found, other.sql_type)):
+            raise RefusedError(
+                "IN compares numbers that no number of 38 digits could hold both: join on them"
+            )
+
+        def write(d: Dialect, x: str) -> str:
+            column = d.cast(d.identifier("k0"), found)
+            return f"({x} IN (SELECT {column} FROM ({selected.text.for_(d)}) AS s))"
+
+        return make(BOOLEAN, write, cast(term, found))
+
     def _outputs(self, t: Translator) -> list[Output]:
         found: list[Output] = []
         failed = False
@@ -226,6 +258,8 @@ class _Select:
                 failed = True
         if failed:
             raise UntranslatedError
+        if not found:
+            raise RefusedError("SELECT names no column")
         _refuse_repeated(found)
         return found
 
@@ -237,8 +271,6 @@ class _Select:
                 raise RefusedError(
                     "`*` stands for all columns, without EXCLUDE, REPLACE or RENAME: name them"
                 )
-            if self._is_grouped():
-                raise RefusedError("`*` can't be used with GROUP BY: name the columns")
             entries = t.scope.expand(item.table or None if isinstance(item, exp.Column) else None)
             return [Output(entry.name, self.context.use(entry.term)) for entry in entries]
         term = self.context.use(t.require(item.this if isinstance(item, exp.Alias) else item))
@@ -277,11 +309,28 @@ class _Select:
         return any(place is not None and _aggregates(place) for place in places)
 
 
+def _is_conjunct(node: exp.Expr) -> bool:
+    """Tell whether a condition is one of those that WHERE asks for all together, or the opposite of one.
+
+    Elsewhere it would matter whether it is false or unknown, which Spark does not tell apart there.
+    """
+    above = node.parent
+    while isinstance(above, exp.Paren):
+        above = above.parent
+    if isinstance(above, exp.Not):
+        above = above.parent
+    while isinstance(above, exp.And | exp.Paren):
+        above = above.parent
+    return isinstance(above, exp.Where)
+
+
 def _aggregates(node: exp.Expr) -> bool:
     """Tell whether an expression has an aggregate outside of windows, or within what a window is over."""
     if isinstance(node, exp.Window):
-        call = node.this
-        inner = [*call.iter_expressions()] if find_aggregate(call) is not None else [call]
+        call, aggregate = node.this, find_aggregate(node.this)
+        inner = [call] if aggregate is None else [*aggregate.iter_expressions()]
+        if isinstance(call, exp.Filter):
+            inner.append(call.expression)
         rest = [child for child in node.iter_expressions() if child is not call]
         return any(_aggregates(child) for child in (*inner, *rest))
     if find_aggregate(node) is not None:

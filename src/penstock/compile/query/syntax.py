@@ -11,6 +11,7 @@ from sqlglot import exp
 from penstock.compile.query import arithmetic
 from penstock.compile.query.calls import call
 from penstock.compile.query.casts import cast_term, read_target
+from penstock.compile.query.moments import shift
 from penstock.compile.query.terms import (
     NULL,
     Term,
@@ -58,8 +59,20 @@ def _negative(t: Translator, node: exp.Neg) -> Term:
 
 
 def _arithmetic(t: Translator, node: exp.Binary) -> Term:
+    if isinstance(node.right, exp.Interval) and isinstance(node, exp.Add | exp.Sub):
+        return _shift(t, node, node.right)
     left, right = t.parts(node.left, node.right)
     return arithmetic.compute(arithmetic.SYMBOLS[type(node)], left, right)
+
+
+def _shift(t: Translator, node: exp.Add | exp.Sub, interval: exp.Interval) -> Term:
+    moment = t.require(node.left)
+    unit = interval.args.get("unit")
+    name = unit.name.lower().removesuffix("s") if isinstance(unit, exp.Var) else ""
+    count = interval.this.name if isinstance(interval.this, exp.Literal) else ""
+    if not re.fullmatch(r"-?[0-9]{1,9}", count):
+        raise RefusedError("an interval is a whole number of its unit, written out: `INTERVAL 3 DAY`")
+    return shift("+" if isinstance(node, exp.Add) else "-", moment, int(count), name)
 
 
 def _comparison(t: Translator, node: exp.Binary) -> Term:

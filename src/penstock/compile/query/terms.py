@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from penstock.compile.query.dialects import DUCKDB, SPARK, Dialect
 from penstock.compile.query.types import (
@@ -49,6 +50,9 @@ class Term:
         return self.spark if dialect.is_spark else self.duckdb
 
 
+MOST_CHARACTERS: Final = 100_000
+"""As long as the SQL of one expression may become."""
+
 Build = Callable[..., str]
 """Writes SQL for a dialect, its first argument, of the texts of terms."""
 
@@ -56,8 +60,13 @@ Build = Callable[..., str]
 def make(sql_type: str, build: Build, *terms: Term, refused: str | None = None) -> Term:
     """Make a term of others. ``refused`` is why Spark can't be trusted with what is made of them, if it can't."""
     reasons = frozenset().union(*(term.refused for term in terms), () if refused is None else (refused,))
+    duckdb = build(DUCKDB, *(term.duckdb for term in terms))
+    if len(duckdb) > MOST_CHARACTERS:  # exact arithmetic says its operands several times
+        raise RefusedError(
+            "the expression becomes too long: compute a part of it in a subquery, and name that"
+        )
     return Term(
-        build(DUCKDB, *(term.duckdb for term in terms)),
+        duckdb,
         build(SPARK, *(term.spark for term in terms)),
         sql_type,
         None,

@@ -24,6 +24,18 @@ _REASONS: Final[dict[type[exp.Expr], str]] = {
     **REASONS,
     exp.Query: "a subquery can stand in FROM, and after IN in WHERE; join it instead",
     exp.SubqueryPredicate: "ANY, ALL and EXISTS can't be used: write IN, or join",
+    exp.Div: "`/` gives a floating-point number, which loses digits: write `decimal_division(a, b, 2)` with the number of "
+    "decimal places, or `//` for whole numbers",
+    exp.Array: "a list can't be used",
+    exp.Bracket: "brackets can't be used after a value: write `substring(x, 1, 1)`",
+    exp.JSONExtract: "`->` can't be used: set a field to what is meant in `transform.set`",
+    **dict.fromkeys(
+        (exp.Rollup, exp.Cube, exp.GroupingSets), "write a SELECT for each grouping, and UNION ALL"
+    ),
+    exp.Interval: "an interval stands only behind a date or a timestamp and `+` or `-`",
+    exp.TryCast: "TRY_CAST can't be used: a text that is no number fails the query; check it in `rules`",
+    exp.ILike: "ILIKE can't be used: set a field to `lower(x)` in `transform.set`, and use LIKE",
+    exp.Escape: "ESCAPE can't be used",
     exp.Star: "`*` stands only for all columns of SELECT, and in count(*)",
     exp.Window: "a window function can be used in SELECT and QUALIFY only, and not within another",
     exp.Filter: "FILTER follows an aggregate",
@@ -140,7 +152,11 @@ class Translator:
 def _reason(node: exp.Expr, unknown: frozenset[str] | set[str]) -> str:
     if unknown:
         key = min(unknown)
-        return "IN takes a list in parentheses" if key == "field" else f"{key.upper()} can't be used here"
+        words = {
+            "field": "IN takes a list in parentheses",
+            "query": "IN (SELECT ...) can be used in WHERE only",
+        }
+        return words.get(key, f"{key.upper()} can't be used here")
     if isinstance(node, exp.Anonymous):
         return refusal(node.name.lower())
     reason = next((reason for kind, reason in _REASONS.items() if isinstance(node, kind)), None)
