@@ -26,7 +26,7 @@ VALUES: Final[dict[str, list[str | bool | None]]] = {
     "DATE": ["0001-01-01", "1970-01-01", "2024-02-29", "9999-12-31", None],
     "TIMESTAMP": ["0001-01-01 00:00:00", "1969-12-31 23:59:59.999999", "2024-02-29 12:00:00", None],
 }
-REFUSALS: Final = ("decimal places", "NULL", "becomes too long", "38 digits")
+REFUSALS: Final = ("decimal places", "NULL", "becomes too long", "38 digits", "always fails")
 TOO_LARGE = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.InvalidInputException)
 
 

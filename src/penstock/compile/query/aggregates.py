@@ -8,7 +8,7 @@ from typing import Final
 from sqlglot import exp
 
 from penstock.compile.query.dialects import Dialect
-from penstock.compile.query.terms import Term, cast, condition, make
+from penstock.compile.query.terms import Term, cast, condition, make, varying
 from penstock.compile.query.translate import Translator
 from penstock.compile.query.types import BOOLEAN, COUNT, MOST_DIGITS, NAMES, UNKNOWN, decimal, digits_of
 from penstock.compile.sql_types import function_kinds
@@ -66,9 +66,9 @@ def aggregate(t: Translator, node: exp.Expr, over: str = "") -> Term:
     distinct, arguments = _arguments(name, call)
     if distinct and over:
         raise RefusedError("DISTINCT can't be used in a window")
-    chosen = t.parts(*arguments)[0] if arguments else None
+    chosen = varying(t.require(arguments[0])) if arguments else None
     if isinstance(node, exp.Filter):
-        chosen = _only_where(condition(t.require(node.expression.this), "FILTER"), chosen)
+        chosen = _only_where(varying(condition(t.require(node.expression.this), "FILTER")), chosen)
 
     def call_sql(argument: str) -> str:
         return f"{_SPELLED.get(name, name)}({'DISTINCT ' if distinct else ''}{argument}){over}"

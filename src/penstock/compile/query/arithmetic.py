@@ -22,6 +22,7 @@ from penstock.compile.query.types import (
     product_type,
     sum_type,
 )
+from penstock.compile.sql_types import ask_failure
 from penstock.compile.terms import RefusedError
 
 SYMBOLS: Final[dict[type[exp.Expr], str]] = {
@@ -60,6 +61,8 @@ def compute(symbol: str, left: Term, right: Term) -> Term:
         if known.sql_type == UNKNOWN:
             raise RefusedError("NULL alone has no type: write `CAST(NULL AS DECIMAL(18, 2))`")
         left, right = cast(left, known.sql_type), cast(right, known.sql_type)
+    if symbol in ("%", "//"):
+        _refuse_zero(right)
     if symbol == "//":
         return _divide_whole(left, right)
     if symbol == "*":
@@ -76,6 +79,11 @@ def compute(symbol: str, left: Term, right: Term) -> Term:
     return make(
         found, lambda d, a, b: d.cast(f"{a} {symbol} {b}", found), cast(left, found), cast(right, found)
     )
+
+
+def _refuse_zero(divisor: Term) -> None:
+    if divisor.constant and ask_failure(f"1 % {divisor.duckdb}") is not None:
+        raise RefusedError("it always fails: division by zero")
 
 
 def _divide_whole(left: Term, right: Term) -> Term:
@@ -95,6 +103,7 @@ def divide(dividend: Term, divisor: Term, places: int) -> Term:
     for term in (dividend, divisor):
         if term.kind != "number":
             raise RefusedError(f"`decimal_division` takes numbers, not {NAMES[term.kind]}")
+    _refuse_zero(divisor)
     (p1, s1), (p2, s2) = digits_of(dividend.sql_type), digits_of(divisor.sql_type)
     shift = s2 - s1 + places
     n_type, m_type = decimal(p1 + max(shift, 0), 0), decimal(p2 + max(-shift, 0), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sqlglot import exp
@@ -132,4 +133,4 @@ def _read_literal(text: str, sql_type: str) -> Term:
     if sql_type in (DATE, TIMESTAMP):
         return moment_literal(text, sql_type)
     from_text(text_term(text), sql_type)
-    return make(sql_type, lambda d: d.cast(d.literal(text), sql_type))
+    return replace(make(sql_type, lambda d: d.cast(d.literal(text), sql_type)), constant=True)

@@ -54,6 +54,11 @@ def _literal(_: Translator, node: exp.Literal) -> Term:
     return number_literal(f"{value:f}")
 
 
+def _boolean(_: Translator, node: exp.Boolean) -> Term:
+    word = "TRUE" if node.this else "FALSE"
+    return Term(word, word, BOOLEAN, constant=True)
+
+
 def _negative(t: Translator, node: exp.Neg) -> Term:
     return arithmetic.negate(t.require(node.this))
 
@@ -190,7 +195,7 @@ HANDLERS: Final[Handlers] = {
     exp.And: (_connector, _BINARY),
     exp.Anonymous: (_function, _parts("this", "expressions")),
     exp.Between: (_between, _parts("this", "low", "high", "symmetric")),
-    exp.Boolean: (lambda _, node: make(BOOLEAN, lambda _: "TRUE" if node.this else "FALSE"), _parts("this")),
+    exp.Boolean: (_boolean, _parts("this")),
     exp.Case: (_case, _parts("this", "ifs", "default")),
     exp.Cast: (_cast, _parts("this", "to")),
     exp.Column: (Translator.column, _parts("this", "table", "db", "catalog")),

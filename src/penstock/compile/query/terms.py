@@ -21,6 +21,7 @@ from penstock.compile.query.types import (
     holds_all,
     kind_of,
 )
+from penstock.compile.sql_types import ask_failure
 from penstock.compile.terms import RefusedError, from_text
 from penstock.compile.terms import text_literal as text_term
 
@@ -30,7 +31,7 @@ class Term:
     """A piece of SQL (atomic or in parentheses) of a type, as DuckDB and as Spark take it.
 
     ``literal`` is its value where it is one. ``sensitive``: a sensitive field's cells are in it. ``refused`` are the
-    reasons why Spark can't be trusted with it; its text for Spark is no use then.
+    reasons why Spark can't be trusted with it; its text for Spark is no use then. ``constant``: it is made of literals alone.
     """
 
     duckdb: str
@@ -39,6 +40,7 @@ class Term:
     literal: str | int | None = None
     sensitive: bool = False
     refused: frozenset[str] = frozenset()
+    constant: bool = False
 
     @property
     def kind(self) -> str:
@@ -58,13 +60,19 @@ Build = Callable[..., str]
 
 
 def make(sql_type: str, build: Build, *terms: Term, refused: str | None = None) -> Term:
-    """Make a term of others. ``refused`` is why Spark can't be trusted with what is made of them, if it can't."""
+    """Make a term of others. ``refused`` is why Spark can't be trusted with what is made of them, if it can't.
+
+    Raises :class:`RefusedError` for one that is made of literals and fails: over no rows one engine would not compute it.
+    """
     reasons = frozenset().union(*(term.refused for term in terms), () if refused is None else (refused,))
     duckdb = build(DUCKDB, *(term.duckdb for term in terms))
     if len(duckdb) > MOST_CHARACTERS:  # exact arithmetic says its operands several times
         raise RefusedError(
             "the expression becomes too long: compute a part of it in a subquery, and name that"
         )
+    constant = bool(terms) and all(term.constant for term in terms)
+    if constant and (failure := ask_failure(duckdb)) is not None:
+        raise RefusedError(f"it always fails: {failure.partition(' in expression')[0]}")
     return Term(
         duckdb,
         build(SPARK, *(term.spark for term in terms)),
@@ -72,16 +80,22 @@ def make(sql_type: str, build: Build, *terms: Term, refused: str | None = None) 
         None,
         any(term.sensitive for term in terms),
         reasons,
+        constant,
     )
 
 
-NULL = Term("NULL", "NULL", UNKNOWN)
+def varying(term: Term) -> Term:
+    """Give a term that is asked for each row, be it the same in all: an aggregate of a constant is none."""
+    return replace(term, literal=None, constant=False)
+
+
+NULL: Final = Term("NULL", "NULL", UNKNOWN, constant=True)
 
 
 def text_literal(text: str) -> Term:
     """Make the term of a text. Raises :class:`RefusedError` where it is no text."""
     text_term(text)
-    return replace(make(TEXT, lambda d: d.literal(text)), literal=text)
+    return replace(make(TEXT, lambda d: d.literal(text)), literal=text, constant=True)
 
 
 def number_literal(written: str) -> Term:
@@ -92,7 +106,7 @@ def number_literal(written: str) -> Term:
         raise RefusedError("a number has more than 38 digits")
     sql_type = decimal(precision, len(fraction))
     term = make(sql_type, lambda d: d.number(written, sql_type))
-    return term if fraction else replace(term, literal=int(written))
+    return replace(term, literal=None if fraction else int(written), constant=True)
 
 
 def cast(term: Term, sql_type: str) -> Term:
@@ -100,7 +114,7 @@ def cast(term: Term, sql_type: str) -> Term:
     if term.sql_type == sql_type:
         return term
     if isinstance(term.literal, int) and holds_all(sql_type, term.sql_type):
-        return make(sql_type, lambda d: d.number(str(term.literal), sql_type))
+        return replace(make(sql_type, lambda d: d.number(str(term.literal), sql_type)), constant=True)
     return make(sql_type, lambda d, x: d.cast(x, sql_type), term)
 
 
@@ -130,7 +144,7 @@ def moment_literal(text: str, sql_type: str) -> Term:
     if text.startswith("0000"):
         raise RefusedError(f"the year of '{text}' is none: years are 0001 to 9999")
     plain = text.replace("T", " ").removesuffix("Z")
-    return make(sql_type, lambda d: d.cast(d.literal(plain), sql_type))
+    return replace(make(sql_type, lambda d: d.cast(d.literal(plain), sql_type)), constant=True)
 
 
 def condition(term: Term, where: str) -> Term:

@@ -17,7 +17,7 @@ from penstock.compile.query.dialects import Dialect
 from penstock.compile.query.group import refuse_aggregates
 from penstock.compile.query.relations import Context, Text
 from penstock.compile.query.scope import column_term
-from penstock.compile.query.terms import Term, align, make
+from penstock.compile.query.terms import Term, align, make, varying
 from penstock.compile.query.translate import Special, Translator
 from penstock.compile.query.types import COUNT, UNKNOWN
 from penstock.compile.terms import RefusedError
@@ -123,7 +123,7 @@ class Windows:
         if name in _VALUES:
             frame = _frame_of_value(name, spec)
             return _put(
-                make(terms[0].sql_type, lambda _, x: f"{name}({x}){_OVER}", terms[0]),
+                make(terms[0].sql_type, lambda _, x: f"{name}({x}){_OVER}", varying(terms[0])),
                 self._over(t, spec, frame, True),
             )
         _refuse_frame(name, spec)
@@ -135,7 +135,7 @@ class Windows:
         def build(_: Dialect, x: str, *default: str) -> str:
             return f"{name}({', '.join([x, str(count), *default])}){_OVER}"
 
-        return _put(make(values[0].sql_type, build, *values), self._over(t, spec, "", True))
+        return _put(make(values[0].sql_type, build, *map(varying, values)), self._over(t, spec, "", True))
 
     def _number(self, t: Translator, name: str, call: exp.Anonymous, spec: exp.Window) -> Term:
         _refuse_frame(name, spec)
