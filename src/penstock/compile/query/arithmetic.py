@@ -45,14 +45,9 @@ def negate(term: Term) -> Term:
 
 def compute(symbol: str, left: Term, right: Term) -> Term:
     """Add, subtract, multiply, divide whole numbers, or give the rest of a division, which has the sign of the dividend."""
+    if (moved := _count_days(symbol, left, right)) is not None:
+        return moved
     kinds = {left.kind, right.kind} - {"null"}
-    if symbol in "+-" and left.kind == "date" and right.kind in ("date", "number"):
-        if right.kind == "number":
-            return add_days(symbol, left, right)
-        if symbol == "-":
-            return days_between(left, right)
-    if symbol == "+" and (left.kind, right.kind) == ("number", "date"):
-        return add_days(symbol, right, left)
     if not kinds <= {"number"}:
         mixed = " and ".join(NAMES[term.kind] for term in (left, right))
         raise RefusedError(f"`{symbol}` can't be applied to {mixed}")
@@ -79,6 +74,16 @@ def compute(symbol: str, left: Term, right: Term) -> Term:
     return make(
         found, lambda d, a, b: d.cast(f"{a} {symbol} {b}", found), cast(left, found), cast(right, found)
     )
+
+
+def _count_days(symbol: str, left: Term, right: Term) -> Term | None:
+    """Add days to a date, or count them between two; None where it is nothing of that."""
+    kinds = (left.kind, right.kind)
+    if symbol in "+-" and kinds == ("date", "number"):
+        return add_days(symbol, left, right)
+    if symbol == "+" and kinds == ("number", "date"):
+        return add_days(symbol, right, left)
+    return days_between(left, right) if symbol == "-" and kinds == ("date", "date") else None
 
 
 def _refuse_zero(divisor: Term) -> None:
