@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
+from penstock.compile.query.calls import GROUPS
 from penstock.compile.query.compile import Compiled, compile_sql
 from penstock.compile.query.scope import BaseColumn, Catalog
 
@@ -40,6 +41,16 @@ def read_cases(name: str) -> list[dict[str, Any]]:
     """Read the cases of one file."""
     cases: list[dict[str, Any]] = YAML(typ="safe", pure=True).load(FOLDER / f"{name}.yaml")
     return cases
+
+
+def list_functions() -> str:
+    """List the functions that both engines have, as the documentation does."""
+    return "\n".join(
+        f"**{group}**: "
+        + ", ".join(f"`{name}{function.takes}`" for name, function in functions.items())
+        + "\n"
+        for group, functions in GROUPS.items()
+    )
 
 
 def describe(compiled: Compiled) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlglot
-from query_cases import CATALOG, describe, read_cases
+from query_cases import CATALOG, describe, list_functions, read_cases
 
 from penstock.compile.query.compile import compile_sql
 from penstock.errors import ContractError
@@ -42,6 +43,13 @@ def test_a_query_is_refused_with_all_reasons(case: dict[str, Any]) -> None:
             "the query is nested too deeply",
         ),
         ("SELECT id FROM rows" + " " * 20_000, "the query is longer than 20,000 characters"),
+        ("SELECT id" + " // 3" * 40 + " AS x FROM rows", "the expression becomes too long"),
+        (
+            "SELECT id AS a0"
+            + "".join(f", a{i} + a{i} AS a{i + 1}" for i in range(40))
+            + " FROM rows GROUP BY a40",
+            "no column is called `a39`",
+        ),
         ("", "the query is empty"),
         ("-- nothing", "the query is empty"),
         ("SELECT 'a\0b' AS x FROM rows", "a text holds a character that is not text"),
@@ -80,3 +88,8 @@ def test_a_window_is_ordered_by_all_that_the_query_reads() -> None:
 def test_what_only_duckdb_computes_keeps_spark_from_the_query() -> None:
     found = compile_sql("SELECT id FROM rows WHERE upper(t) = 'A'", CATALOG)
     assert found.refused == ("`upper`: Java changes the case of some letters otherwise",)
+
+
+def test_the_documentation_lists_exactly_the_functions_that_both_engines_have() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
+    assert page.partition("<!-- functions -->\n")[2].partition("<!-- /functions -->")[0] == list_functions()

@@ -31,8 +31,17 @@ from penstock.compile.sql_types import scale_of
 from penstock.compile.terms import RefusedError
 from penstock.compile.terms import Term as RowTerm
 
-SHARED: Final[Mapping[str, Function]] = {**CHOICES, **NUMBERS, **TEXTS, **MOMENTS}
+GROUPS: Final[Mapping[str, Mapping[str, Function]]] = {
+    "Choice": CHOICES,
+    "Numbers": NUMBERS,
+    "Text": TEXTS,
+    "Dates and timestamps": MOMENTS,
+}
 """The functions that both engines compute alike."""
+
+SHARED: Final[Mapping[str, Function]] = {
+    name: function for group in GROUPS.values() for name, function in group.items()
+}
 
 _CASE: Final = "Java changes the case of some letters otherwise"
 _PATTERN: Final = "Java reads regular expressions otherwise"

@@ -145,7 +145,14 @@ class _Unit(Function):
 
     __slots__ = ()
 
+    @property
+    def takes(self) -> str:
+        """What it takes, in words: the units by their names."""
+        units = "|".join(f"'{word}'" for word in self.wants[0].split())
+        return f"({', '.join([units, *self.wants[1:]])})"
+
     def fits(self, terms: Sequence[Term]) -> bool:
+        """Tell whether the first argument is one of the units, and the others are moments."""
         known = self.wants[0].split()
         moments = terms[1:]
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from penstock.compile.query.terms import Term
 
@@ -39,12 +40,11 @@ class Function:
         return f"({', '.join([*shown, '...'] if self.repeats else shown)})"
 
 
-_WORDS = {
+_WORDS: Final = {
     "whole": "whole number",
-    "moment": "date or timestamp",
-    "n": "whole number written out",
-    "1": "whole number from 1 on, written out",
-    "'x'": "text written out",
+    "n": "literal number",
+    "1": "literal number from 1",
+    "'x'": "literal text",
 }
 
 

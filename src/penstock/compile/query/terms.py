@@ -66,7 +66,8 @@ def make(sql_type: str, build: Build, *terms: Term, refused: str | None = None) 
     """
     reasons = frozenset().union(*(term.refused for term in terms), () if refused is None else (refused,))
     duckdb = build(DUCKDB, *(term.duckdb for term in terms))
-    if len(duckdb) > MOST_CHARACTERS:  # exact arithmetic says its operands several times
+    spark = build(SPARK, *(term.spark for term in terms))
+    if max(len(duckdb), len(spark)) > MOST_CHARACTERS:  # exact arithmetic says its operands several times
         raise RefusedError(
             "the expression becomes too long: compute a part of it in a subquery, and name that"
         )
@@ -75,7 +76,7 @@ def make(sql_type: str, build: Build, *terms: Term, refused: str | None = None) 
         raise RefusedError(f"it always fails: {failure.partition(' in expression')[0]}")
     return Term(
         duckdb,
-        build(SPARK, *(term.spark for term in terms)),
+        spark,
         sql_type,
         None,
         any(term.sensitive for term in terms),

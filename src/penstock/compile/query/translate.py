@@ -7,8 +7,7 @@ part of a node that is not known is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
@@ -87,7 +86,7 @@ class Translator:
         self.special = special
         self.handlers = handlers
         self._names = dict(names or {})
-        self._naming: set[str] = set()
+        self._naming = False
 
     def translate(self, node: exp.Expr) -> Term | None:
         """Translate a node, or note why not and give None. Its parts are translated in any case."""
@@ -129,20 +128,14 @@ class Translator:
         if found is not None:
             return found.term
         name = node.name.casefold()
-        if name in self._names and not node.table:
-            with self._named(name):
+        if name in self._names and not (node.table or self._naming):
+            # What it is made of may not name others: each could double what the one before it says.
+            self._naming = True
+            try:
                 return self.attempt(self._names[name])
+            finally:
+                self._naming = False
         raise RefusedError(self.scope.explain(node, self._names))
-
-    @contextmanager
-    def _named(self, name: str) -> Iterator[None]:
-        if name in self._naming:
-            raise RefusedError(f"`{name}` is made of itself")
-        self._naming.add(name)
-        try:
-            yield
-        finally:
-            self._naming.discard(name)
 
     def _refuse(self, node: exp.Expr, reason: str) -> None:
         shown = f"`{snippet(node)}`"
