@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from penstock.compile.plan import compile_contract
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
 from penstock.errors import ContractError
+from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
+from penstock.load.report import Report
+from penstock.load.run import run_object
 from penstock.plan.codec import read_plan, write_plan
 from penstock.plan.model import Query
 
@@ -180,3 +184,51 @@ def test_columns_that_differ_only_in_case_are_refused_where_both_are_read(tmp_pa
         "transform.sql: it reads `country` and `COUNTRY` of rows, which differ only in case: `rename` one"
     ]
     assert query(tmp_path, "SELECT id, country FROM rows", transform=shouting, load=load).columns
+
+
+TEXTS = ["", "\\", "\\N", "\\\\N", 'a "b"', "a,b", "a\nb\r\nc", " x ", "é😀\uffff", "'", None]
+
+
+def test_every_value_survives_the_results_file(tmp_path: Path) -> None:
+    sql = "SELECT CAST(id AS VARCHAR) AS code, country AS t, length, seen, CAST(seen AS DATE) AS day, id > 3 AS b, id FROM rows"
+    plan = compile_contract(
+        contract(tmp_path, sql, load={"table": "things", "partition_key": "code", "nulls": "write"})
+    )
+    assert plan.query is not None
+    rows = [
+        (i, text, None if i == 9 else f"-{i}.50", None if i == 8 else f"0001-01-01 00:00:00.{i:06}")
+        for i, text in enumerate(TEXTS)
+    ]
+    file = tmp_path / "result.csv"
+    with duckdb.connect() as database:
+        database.execute(
+            "CREATE TABLE rows (id DECIMAL(38,0), country VARCHAR, length DECIMAL(10,2), seen TIMESTAMP)"
+        )
+        database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", rows)
+        lines = database.execute(f"SELECT {plan.query.record} FROM ({plan.query.duckdb})").fetchall()
+    file.write_bytes(
+        "".join(f"{line}\n" for line in (plan.query.header, *(row[0] for row in lines))).encode()
+    )
+    with JsonlItemWriter(tmp_path / "out") as items, JsonlRejectWriter(tmp_path / "out") as rejects:
+        report = run_object(replace(plan, query=None), FileSource(file), items, rejects, tmp_path)
+    assert isinstance(report, Report)
+    assert (report.counts.loaded, report.counts.read) == (len(TEXTS), len(TEXTS))
+    loaded = [
+        json.loads(line)["Item"] for line in (tmp_path / "out" / "items.jsonl").read_text().splitlines()
+    ]
+    by_code = {int(item["code"]["S"]): item for item in loaded}
+    for i, text in enumerate(TEXTS):
+        assert by_code[i]["t"] == ({"NULL": True} if text is None else {"S": text})
+        assert by_code[i]["b"] == {"BOOL": i > 3}
+    assert by_code[2]["length"] == {"N": "-2.5"}
+    assert by_code[2]["seen"] == {"S": "0001-01-01T00:00:00.000002"}
+    assert by_code[2]["day"] == {"S": "0001-01-01"}
+    assert by_code[9]["length"] == by_code[8]["day"] == {"NULL": True}
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', "le heading", "a.b", "ключ"])
+def test_a_column_can_have_any_name_that_can_be_seen(tmp_path: Path, name: str) -> None:
+    quoted = name.replace('"', '""')
+    found = query(tmp_path, f'SELECT country AS "{quoted}", 1 AS code FROM rows')
+    assert found.result[0].name == name
+    assert run(found, rows=[("x",)]) == [("x", 1)]
