@@ -232,3 +232,47 @@ def test_a_column_can_have_any_name_that_can_be_seen(tmp_path: Path, name: str) 
     found = query(tmp_path, f'SELECT country AS "{quoted}", 1 AS code FROM rows')
     assert found.result[0].name == name
     assert run(found, rows=[("x",)]) == [("x", 1)]
+
+
+def test_a_parquet_reference_has_types_and_no_plan_of_rows(tmp_path: Path) -> None:
+    fields = [
+        {"name": "code", "type": "string", "constraints": {"required": True}},
+        {"name": "pop", "type": "number", "decimal": [20, 3]},
+        {"name": "since", "type": "datetime"},
+    ]
+    references = {"countries": {"key": "countries.parquet", "schema": {"fields": fields}}}
+    sql = "SELECT c.code, pop, since FROM rows JOIN countries c ON country = c.code"
+    (found,) = query(tmp_path, sql, references=references).references
+    assert (found.rows, found.required) == (None, ("code",))
+    assert [column.sql_type for column in found.columns] == ["VARCHAR", "DECIMAL(20,3)", "TIMESTAMP"]
+
+
+def test_a_reference_to_a_feed_is_read_by_that_feeds_contract(tmp_path: Path) -> None:
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "penstock.yaml").write_text("penstock: 1\nname: shop\n")
+    own = {
+        "penstock": 1,
+        "name": "countries",
+        "source": {"prefix": "countries/", "suffix": ".csv.gz"},
+        "schema": {"fields": [{"name": "code", "type": "string"}, {"name": "gone", "type": "boolean"}]},
+        "transform": {"where": "NOT gone", "rename": {"code": "iso"}},
+        "load": {"table": "countries", "partition_key": "iso"},
+    }
+    (tmp_path / "contracts" / "countries.yaml").write_text(json.dumps(own))
+    sql = "SELECT c.iso AS code FROM rows JOIN countries c ON country = c.iso"
+    read = contract(tmp_path / "contracts", sql, references={"countries": {"feed": "countries"}})
+    plan = compile_contract(read)
+    assert plan.query is not None
+    (found,) = plan.query.references
+    assert (found.key, found.prefix, found.suffix) == (None, "countries/", ".csv.gz")
+    assert found.rows is not None
+    assert "NOT" in found.rows.statements.judged
+    assert [column.name for column in found.columns] == ["iso"]
+
+
+def test_a_number_of_the_result_without_decimal_places_is_an_integer(tmp_path: Path) -> None:
+    found = query(tmp_path, "SELECT country AS code, round(length) AS a, length * 2 AS b FROM rows")
+    assert [(column.type, column.sql_type) for column in found.result[1:]] == [
+        ("integer", "DECIMAL(9,0)"),
+        ("number", "DECIMAL(11,2)"),
+    ]
