@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from embedded_aws import World, make_world, run_server
+from embedded_aws import World, make_world
 
 from penstock.aws.loader import Loader
 from penstock.aws.object_state import Applied
@@ -28,12 +28,6 @@ load: {table: orders, partition_key: id}
 """
 KEYED = Reference("countries", "reference/countries.csv", None, None, None, ())
 OF_A_FEED = Reference("airports", None, "incoming/airports/", ".csv", None, ())
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 import pytest
 from command_line import CONTRACT, DIRTY, DIRTY_COUNTS, lines, write
-from embedded_aws import LEDGER, run_server
+from embedded_aws import LEDGER
 from fake_aws import REGION
 from large_feed import LargeFeed, make_large_feed
 
@@ -29,6 +29,7 @@ from penstock.aws.runs import new_run_id
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.local.install import cache_folder
+from penstock.local.server import Server
 from penstock.plan.codec import write_plan
 from penstock.stack.job_package import GLUE, SCRIPT, build_job_package
 
@@ -198,11 +199,11 @@ def arguments_of(feed: LargeFeed, order: Mapping[str, Any]) -> list[str]:
 @pytest.mark.spark
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java 17")
 def test_the_jobs_script_loads_what_was_handed_over_and_the_function_finishes_it(
-    glue: Path, tmp_path: Path
+    glue: Path, server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "job.py").write_text(SCRIPT)
     plan = compile_contract(read_contract(write(tmp_path / "orders.yaml", JOB)))
-    with run_server() as server, make_large_feed(server, plan, chunk_bytes=20) as feed:
+    with make_large_feed(server, plan, chunk_bytes=20) as feed:
         feed.world.now = time.time()
         code = {"Bucket": feed.world.artifacts, "Key": "code/glue/plan.json"}
         feed.world.s3.put_object(**code, Body=write_plan(plan).encode())

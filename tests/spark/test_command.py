@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from embedded_aws import run_server
 from fake_aws import connect
 
 import penstock
 from penstock.api import run_spark
 from penstock.errors import ServiceError
 from penstock.load.steps.step import StepName
+from penstock.local.server import Server
 from penstock.spark import drive
 from penstock.spark.distribute import spread
 
@@ -103,12 +103,12 @@ def test_a_run_that_failed_goes_on_where_it_was(
 
 @pytest.mark.aws
 def test_a_table_is_loaded_by_the_executors(
-    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: SparkSession, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract, good, _ = write_files(tmp_path)
     monkeypatch.setattr(run_spark, "open_session", lambda _cores, **_brief: nullcontext(session))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with run_server() as server, connect(server.endpoint) as connections:
+    with connect(server.endpoint) as connections:
         connections.dynamodb.create_table(
             TableName="orders",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -117,6 +117,7 @@ def test_a_table_is_loaded_by_the_executors(
         )
         [report] = penstock.run(contract, [good], endpoint_url=server.endpoint, engine="spark", cores=2)
         items = connections.dynamodb.scan(TableName="orders")["Items"]
+        connections.dynamodb.delete_table(TableName="orders")
     assert (report.status, report.items.put, report.write_units) == ("done", 2, 2)
     assert [reject["line"] for reject in report.extra["first_rejects"]] == [4]
     assert sorted(item["id"]["S"] for item in items) == ["a", "b"]

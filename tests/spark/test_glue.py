@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from embedded_aws import LEDGER, run_server
+from embedded_aws import LEDGER
 from large_feed import LargeFeed, Order, make_large_feed
 
 from penstock.aws.ledger import LostClaimError
@@ -59,12 +59,6 @@ SETTINGS = {
     "PENSTOCK_LEDGER": LEDGER,
     "PENSTOCK_PLAN": "jobs/plan.json",
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @contextmanager

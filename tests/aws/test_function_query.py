@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_aws import run_server
 from large_feed import KEY, Killed, LargeFeed, make_large_feed
 from row_plans import compile_query
 
@@ -39,12 +38,6 @@ ITEMS = [
     {"id": {"S": "FR"}, "name": {"S": "France"}, "sales": {"N": "1"}, "amount": {"N": "7"}},
     {"id": {"S": "XX"}, "sales": {"N": "1"}},
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
