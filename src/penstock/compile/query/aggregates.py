@@ -52,6 +52,20 @@ def find_aggregate(node: exp.Expr) -> exp.Anonymous | None:
     return inner if isinstance(inner, exp.Anonymous) and is_aggregate(inner.name.lower()) else None
 
 
+def has_aggregate(node: exp.Expr) -> bool:
+    """Tell whether an expression has an aggregate outside of windows, or within what a window is over."""
+    if isinstance(node, exp.Window):
+        call, found = node.this, find_aggregate(node.this)
+        inner = [call] if found is None else [*found.iter_expressions()]
+        if isinstance(call, exp.Filter):
+            inner.append(call.expression)
+        rest = [child for child in node.iter_expressions() if child is not call]
+        return any(has_aggregate(child) for child in (*inner, *rest))
+    if find_aggregate(node) is not None:
+        return True
+    return any(has_aggregate(child) for child in node.iter_expressions())
+
+
 def aggregate(t: Translator, node: exp.Expr, over: str = "") -> Term:
     """Translate the call of an aggregate; its arguments are of the rows that ``t`` translates for.
 

@@ -16,9 +16,11 @@ from typing import Final
 
 from sqlglot import exp
 
-from penstock.compile.query.aggregates import find_aggregate
+from penstock.compile.query.aggregates import has_aggregate
+from penstock.compile.query.columns import name_columns, refuse_repeated
 from penstock.compile.query.dialects import Dialect
 from penstock.compile.query.group import Grouping, refuse_aggregates
+from penstock.compile.query.membership import find_in, is_conjunct
 from penstock.compile.query.relations import (
     Context,
     From,
@@ -28,11 +30,11 @@ from penstock.compile.query.relations import (
     Text,
     read_from,
 )
-from penstock.compile.query.scope import Entry, Scope, column_term
+from penstock.compile.query.scope import Scope
 from penstock.compile.query.syntax import HANDLERS
-from penstock.compile.query.terms import Term, align, cast, condition, make
+from penstock.compile.query.terms import Term, align, condition
 from penstock.compile.query.translate import Special, Translator, UntranslatedError
-from penstock.compile.query.types import BOOLEAN, UNKNOWN, common_type, holds_all
+from penstock.compile.query.types import UNKNOWN
 from penstock.compile.query.windows import Windows
 from penstock.compile.terms import RefusedError
 
@@ -161,7 +163,7 @@ class _Select:
         scope, windows = source.scope, None
         special = refuse_aggregates("here")
         if self._uses_windows():
-            core, scope = _level(core, scope)
+            core, scope = name_columns(core, scope)
             columns = [entry.term for entry in scope.entries if not entry.reason]
             windows = Windows(self.context, node, "b", columns)
             special = windows.special(None)
@@ -223,27 +225,15 @@ class _Select:
         return refuse_aggregates("WHERE")(t, node)
 
     def _in_subquery(self, t: Translator, node: exp.In) -> Term:
-        if not _is_conjunct(node):
+        if not is_conjunct(node):
             raise RefusedError(
                 "IN (SELECT ...) stands in WHERE by itself or beside AND, with NOT or without: elsewhere, join"
             )
         term = t.require(node.this)
         query = node.args["query"]
-        selected = self._subquery(query.this if isinstance(query, exp.Subquery) else query, self.named)
-        if len(selected.outputs) != 1:
-            raise RefusedError(f"the SELECT of IN has one column, not {len(selected.outputs)}")
-        other = selected.outputs[0].term
-        found = common_type((term.sql_type, other.sql_type), "IN compares")
-        if not (holds_all(found, term.sql_type) and holds_all(found, other.sql_type)):
-            raise RefusedError(
-                "IN compares numbers that no number of 38 digits could hold both: join on them"
-            )
-
-        def write(d: Dialect, x: str) -> str:
-            column = d.cast(d.identifier("k0"), found)
-            return f"({x} IN (SELECT {column} FROM ({selected.text.for_(d)}) AS s))"
-
-        return make(BOOLEAN, write, cast(term, found))
+        return find_in(
+            term, self._subquery(query.this if isinstance(query, exp.Subquery) else query, self.named)
+        )
 
     def _outputs(self, t: Translator) -> list[Output]:
         found: list[Output] = []
@@ -260,7 +250,7 @@ class _Select:
             raise UntranslatedError
         if not found:
             raise RefusedError("SELECT names no column")
-        _refuse_repeated(found)
+        refuse_repeated(found)
         return found
 
     def _output(self, t: Translator, item: exp.Expr) -> list[Output]:
@@ -306,69 +296,4 @@ class _Select:
         if self.node.args.get("group") is not None or self.node.args.get("having") is not None:
             return True
         places = [*self.node.expressions, self.node.args.get("qualify")]
-        return any(place is not None and _aggregates(place) for place in places)
-
-
-def _is_conjunct(node: exp.Expr) -> bool:
-    """Tell whether a condition is one of those that WHERE asks for all together, or the opposite of one.
-
-    Elsewhere it would matter whether it is false or unknown, which Spark does not tell apart there.
-    """
-    above = node.parent
-    while isinstance(above, exp.Paren):
-        above = above.parent
-    if isinstance(above, exp.Not):
-        above = above.parent
-    while isinstance(above, exp.And | exp.Paren):
-        above = above.parent
-    return isinstance(above, exp.Where)
-
-
-def _aggregates(node: exp.Expr) -> bool:
-    """Tell whether an expression has an aggregate outside of windows, or within what a window is over."""
-    if isinstance(node, exp.Window):
-        call, aggregate = node.this, find_aggregate(node.this)
-        inner = [call] if aggregate is None else [*aggregate.iter_expressions()]
-        if isinstance(call, exp.Filter):
-            inner.append(call.expression)
-        rest = [child for child in node.iter_expressions() if child is not call]
-        return any(_aggregates(child) for child in (*inner, *rest))
-    if find_aggregate(node) is not None:
-        return True
-    return any(_aggregates(child) for child in node.iter_expressions())
-
-
-def _level(core: Text, scope: Scope) -> tuple[Text, Scope]:
-    """Give every column of a scope a name of its own in one relation, ``b``."""
-    readable = [entry for entry in scope.entries if not entry.reason]
-
-    def build(d: Dialect) -> str:
-        listed = ", ".join(
-            f"{entry.term.text(d)} AS {d.identifier(f'c{i}')}" for i, entry in enumerate(readable)
-        )
-        return f"FROM (SELECT {listed} {core.for_(d)}) AS b"
-
-    places = {id(entry): i for i, entry in enumerate(readable)}
-
-    def move(_: int, entry: Entry) -> Term:
-        if entry.reason:
-            return entry.term
-        return column_term("b", f"c{places[id(entry)]}", entry.term.sql_type, entry.term)
-
-    return Text.of(build), scope.moved(move)
-
-
-def _refuse_repeated(outputs: list[Output]) -> None:
-    seen: dict[str, str] = {}
-    for output in outputs:
-        key = output.name.casefold()
-        if key in seen:
-            case = "" if seen[key] == output.name else ", but for its case"
-            raise RefusedError(
-                f"two columns are called `{output.name}`{case}: give one of them another name by AS"
-            )
-        if not output.name.isprintable() or not output.name.strip():
-            raise RefusedError("the name of a column is of characters that can be seen")
-        if output.term.sql_type == UNKNOWN:
-            raise RefusedError(f"`{output.name}` is always NULL; `CAST(NULL AS VARCHAR)` gives it a type")
-        seen[key] = output.name
+        return any(place is not None and has_aggregate(place) for place in places)
