@@ -12,6 +12,8 @@ from penstock.compile.query.terms import Term, align, compare, condition, make
 def _choose(name: str) -> Function:
     def build(terms: Sequence[Term]) -> Term:
         aligned = align(terms, f"`{name}` mixes")
+        if len(aligned) == 1:  # Spark's want two at least
+            return aligned[0]
         return make(aligned[0].sql_type, lambda _, *xs: f"{name}({', '.join(xs)})", *aligned)
 
     return Function(("any",), build, repeats=True)
