@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Every process that a test starts would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types tests fast simulate fuzz docs bench clean
+.PHONY: demo test lint types tests fast simulate fuzz agree docs bench clean
 .DEFAULT_GOAL := test
 
 # Try it: real files through S3, SQS, Lambda and DynamoDB, on this machine.
@@ -38,6 +38,10 @@ simulate: .venv/ready
 # Look for files, events, contracts and expressions that break what holds for all of them, for so many SECONDS.
 fuzz: .venv/ready
 	@$(BIN)/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),600)
+
+# Look for queries on which DuckDB and Spark do not agree, for so many SECONDS.
+agree: .venv/spark
+	@$(BIN)/python tests/spark/agree/agree.py --seconds $(or $(SECONDS),600) --seed $(or $(SEED),$(shell date +%s))
 
 # Write anew what is generated: the contract's JSON Schema and its reference, and that of the commands.
 docs: .venv/ready
