@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +75,24 @@ def test_a_run_on_spark_leaves_the_files_and_the_exit_code_of_a_run_without(tmp_
     assert said[0][1] == "", "Spark says nothing by itself"
     assert read_folder(tmp_path / "spark") == read_folder(tmp_path / "one")
     assert json.loads((tmp_path / "spark/good.csv/report.json").read_text())["engine"] == "spark"
+
+
+def test_a_run_that_is_interrupted_ends_without_a_word_of_sparks(tmp_path: Path) -> None:
+    contract, good, _ = write_files(tmp_path)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "penstock", "run", str(contract), str(good), "--engine", "spark"]
+    with subprocess.Popen(
+        [*command, "--output", str(out)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as started:
+        while not (out / ".run/good.csv/run/cut.json").exists():
+            assert started.poll() is None, "it ended by itself"
+            time.sleep(0.05)
+        os.killpg(started.pid, signal.SIGINT)  # as a terminal does, to Java too
+        _, said = started.communicate()
+    assert (started.returncode, said) == (
+        130,
+        "The run was cut off. The same command with --resume goes on with it.\n",
+    )
 
 
 def test_a_run_that_failed_goes_on_where_it_was(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from penstock.engine.database import find_ending
 from penstock.errors import ServiceError
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.step import StepName
@@ -34,6 +35,9 @@ def spark_explained() -> Iterator[None]:
     try:
         yield
     except (Py4JError, PySparkException) as error:
+        ending = find_ending(error)
+        if ending is not None:
+            raise ending from None
         raise TaskError(
             f"Spark gave up ({type(error).__name__}): a task failed as often as it may, or a process was ended. Give it more "
             "memory, or fewer cores at once, and run again."

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock import verdicts
+from penstock.engine.database import find_ending
 from penstock.engine.query import write_records
 from penstock.errors import DataError, UsageError
 from penstock.load.steps.query import query_of, read_relations, take_result
@@ -183,6 +184,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (Py4JError, PySparkException) as error:
+        ending = find_ending(error)
+        if ending is not None:
+            raise ending from None
         cause = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
         for name in _name_causes(cause):
             found = next((what for ending, what in _FAULTS.items() if name == f"Spark{ending}"), None)

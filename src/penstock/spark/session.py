@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +47,7 @@ _LOCAL: Final = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.catalogImplementation": "in-memory",
 }
+_ENDING_SECONDS: Final = 10.0
 _BRIEF: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _MOST_FAILURES: Final = 4
 """How often a task is tried, as on a cluster; by itself a session on one computer tries once."""
@@ -96,15 +101,49 @@ def open_session(cores: int, *, brief: bool = False) -> Iterator[SparkSession]:
         }
         for name, value in options.items():
             builder = builder.config(name, value)
+        logging.getLogger("py4j").addHandler(logging.NullHandler())  # what it says is raised too
         try:
-            with _environment(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1"):
+            with _environment(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1"), _same_signals():
                 session = builder.getOrCreate()
         except PySparkRuntimeError as error:
             raise ServiceError("Spark did not start: what Java says stands above.") from error
         try:
             yield session
-        finally:
-            session.stop()
+        except BaseException as error:
+            if isinstance(error, Exception):
+                session.stop()
+            else:  # an answer may be read by half, and nothing more can be asked
+                _end_java(session)
+            raise
+        session.stop()
+
+
+def _end_java(session: SparkSession) -> None:
+    """End the process of Java, which ends when nobody can speak to it any more."""
+    context = session.sparkContext
+    context._accumulatorServer.shutdown()  # or it would complain that Java is gone
+    gateway = context._gateway
+    if gateway is None:
+        return
+    gateway._gateway_client.is_connected = False  # or the garbage collector would tell it what is no more
+    process = gateway.proc
+    if process.stdin is not None:
+        process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_ENDING_SECONDS)
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Have Ctrl-C do what it did: Spark's own way asks Java, in the middle of another question."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
