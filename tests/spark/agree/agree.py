@@ -61,7 +61,7 @@ class Target:
             "rejects": seen.rejects,
             "items": seen.items,
             "failed in both": seen.failures,
-            "failed in DuckDB alone, beside a NULL": seen.unneeded,
+            "failed in DuckDB alone, of what was not needed": seen.unneeded,
             "NOT ALIKE": len(seen.disagreements),
             **seen.statuses,
         }
@@ -82,10 +82,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, open_session(2) as session:
         session.conf.set("spark.sql.shuffle.partitions", "1")
         engines = Engines(session, Path(name))
-        while number < first + asked.cases if asked.cases is not None else time.monotonic() < ends:
-            min(targets, key=lambda target: target.seconds).try_case(engines, number)
-            number += 1
-    print(f"\nseeds {first} to {number - 1}", *targets, sep="\n")
+        try:
+            while number < first + asked.cases if asked.cases is not None else time.monotonic() < ends:
+                min(targets, key=lambda target: target.seconds).try_case(engines, number)
+                number += 1
+        finally:  # interrupted, too, it says what it has done
+            print(f"\nseeds {first} to {number - 1}", *targets, sep="\n", flush=True)
     return 1 if any(target.seen.disagreements for target in targets) else 0
 
 

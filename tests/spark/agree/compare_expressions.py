@@ -30,7 +30,8 @@ MOST_FAILING = 3
 class Seen:
     """What was compared so far: queries, expressions, cells, failures; and all that the engines do not agree on.
 
-    ``unneeded`` are failures of a part that only DuckDB computes: what stands beside it is NULL, and so is the whole.
+    ``unneeded`` are failures in DuckDB alone, of what Spark does not compute since the value does not depend on it. Of what a query
+    does not need it is up to the engine whether it is computed (docs/sql.md).
     """
 
     queries: int = 0
@@ -58,7 +59,7 @@ def note_drawn(seen: Seen, sql: str) -> None:
             seen.drawn.add(f"function {node.name.lower()}")
 
 
-def compare_expressions(engines: Engines, seed: int, seen: Seen, count: int = 40) -> None:
+def compare_expressions(engines: Engines, seed: int, seen: Seen, count: int = 60) -> None:
     """Draw a table and expressions over it, and compare."""
     random = Random(f"expressions {seed}")
     table = draw_table(random, "rows", ROWS, random.choice((8, 30, 30, 60)))
@@ -131,14 +132,26 @@ def _compare_failure(engines: Engines, seen: Seen, table: Table, piece: Piece, r
         with engines.interpreted(True):
             given = engines.fails_in_spark(piece.term.spark, path)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is what is looked for
-        seen.note(f"Spark can't read: {piece.text}\n    {str(error)[:400]}")
+        seen.note(f"Spark can't read: {piece.text}\n    {_reason(error)}")
         return
-    if given == "[Row(e=None)]" and "=None" in _show(table, piece, row):
+    if given is not None and _is_unneeded(table, piece, row):
         seen.unneeded += 1
     elif given is not None:
         seen.note(
             f"fails in DuckDB, and is {given} in Spark: {piece.text}\n    {_show(table, piece, row)}\n    {piece.term.duckdb}"
         )
+
+
+def _is_unneeded(table: Table, piece: Piece, row: int) -> bool:
+    """Tell whether what fails may be a part that the value does not need: beside a NULL, or behind AND or OR."""
+    (node,) = DIALECT.parse_into(exp.Condition, piece.text)
+    assert isinstance(node, exp.Expr)
+    return "=None" in _show(table, piece, row) or node.find(exp.Connector, exp.Between) is not None
+
+
+def _reason(error: Exception) -> str:
+    """Say why, for what is neither a result nor a failure on rows."""
+    return f"{error} {error.__cause__}"[:500]
 
 
 def _show(table: Table, piece: Piece, row: int) -> str:
@@ -174,7 +187,7 @@ def compare_alike(
         with engines.interpreted(engines.number() % 2 == 0):
             second = engines.run_spark(query, {"rows": path})
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is what is looked for
-        second = Outcome(None, f"Spark can't read it: {str(error)[:300]}")
+        second = Outcome(None, f"Spark can't read it: {_reason(error)}")
     if first.failed != second.failed and len(texts) > 1:
         half = len(texts) // 2
         halves = texts[:half], texts[half:]

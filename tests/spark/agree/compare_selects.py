@@ -39,7 +39,7 @@ def compare_select(engines: Engines, seed: int, seen: Seen) -> None:
         with engines.interpreted(random.random() < 0.5):
             second = engines.run_spark(query, used)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is what is looked for
-        seen.note(f"Spark can't read it: {str(error)[:400]}\n    {sql}\n    {query.spark}")
+        seen.note(f"Spark can't read it: {error} {str(error.__cause__)[:400]}\n    {sql}\n    {query.spark}")
         return
     if first.failed and second.failed:
         seen.failures += 1

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from draw_tables import Table
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, ParseException, PySparkException
 
 from penstock.compile.plan import compile_contract
 from penstock.contract.read import read_contract
 from penstock.engine.query import run_select, write_records
 from penstock.errors import DataError
 from penstock.plan.model import Plan, Query
+from penstock.spark.query import _explained as explained
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -101,10 +100,9 @@ class Engines:
         """Tell whether an expression over ``r``, the rows of a file, fails in Spark; None where it does, else what it gives."""
         self.session.read.parquet(str(path)).createOrReplaceTempView("one")
         try:
-            return str(self.session.sql(f"SELECT {sql} AS e FROM one AS r").collect())
-        except (AnalysisException, ParseException):
-            raise
-        except (PySparkException, Py4JJavaError):
+            with explained():
+                return str(self.session.sql(f"SELECT {sql} AS e FROM one AS r").collect())
+        except DataError:
             return None
 
     def number(self) -> int:
@@ -125,19 +123,17 @@ class Engines:
         return Outcome(self._records(query, result))
 
     def run_spark(self, query: Query, files: Mapping[str, Path]) -> Outcome:
-        """Run it in the session. SQL that Spark can't read raises."""
+        """Run it in the session. What is no failure on its rows raises TaskError."""
         assert query.spark is not None
         for name, path in files.items():
             if self._views.get(name) != path:
                 self.session.read.parquet(str(path)).createOrReplaceTempView(name)
                 self._views[name] = path
         try:
-            found = self.session.sql(query.spark)
-            batches = found._collect_as_arrow()
-        except (AnalysisException, ParseException):
-            raise
-        except (PySparkException, Py4JJavaError) as error:
-            return Outcome(None, str(error).split("\n", 1)[0][:300])
+            with explained():
+                batches = self.session.sql(query.spark)._collect_as_arrow()
+        except DataError as error:
+            return Outcome(None, str(error.__cause__).split("\n", 1)[0][:300])
         result = self.folder / "spark.parquet"
         if not batches:
             return Outcome(f"{query.header}\n".encode())
