@@ -60,7 +60,7 @@ bench: .venv-bench/ready
 # What others load and check files with is of no use to the tests, and has an environment of its own.
 .venv-bench/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench,spark]'
 	@touch $@
 
 # What reviews the templates pins libraries that the tests have newer ones of.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import compare, contracts, hostile, layers, page, scaling, starts, writer
+from bench import compare, contracts, engines, hostile, layers, page, scaling, starts, writer
 from bench.data import Data
 from bench.figures import Figure, Row
 from bench.lab import QUICK, Lab, Sizes
@@ -18,8 +18,13 @@ from bench.measure import ROOT, BenchError
 from bench.plot import draw_memory
 from bench.sink import start_sink
 
-ROWS = (*compare.ROWS, *scaling.ROWS, *hostile.ROWS, *starts.ROWS, *writer.ROWS)
-DETAILS = {"compare": compare.detail, "profile": layers.detail, "writer": writer.detail}
+ROWS = (*compare.ROWS, *scaling.ROWS, *hostile.ROWS, *starts.ROWS, *writer.ROWS, *engines.ROWS)
+DETAILS = {
+    "compare": compare.detail,
+    "profile": layers.detail,
+    "writer": writer.detail,
+    "engines": engines.detail,
+}
 """What explains a part, by the part's name."""
 PARTS = tuple(dict.fromkeys([*(row.part for row in ROWS), *DETAILS]))
 
@@ -37,7 +42,7 @@ def main() -> int:
     results = page.read_results(kept) if options.only else {"rows": {}, "details": {}}
     results.update(machine=page.describe_machine(), versions=page.describe_versions())
     with start_sink(contracts.KEYS, folder / "sink") as sink:
-        lab = Lab(folder, sizes, sink, _say, Data(folder / "data", _say))
+        lab = Lab(folder, sizes, sink, _say, Data(folder / "data", _say), tries=options.tries)
         whole = _measure(
             lab, [row for row in ROWS if row.part in wanted or row.name in wanted], results, kept
         )
@@ -108,6 +113,12 @@ def _read_options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--keep-data", action="store_true", help="keep the files that were made, for the next time"
+    )
+    parser.add_argument(
+        "--tries",
+        type=int,
+        default=3,
+        help="how often a short run is done, of which the least CPU time counts (3)",
     )
     parser.add_argument("--folder", type=Path, default=ROOT / ".bench", help="where files are kept meanwhile")
     return parser.parse_args()

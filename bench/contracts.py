@@ -14,6 +14,7 @@ KEYS: Final = {
     "lineitem": ["pk", "S", "l_linenumber", "N"],
     "runways": ["airport_ident", "S", "id", "N"],
     "wide": ["c0", "N"],
+    "shipments": ["l_shipmode", "S", "l_returnflag", "S"],
 }
 """The keys of the tables, for the sink."""
 
@@ -67,6 +68,20 @@ def rejecting(folder: Path) -> Path:
         if field["name"] == "l_quantity":
             field["constraints"]["minimum"] = 1000
     return _write(folder / "rejecting.yaml", contract)
+
+
+_SHIPMENTS: Final = (
+    "SELECT l_shipmode, l_returnflag, count(*) AS lines, sum(l_quantity) AS quantity, max(l_shipdate) AS latest "
+    "FROM rows GROUP BY l_shipmode, l_returnflag"
+)
+
+
+def querying(folder: Path) -> Path:
+    """Give lineitem's contract with a query of few groups, whose result goes into a table of its own."""
+    contract = _read(LINEITEM)
+    contract["transform"] = {"sql": _SHIPMENTS}
+    contract["load"] = {"table": "shipments", "partition_key": "l_shipmode", "sort_key": "l_returnflag"}
+    return _write(folder / "shipments.yaml", contract)
 
 
 def wide(folder: Path, columns: int) -> Path:

@@ -42,6 +42,8 @@ class Sizes:
     runways: int = 20
     starts: int = 12
     throttle: float = 60.0
+    engines: float = 0.2
+    large: float = 1.0
 
 
 QUICK: Final = Sizes(
@@ -56,6 +58,8 @@ QUICK: Final = Sizes(
     runways=3,
     starts=4,
     throttle=30.0,
+    engines=0.02,
+    large=0.05,
 )
 
 
@@ -98,6 +102,9 @@ class Job:
     find_counts: Callable[[str], tuple[int, int]] | None = None
     cpus: tuple[int, ...] = ()
     accept: tuple[int, ...] = (0,)
+    family: bool = False
+    """Whether what it starts outlives it, and is to be waited for and counted."""
+    timeout: float = 1200.0
 
 
 @dataclass
@@ -156,6 +163,26 @@ class Lab:
 
         return Run(self._measure(job(file, due, arriving)), due, start)
 
+    def spread(
+        self, file: Path, contract: Path, arguments: Sequence[str], *, items: int | None, label: str
+    ) -> Run:
+        """Measure a program that loads a file into the sink with processes that may outlive it.
+
+        ``arguments`` are Python's, with ``{contract}``, ``{file}`` and ``{sink}`` where those belong; what it prints is what
+        ``penstock run --json`` does. ``items`` must arrive, None if their number can't be known.
+        """
+
+        def job(path: Path, due: int, items: int | None) -> Job:
+            told = {"contract": contract, "file": path, "sink": self.sink.url}
+            command = python(*(argument.format(**told) for argument in arguments))
+            return Job(label, tuple(command), due, items, _find_loaded, family=True, timeout=3600.0)
+
+        def start() -> float:
+            return self._measure(job(self.data.head(file, 1), 1, None)).cpu
+
+        due = self.count(file)
+        return Run(self._measure(job(file, due, items)), due, start)
+
     def contender(self, name: str, file: Path, target: str) -> Run:
         """Measure one of the others over a file: into the table ``target``, or against the contract of that path."""
         loads = name not in {"frictionless", "pandera"}
@@ -199,6 +226,8 @@ class Lab:
     def _run(self, job: Job) -> Measured:
         before = self.sink.counts()
         environment = self.sink.environment()
+        if job.family:
+            environment["SPARK_CONF_DIR"] = str(Path(__file__).with_name("spark"))
         measured = measure(
             job.command,
             environment=environment,
@@ -206,6 +235,8 @@ class Lab:
             say=self.say,
             cpus=job.cpus,
             accept=job.accept,
+            timeout=job.timeout,
+            family=job.family,
         )
         after = self.sink.counts()
         arrived = after.writes - before.writes

@@ -21,7 +21,7 @@ _BEGIN: Final = "<!-- measured: begin -->"
 _END: Final = "<!-- measured: end -->"
 _LIBRARIES: Final = (
     *("penstock", "duckdb", "botocore", "boto3", "pandas", "numpy", "awswrangler", "frictionless", "pandera"),
-    *("pyarrow", "tpchgen-cli"),
+    *("pyarrow", "pyspark", "tpchgen-cli"),
 )
 _VERDICTS: Final = {True: "yes", False: "**no**", None: ""}
 
