@@ -87,7 +87,9 @@ def _large(lab: Lab) -> Figure:
     file = lab.data.lineitem(lab.sizes.large)
     run = _spark(lab, "lineitem", 2, file)
     took = run.measured
-    each = ", ".join(f"{name} {megabytes:,.0f} MB" for name, megabytes in sorted(took.peaks.items()))
+    each = ", ".join(
+        f"{name} {megabytes:,.0f} MB" for name, megabytes in sorted(took.peaks.items()) if megabytes >= 10
+    )
     note = (
         f"{file.stat().st_size / 1e6:,.0f} MB: {took.cpu:,.0f} CPU-seconds, {took.wall:,.0f} s of wall time, "
         f"{run.rate:,.0f} rows per CPU-second; peak of all processes {took.peak:,.0f} MB ({each})"

@@ -22,7 +22,9 @@ LOG_BYTE_DOLLARS: Final = 0.50e-9
 
 FILE_SECONDS: Final = 0.5
 """How long a function is at work on a small file, beside its rows: an assumption, for what AWS takes to answer can't be measured here."""
-ROW_BYTES: Final = 124
+RATE: Final = 97_500
+"""Rows of lineitem that a processor does in a second, in one pass."""
+ROW_BYTES: Final = 128
 """A row of lineitem as CSV."""
 
 
@@ -120,13 +122,22 @@ def tell(volume: Volume) -> Iterator[str]:
 def main() -> None:
     """Print what the page on scaling has."""
     for volume in (
-        Volume(100_000, 100, 3600, 140_000),
-        Volume(100_000, 1000, 3600, 140_000),
-        Volume(100_000, 10_000, 3600, 140_000),
-        Volume(1_000_000, 1000, 86_400, 140_000),
-        Volume(1000, 1_000_000, 86_400, 140_000),
+        Volume(100_000, 100, 3600, RATE),
+        Volume(100_000, 1000, 3600, RATE),
+        Volume(100_000, 10_000, 3600, RATE),
+        Volume(1_000_000, 1000, 86_400, RATE),
+        Volume(1000, 1_000_000, 86_400, RATE),
     ):
         print("\n".join(tell(volume)))
+    for workers, second, what in (
+        (1, prices.lambda_second(), "one function"),
+        (10, prices.lambda_second(), "ten functions"),
+        (1, prices.glue_second(5), "a job with five workers"),
+    ):
+        each = [prices.paced_dollars(1e6, units, second, workers) for units in (4000, 40_000)]
+        print(
+            f"a million rows, waited for by {what}: ${each[0]:.4f} at 4,000 units a second, ${each[1]:.4f} at 40,000"
+        )
     print(f"a query is the function's up to {largest_query():,.0f} MB, with 3,538 MB of memory")
     print(f"and up to {largest_query(1769, 2048, 300):,.0f} MB with what a function has unless said")
 
