@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -86,6 +87,44 @@ def test_a_column_that_may_hold_what_does_not_fit_is_refused(tmp_path: Path, val
         take(tmp_path, value, kind)
     assert told.value.code == "reference-error"
     assert "its column 'x'" in str(told.value)
+
+
+NANOSECONDS = b64decode(
+    "UEFSMRUAFSQVJCwVAhUAFQYVBhwAAAACAAAAAgEVzVsHAAAAAJeKJQAVBBksNQAYBnNjaGVtYRUCABUGJQIYAXgAFgIZHBkcJgAcFQYZJQYAGRgBeBUAFgIWShZK"
+    "JghJHBUAFQAVAgA8KQYZJgACAAAAFkoWAiYIFkoAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI1LjAuMRkcHAAAAHoAAABQQVIx"
+)
+"""A file with one INT96 in its column ``x``: 2024-01-01 00:00:00.123456789, which the database reads as ...123456."""
+
+
+def test_a_timestamp_of_which_the_database_would_drop_digits_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "object.parquet").write_bytes(NANOSECONDS)
+    column = Column("x", "datetime", "TIMESTAMP")
+    with duckdb.connect() as connection, pytest.raises(DataError, match="its column 'x' is INT96"):
+        take_parquet(connection, [column], (), tmp_path / "object.parquet", tmp_path / "taken.parquet")
+
+
+ALIKE = b64decode(
+    "UEFSMRUAFRQVFCwVAhUAFQYVBhwAAAACAAAAAgEBAAAAFQAVFBUULBUCFQAVBhUGHAAAAAIAAAACAQIAAAAVBBk8NQAYBnNjaGVtYRUEABUCJQIYAVgAFQIl"
+    "AhgBeAAWAhkcGSwmABwVAhklBgAZGAFYFQAWAhY6FjomCEkcFQAVABUCADwpBhkmAAIAAAAmABwVAhklBgAZGAF4FQAWAhY6FjomQkkcFQAVABUCADwpBhkm"
+    "AAIAAAAWdBYCJggWdAAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjUuMC4xGSwcAAAcAAAArwAAAFBBUjE="
+)
+"""A file with two columns, ``X`` and ``x``."""
+
+
+def test_a_name_that_two_columns_have_but_for_its_case_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "object.parquet").write_bytes(ALIKE)
+    column = Column("x", "integer", "DECIMAL(38,0)")
+    with duckdb.connect() as connection, pytest.raises(DataError, match="it has 2 columns called 'x'"):
+        take_parquet(connection, [column], (), tmp_path / "object.parquet", tmp_path / "taken.parquet")
+
+
+def test_a_name_within_a_column_is_no_column(tmp_path: Path) -> None:
+    column = Column("y", "integer", "DECIMAL(38,0)")
+    select = "SELECT {'y': {'y': 1}, 'z': [2]} AS x, 3 AS y"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({select}) TO '{tmp_path}/object.parquet' (FORMAT parquet)")
+        rows = take_parquet(connection, [column], (), tmp_path / "object.parquet", tmp_path / "taken.parquet")
+    assert rows == 1
 
 
 def test_a_required_column_without_a_value_is_refused(tmp_path: Path) -> None:

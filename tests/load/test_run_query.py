@@ -250,6 +250,23 @@ def test_a_parquet_reference_whose_columns_do_not_fit_exactly_refuses_the_object
     assert told in str(report.reason)
 
 
+def test_a_folder_that_is_called_as_if_it_were_a_column_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "country=XX" / "code=XX" / "c0=XX" / "f0=XX"
+    folder.mkdir(parents=True)
+    areas = write_parquet(tmp_path, "SELECT 'DE' AS code, 1 AS km2")
+    found = load(folder, parquet_plan(tmp_path), "id,country,amount\n1,DE,5\n", {"areas_parquet": areas})
+    assert found.items == [{"id": {"S": "1"}, "km2": {"N": "1"}}]
+
+
+def test_a_parquet_file_that_is_broken_within_refuses_the_object(tmp_path: Path) -> None:
+    areas = bytearray(write_parquet(tmp_path, "SELECT 'DE' AS code, 1 AS km2 FROM range(100)"))
+    areas[4:60] = b"\xff" * 56
+    report = load(
+        tmp_path, parquet_plan(tmp_path), "id,country,amount\n1,DE,5\n", {"areas_parquet": bytes(areas)}
+    ).report
+    assert (report.status, report.code) == ("rejected", "reference-error")
+
+
 def test_a_file_that_is_no_parquet_refuses_the_object(tmp_path: Path) -> None:
     report = load(
         tmp_path, parquet_plan(tmp_path), "id,country,amount\n1,DE,5\n", {"areas_parquet": b"code,km2\n"}

@@ -6,6 +6,8 @@ second wall. It needs neither numpy nor pyarrow.
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +60,15 @@ def open_database(
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a disk that has no room."""
+
+
+def is_disk_full(error: duckdb.Error) -> bool:
+    """Tell whether the database failed because the disk has no room."""
+    return isinstance(error, duckdb.IOException) and any(os.strerror(code) in str(error) for code in FULL)
 
 
 def find_ending(error: BaseException) -> BaseException | None:

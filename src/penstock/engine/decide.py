@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from penstock import verdicts
-from penstock.engine.sql import literal
+from penstock.engine.sql import files_sql, literal
 from penstock.plan.model import Manifest, Plan, Quality
 
 _ROWS_A_PART: Final = 500_000
@@ -110,8 +110,7 @@ def has_repeats(database: duckdb.DuckDBPyConnection, spilled: Sequence[Path] = (
     """
     noted = "SELECT h FROM hashes"
     if spilled:
-        files = ", ".join(literal(str(file)) for file in spilled)
-        noted = f"{noted} UNION ALL SELECT h FROM read_parquet([{files}])"
+        noted = f"{noted} UNION ALL SELECT h FROM {files_sql(spilled)}"
     return any(
         database.execute(
             f"SELECT count(*) > count(DISTINCT h) FROM ({noted}) WHERE h BETWEEN {first} AND {last}"
@@ -166,7 +165,7 @@ def export_keys(database: duckdb.DuckDBPyConnection, folder: Path, partitions: i
 def import_keys(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     """Take back keys that :func:`export_keys` wrote, beside those that are there."""
     for file in files:
-        database.execute(f"INSERT INTO keys SELECT * FROM read_parquet({literal(str(file))})")
+        database.execute(f"INSERT INTO keys SELECT * FROM {files_sql([file])}")
 
 
 def export_losers(database: duckdb.DuckDBPyConnection, file: Path) -> None:
@@ -183,7 +182,7 @@ def import_losers(
     bound = "" if stop_row is None else f" AND row < {stop_row}"
     for file in files:
         database.execute(
-            f"INSERT INTO losers SELECT * FROM read_parquet({literal(str(file))}) WHERE row >= {first_row}{bound}"
+            f"INSERT INTO losers SELECT * FROM {files_sql([file])} WHERE row >= {first_row}{bound}"
         )
     find_repeated(database)
 

@@ -21,7 +21,7 @@ import duckdb
 
 from penstock.engine.decide import count_rows, cut_ranges, find_repeated
 from penstock.engine.entries import GONE
-from penstock.engine.sql import literal
+from penstock.engine.sql import files_sql, literal
 from penstock.plan.model import Plan
 
 _ROWS_A_PART: Final = 200_000
@@ -77,7 +77,7 @@ def export_entries(database: duckdb.DuckDBPyConnection, folder: Path, partitions
 def import_entries(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     """Take back entries that :func:`export_entries` wrote, beside those that are there."""
     for file in files:
-        database.execute(f"INSERT INTO entries SELECT * FROM read_parquet({literal(str(file))})")
+        database.execute(f"INSERT INTO entries SELECT * FROM {files_sql([file])}")
 
 
 def import_base(
@@ -96,7 +96,7 @@ def import_base(
         )
     for name in base.files:
         database.execute(
-            f"INSERT INTO base SELECT high, low, {found}, key FROM read_parquet({literal(str(scratch / name))}) "
+            f"INSERT INTO base SELECT high, low, {found}, key FROM {files_sql([scratch / name])} "
             f"WHERE {holds} AND low % {partitions} = {partition}"
         )
 
@@ -230,7 +230,7 @@ def import_unchanged(
     bound = "" if stop_row is None else f" AND row < {stop_row}"
     for file in files:
         database.execute(
-            f"INSERT INTO unchanged SELECT * FROM read_parquet({literal(str(file))}) WHERE row >= {first_row}{bound}"
+            f"INSERT INTO unchanged SELECT * FROM {files_sql([file])} WHERE row >= {first_row}{bound}"
         )
 
 
@@ -239,13 +239,11 @@ def read_vanished(
 ) -> Generator[list[str], None, None]:
     """Give the requests that delete what vanished, so many at a time, without the first ``skipped`` of all files."""
     for file in files:
-        count = count_rows(database, f"read_parquet({literal(str(file))}) WHERE NOT holds")
+        count = count_rows(database, f"{files_sql([file])} WHERE NOT holds")
         if skipped >= count:
             skipped -= count
             continue
-        found = database.execute(
-            f"SELECT key FROM read_parquet({literal(str(file))}) WHERE NOT holds OFFSET {skipped}"
-        )
+        found = database.execute(f"SELECT key FROM {files_sql([file])} WHERE NOT holds OFFSET {skipped}")
         skipped = 0
         while rows := found.fetchmany(number):
             yield [key for (key,) in rows]

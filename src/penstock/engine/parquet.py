@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from penstock import verdicts
-from penstock.engine.sql import identifier, literal
+from penstock.engine.sql import files_sql, identifier, literal
 from penstock.errors import DataError
 from penstock.plan.model import Column
 
@@ -41,9 +41,10 @@ def take_parquet(
     Gives the number of rows. Raises :class:`~penstock.errors.DataError` where the file has not these columns, they may hold
     what does not fit, or one that is ``required`` has a NULL; whatever else the database fails at is raised as it is.
     """
-    source = f"read_parquet({literal(str(file))})"
+    source = files_sql([file])
     there = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
-    problems = [text for column in columns if (text := _misfit(column, there.get(column.name))) is not None]
+    problems = list(_find_ambiguous(connection, [*(column.name for column in columns), *required], file))
+    problems += [text for column in columns if (text := _misfit(column, there.get(column.name))) is not None]
     problems += [f"it has no column {name!r}" for name in required if name not in there]
     if problems:
         raise DataError(verdicts.REFERENCE_ERROR, "; ".join(dict.fromkeys(problems)))
@@ -53,8 +54,29 @@ def take_parquet(
     connection.execute(
         f"COPY (SELECT {casts} FROM {source}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
     )
-    found = connection.execute(f"SELECT count(*) FROM read_parquet({literal(str(target))})").fetchone()
+    found = connection.execute(f"SELECT count(*) FROM {files_sql([target])}").fetchone()
     return 0 if found is None else int(found[0])
+
+
+def _find_ambiguous(connection: duckdb.DuckDBPyConnection, names: Sequence[str], file: Path) -> Iterator[str]:
+    """Say which columns a name could mean several of, and which are of a type that the database would cut to microseconds."""
+    found = connection.execute(
+        f"SELECT name, type, coalesce(num_children, 0) FROM parquet_schema({literal(str(file))})"
+    ).fetchall()
+    columns, within = [], 0
+    for name, kind, children in found[1:]:  # the first is the file itself; what is within a column follows it
+        if within == 0:
+            columns.append((name, kind))
+        within += children - (within > 0)
+    for name in dict.fromkeys(names):
+        alike = [kind for other, kind in columns if other.casefold() == name.casefold()]
+        if len(alike) > 1:
+            yield f"it has {len(alike)} columns called {name!r}, in one case or another"
+        elif alike == ["INT96"]:
+            yield (
+                f"its column {name!r} is INT96, of nanoseconds: write it as a timestamp of microseconds (Spark's setting "
+                "spark.sql.parquet.outputTimestampType)"
+            )
 
 
 def _misfit(column: Column, found: str | None) -> str | None:

@@ -7,8 +7,6 @@ bounded; what does not fit fails with what to do.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,16 +16,14 @@ from typing import Final
 import duckdb
 
 from penstock import verdicts
-from penstock.engine.database import find_ending, open_database
-from penstock.engine.sql import identifier, literal
+from penstock.engine.database import FULL, find_ending, is_disk_full, open_database
+from penstock.engine.sql import files_sql, identifier, literal
 from penstock.engine.ways import FETCHED
 from penstock.errors import CapacityError, DataError, EngineError
 from penstock.plan.model import Query
 
 _LOOK_SECONDS: Final = 0.25
 """How often it is asked whether a query is to stop."""
-
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _FAULTS: Final[tuple[tuple[type[duckdb.Error], str], ...]] = (
     (duckdb.OutOfRangeException, "a number, a date or a text left the range of its type"),
@@ -81,7 +77,7 @@ def write_records(
             written.write(f"{query.header}\n".encode())
         if not result:
             return 0
-        found = database.execute(f"SELECT encode({query.record}) FROM {_files_sql(result)}")
+        found = database.execute(f"SELECT encode({query.record}) FROM {files_sql(result)}")
         count = 0
         while rows := found.fetchmany(FETCHED):
             written.write(b"\n".join(record for (record,) in rows))
@@ -98,16 +94,12 @@ def _name_relations(
     for name, wanted in columns.items():
         files = relations[name]
         empty = ", ".join(f"NULL::{column.sql_type} AS {identifier(column.name)}" for column in wanted)
-        rows = f"SELECT * FROM {_files_sql(files)}" if files else f"SELECT {empty} WHERE FALSE"
+        rows = f"SELECT * FROM {files_sql(files)}" if files else f"SELECT {empty} WHERE FALSE"
         database.execute(f"CREATE TEMP VIEW {identifier(name)} AS {rows}")
 
 
-def _files_sql(files: Sequence[Path]) -> str:
-    return f"read_parquet([{', '.join(literal(str(file)) for file in files)}])"
-
-
 def _count(database: duckdb.DuckDBPyConnection, file: Path) -> int:
-    found = database.execute(f"SELECT count(*) FROM {_files_sql([file])}").fetchone()
+    found = database.execute(f"SELECT count(*) FROM {files_sql([file])}").fetchone()
     assert found is not None
     return int(found[0])
 
@@ -157,7 +149,7 @@ def _explained(memory_mb: int) -> Iterator[None]:
     except duckdb.Error as error:
         raise _explain(error) from error
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise _disk_full() from error
         raise
 
@@ -173,7 +165,7 @@ def _explain(error: duckdb.Error) -> BaseException:
                 f"transform.sql failed on the rows of this file: {what} ({type(error).__name__}). Nothing was loaded. Have the query "
                 "leave out such rows or guard what fails (`CASE WHEN`), then send the file again",
             )
-    if isinstance(error, duckdb.IOException) and any(os.strerror(code) in str(error) for code in _FULL):
+    if is_disk_full(error):
         return _disk_full()
     return EngineError(f"the database stopped with {type(error).__name__} in the query: please report it")
 

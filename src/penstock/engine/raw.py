@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from penstock.engine.bind import Binding
-from penstock.engine.sql import literal
+from penstock.engine.sql import NO_GUESSES, literal
 from penstock.plan.model import Plan
 
 _BUFFER_BYTES: Final = 32 * 2**20
@@ -34,6 +34,7 @@ def _options(plan: Plan, quote_char: str, names: list[str]) -> str:
     return ", ".join(
         (
             "auto_detect = false, header = false, strict_mode = true, parallel = false, null_padding = false",
+            NO_GUESSES,
             f"delim = {literal(plan.dialect.delimiter)}, quote = {quote}, escape = {quote}",
             # DuckDB 2.0 loses and merges rows that end in CR LF; a batch has none.
             "new_line = '\\n'",

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Self
 
 import duckdb
 
-from penstock.engine.sql import identifier, literal
+from penstock.engine.sql import NO_GUESSES, files_sql, identifier, literal
 from penstock.engine.ways import check_count
 from penstock.plan.model import Column
 
@@ -84,9 +84,7 @@ class RowFiles:
         self._connection.execute(
             f"COPY ({self._select()}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         )
-        found = self._connection.execute(
-            f"SELECT count(*) FROM read_parquet({literal(str(path))})"
-        ).fetchone()
+        found = self._connection.execute(f"SELECT count(*) FROM {files_sql([path])}").fetchone()
         check_count(0 if found is None else found[0], self._rows, "rows")
         self.files.append(RowFile(name, self._rows, path.stat().st_size))
         self._open = None
@@ -103,6 +101,7 @@ class RowFiles:
         options = ", ".join(
             (
                 "auto_detect = false, header = false, strict_mode = true, parallel = false, null_padding = false",
+                NO_GUESSES,
                 "delim = ',', quote = '\"', escape = '\"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false",
                 f"max_line_size = {self._longest + 16}, buffer_size = {max(2 * self._longest + 32, _BUFFER_BYTES)}",
                 f"columns = {{{names}}}",

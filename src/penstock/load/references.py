@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 
 from penstock import verdicts
-from penstock.engine.database import open_database
+from penstock.engine.database import find_ending, is_disk_full, open_database
 from penstock.engine.parquet import take_parquet
 from penstock.engine.relations import RowFile
 from penstock.engine.result import Reject
-from penstock.errors import DataError, EngineError
+from penstock.errors import CapacityError, DataError, EngineError
 from penstock.load.chunk import BATCH_BYTES, begin_object
 from penstock.load.judges import MEMORY_MB
 from penstock.load.protocols import ObjectSource
@@ -82,7 +82,7 @@ def read_reference(
     except DataError as error:
         raise DataError(
             verdicts.REFERENCE_ERROR,
-            f"{place(reference)} can't be used: {error}. Nothing was loaded. Correct it, and send the file again",
+            f"{place(reference)} can't be used: {str(error).removesuffix('.')}. Nothing was loaded. Correct it, and send the file again",
         ) from error
     return read.files
 
@@ -100,16 +100,28 @@ def _take_file(
     try:
         with open_database(scratch, memory_mb=memory_mb + FILES_MB) as database:
             rows = take_parquet(database, reference.columns, reference.required, copied, taken)
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        raise DataError(verdicts.REFERENCE_ERROR, "it is not whole as a Parquet file") from error
     except duckdb.Error as error:
-        raise EngineError(
-            f"the database stopped with {type(error).__name__} at {place(reference)}: give the function more memory or /tmp, or "
-            "report it"
-        ) from error
+        raise _explain(error, reference) from error
     finally:
         copied.unlink(missing_ok=True)
     return RowFile(taken.relative_to(scratch).as_posix(), rows, taken.stat().st_size)
+
+
+def _explain(error: duckdb.Error, reference: Reference) -> BaseException:
+    ending = find_ending(error)
+    if ending is not None:
+        return ending
+    if isinstance(error, duckdb.OutOfMemoryException) or is_disk_full(error):
+        return CapacityError(
+            f"There is not enough memory, or room on the disk, for {place(reference)}. Give the function more memory or storage, here "
+            "more free space in the folder for temporary files."
+        )
+    if isinstance(error, duckdb.InternalException):
+        return EngineError(f"the database stopped at {place(reference)}: please report it")
+    # Bytes that are not Parquet's make the database fail in many ways.
+    return DataError(
+        verdicts.REFERENCE_ERROR, "it is not whole as a Parquet file, or of a kind that can't be read"
+    )
 
 
 class _Refusal:
