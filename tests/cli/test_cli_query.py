@@ -134,3 +134,20 @@ def test_json_has_the_counts_of_the_result_and_says_which_rejects_are_of_it(proj
     [file] = json.loads(found.stdout)["files"]
     assert file["result"]["rejected"] == 1
     assert [reject.get("of") for reject in file["first_rejects"]] == [None, "result"]
+
+
+def test_a_contract_with_a_query_is_explained_with_what_is_the_files_and_what_the_results(
+    project: Path,
+) -> None:
+    done = invoke("explain", project / "contracts" / "orders.yaml")
+    assert done.exit_code == 0, done.output
+    titles = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
+    assert len(titles) == len(set(titles))
+    for said in (
+        "What a row of the result is checked for",
+        "SQL: from the cells of the result's file to their text",
+        "  column    type     in SQL",
+        "  quantity  integer  DECIMAL(38,0)",
+    ):
+        assert said in done.stdout
+    assert "transform.prepare" not in done.stdout  # the contract has none

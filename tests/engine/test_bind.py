@@ -136,3 +136,20 @@ def test_a_first_row_where_a_header_is_due_is_refused_and_not_quoted(
     assert caught.value.code == expected
     assert "alice" not in str(caught.value)
     assert "header: false" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        (["size", "id", "name"], "equal"),
+        (["more", "id", "name", "size"], "subset"),
+        (["name", "size"], "superset"),
+        (["name", "more"], "partial"),
+    ],
+)
+def test_a_header_that_is_not_exact_is_told_the_mode_in_which_it_would_bind(
+    labels: list[str], match: FieldsMatch
+) -> None:
+    with pytest.raises(DataError, match=f"set `fieldsMatch: {match}` if"):
+        bind_header(plan("exact"), labels)
+    bind_header(plan(match), labels)

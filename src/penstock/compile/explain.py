@@ -51,7 +51,7 @@ def _explain_rowwise(contract: Contract, plan: Plan) -> Sections:
         ("Feed", explain_source(contract, plan)),
         ("Fields", explain_fields(contract, row)),
         ("What happens to a row, in order", explain_steps(contract)),
-        *_explain_items_of(contract, plan, items),
+        *_explain_items_of(contract, plan, items, "a row", "the file"),
     ]
 
 
@@ -64,17 +64,19 @@ def _explain_with_query(contract: Contract, plan: Plan, query: Query) -> Section
         ("What happens to a row, in order", explain_steps(contract)),
         ("What a row is checked for", explain_checks(query.rows)[:-1]),
         *explain_query(query),
-        *_explain_items_of(derived, plan, items),
+        *_explain_items_of(derived, plan, items, "a row of the result", "the result's file"),
     ]
 
 
-def _explain_items_of(contract: Contract, plan: Plan, items: tuple[ItemSql, ...]) -> Sections:
-    """Say what becomes of a row once it is one: of the file, or of the query's result."""
+def _explain_items_of(
+    contract: Contract, plan: Plan, items: tuple[ItemSql, ...], row: str, file: str
+) -> Sections:
+    """Say what becomes of a row once it is one: of the file, or of the query's result, as ``row`` and ``file`` call it."""
     return [
         ("Items", explain_items(contract, items[0].plan.name)),
         ("Table", explain_table(plan.table)),
-        ("What a row is checked for", explain_checks(plan)),
-        ("SQL: from the cells of the file to their text", pretty_sql(plan.statements.cells)),
+        (f"What {row} is checked for", explain_checks(plan)),
+        (f"SQL: from the cells of {file} to their text", pretty_sql(plan.statements.cells)),
         ("SQL: from the text to the verdict", pretty_sql(plan.statements.judged)),
         *((f"SQL: the item {item.name}", pretty_sql(f"SELECT {item.put}")) for item in plan.items),
         *(explain_kind(plan, kind) for kind in (plan.wide.kinds if plan.wide else ())),
@@ -236,7 +238,12 @@ def explain_table(table: Table) -> list[str]:
 
 def explain_checks(plan: Plan) -> list[str]:
     """Say everything that a row can be rejected for after the grammar, and what comes of a repeated key."""
-    checks = dict.fromkeys((check.code, check.field or "-", check.message) for check in plan.checks)
+    checks = dict.fromkeys(
+        (check.code, check.field or "-", check.message)
+        for check in plan.checks
+        # A result's texts are prepared by Penstock's own step, which no contract has and no row fails.
+        if plan.query is None or not check.message.startswith("transform.prepare.")
+    )
     return [*_columns([("code", "field", "what it says"), *checks]), _DUPLICATES[plan.on_duplicate]]
 
 

@@ -111,7 +111,7 @@ def _bind_exactly(plan: Plan, labels: Sequence[str], names: Sequence[str], found
             raise DataError(
                 verdicts.INCORRECT_LABEL,
                 f"column {number + 1} of the header is {_list([labels[number]])} where the contract has "
-                f'"{plan.fields[number].name}": mend the file, or set `fieldsMatch: equal` if the order is free',
+                f'"{plan.fields[number].name}": mend the file, or {_loosen(set(names), set(found))}',
             )
     if len(found) < len(names):
         _refuse_missing(plan, [field.name for field in plan.fields[len(found) :]])
@@ -122,6 +122,17 @@ def _bind_exactly(plan: Plan, labels: Sequence[str], names: Sequence[str], found
             "declare it, or set `fieldsMatch: subset`",
         )
     return Binding(tuple(range(len(names))))
+
+
+def _loosen(names: set[str], found: set[str]) -> str:
+    """Name what would let such a header pass: of the ways to match that it satisfies, the narrowest."""
+    if names == found:
+        return "set `fieldsMatch: equal` if the order is free"
+    if names < found:
+        return "set `fieldsMatch: subset` if it may have other columns too"
+    if names > found:
+        return "set `fieldsMatch: superset` if it may lack some fields"
+    return "set `fieldsMatch: partial` if it may lack some fields and have other columns too"
 
 
 def _refuse_missing(plan: Plan, missing: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ def explain_query(query: Query) -> list[tuple[str, list[str]]]:
         ),
         (
             "What the query gives",
-            [f"{column.name}  {column.type}  {column.sql_type}" for column in query.result],
+            _columns(query.result),
         ),
         ("Where the query can run", list(_engines(query))),
         ("SQL: the query in DuckDB", _pretty(query.duckdb, "duckdb")),
@@ -29,6 +29,15 @@ def explain_query(query: Query) -> list[tuple[str, list[str]]]:
 def _source(name: str, what: str, columns: Sequence[Column]) -> str:
     listed = ", ".join(f"{column.name} {column.sql_type}" for column in columns)
     return f"{name}, {what}: {listed}"
+
+
+def _columns(columns: Sequence[Column]) -> list[str]:
+    rows = [
+        ("column", "type", "in SQL"),
+        *((column.name, column.type, column.sql_type) for column in columns),
+    ]
+    wide = [max(len(row[place]) for row in rows) for place in (0, 1)]
+    return [f"{name:{wide[0]}}  {kind:{wide[1]}}  {sql_type}" for name, kind, sql_type in rows]
 
 
 def _reference(reference: Reference) -> str:
