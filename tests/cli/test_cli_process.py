@@ -2,6 +2,7 @@
 
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -115,6 +116,30 @@ def test_an_interrupt_ends_quietly_and_leaves_no_scratch_and_no_report(tmp_path:
     assert running.returncode == 130
     assert list(scratch.iterdir()) == []
     assert not (tmp_path / "out" / "o.csv" / "report.json").exists()
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--output", "out"]])
+def test_temporary_files_that_find_no_space_are_told_with_their_folder(
+    tmp_path: Path, command: list[str]
+) -> None:
+    large = write(tmp_path / "o.csv", HEADER + "ORD-001,ann,2,9.50,NEW\n" * 5_000)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    name, *options = command
+    done = subprocess.run(
+        [sys.executable, "-m", "penstock", name, contract(tmp_path), large, *options],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+    )
+    assert done.returncode == 3
+    assert f"no space left for temporary files in {scratch} (File too large)" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(scratch.iterdir()) == []
 
 
 def test_on_a_terminal_a_bar_is_shown_after_a_moment(tmp_path: Path) -> None:

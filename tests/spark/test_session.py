@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import PATIENCE, wait_for
 
 import penstock
 from penstock.errors import UsageError
@@ -45,3 +50,30 @@ def test_a_session_computes_as_duckdb_does_and_listens_here_alone(session: Spark
         session.conf.get("spark.driver.bindAddress") == session.conf.get("spark.driver.host") == "127.0.0.1"
     )
     assert session.sparkContext.uiWebUrl is None
+
+
+JAVA = """\
+#!/bin/sh
+# In the place of Java: it is asked for the command that starts Spark, then started by that, and never has a port to tell.
+[ "$1" = start ] || { printf '\\0\\n%s\\0start\\0' "$0"; exit; }
+echo $$ > "$JAVA_HOME/pid.part" && mv "$JAVA_HOME/pid.part" "$JAVA_HOME/pid"
+exec sleep 600
+"""
+
+
+@pytest.mark.spark
+def test_an_interrupt_while_java_starts_ends_java_too(tmp_path: Path) -> None:
+    java, pid = tmp_path / "bin" / "java", tmp_path / "pid"
+    java.parent.mkdir()
+    java.write_text(JAVA)
+    java.chmod(0o755)
+    code = "from penstock.spark.session import open_session\nwith open_session(1): pass"
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "JAVA_HOME": str(tmp_path)}, stderr=subprocess.PIPE
+    )
+    wait_for(pid.exists, "Java has started")
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=PATIENCE)
+    assert said.rstrip().endswith(b"KeyboardInterrupt")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from penstock.compile.plan import compile_contract
 from penstock.contract.locate import located
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
-from penstock.errors import UsageError
+from penstock.errors import CapacityError, UsageError
 from penstock.load.files import FileSource
 from penstock.load.overlap import usable_lanes
 from penstock.load.protocols import ItemWriter, RejectWriter
@@ -33,6 +34,7 @@ query ``rows``, ``query``, and ``survey result`` or ``load result``.
 KeepState = Callable[[Checkpoint | Queried], None]
 """Called now and then with how far a run is; see :data:`~penstock.load.checkpoint.Keep`."""
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REASON = "it runs on this computer"
 
 
@@ -108,9 +110,20 @@ class Call:
 
 @contextmanager
 def make_scratch() -> Iterator[Path]:
-    """Make a folder for what does not fit into memory."""
-    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-        yield Path(folder)
+    """Make a folder for what does not fit into memory.
+
+    Raises :class:`~penstock.errors.CapacityError` where it gets full: whoever writes to it knows no more than that a write failed.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise CapacityError(
+            f"There is no space left for temporary files in {tempfile.gettempdir()} ({error.strerror}). Free some, or name another "
+            "folder by the environment variable TMPDIR, and run again."
+        ) from error
 
 
 def load_contract(path: AnyPath) -> Contract:

@@ -39,7 +39,7 @@ MEANINGS: Final = {
 _OF_STATUS: Final = {"done": DONE, "rejected": CONTRACT_BROKEN, "failed": SERVICE_FAILED}
 
 _SURROUNDINGS: Final = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 )
 """What goes wrong with files and is no defect: rights, and disks that are full or broken."""
 

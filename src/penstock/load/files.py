@@ -146,7 +146,7 @@ class _LineFile:
 
     def _explain(self, error: OSError) -> PenstockError:
         path = self._path.as_posix()
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             return ServiceError(
                 f"{path}: the disk is full. Free some space, or name another folder, and run again: "
                 "what is in this folder is not complete."

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import Popen
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from penstock.errors import ServiceError, UsageError
 
@@ -103,7 +104,8 @@ def open_session(cores: int, *, brief: bool = False) -> Iterator[SparkSession]:
             builder = builder.config(name, value)
         logging.getLogger("py4j").addHandler(logging.NullHandler())  # what it says is raised too
         try:
-            with _environment(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1"), _same_signals():
+            surroundings = _environment(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1")
+            with surroundings, _same_signals(), _ending_java():
                 session = builder.getOrCreate()
         except PySparkRuntimeError as error:
             raise ServiceError("Spark did not start: what Java says stands above.") from error
@@ -144,6 +146,36 @@ def _same_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _ending_java() -> Iterator[None]:
+    """End Java where something ends its start, such as Ctrl-C.
+
+    Java ends by itself once it has told pyspark its port and this process is gone. Before that pyspark is the only one to
+    know of it, forgets it, and it stays for good.
+    """
+    from pyspark import SparkContext, java_gateway  # noqa: PLC0415 -- it is an extra
+
+    started: list[Popen[bytes]] = []
+
+    def start(*arguments: Any, **options: Any) -> Popen[bytes]:
+        started.append(Popen(*arguments, **options))
+        return started[-1]
+
+    names: dict[str, Any] = vars(java_gateway)  # pyspark has no other way to learn which process it started
+    names["Popen"] = start
+    try:
+        yield
+    except BaseException:
+        for process in started:
+            process.kill()
+            process.wait()
+        if started:
+            SparkContext._gateway = SparkContext._jvm = None  # another start would ask the Java that is gone
+        raise
+    finally:
+        names["Popen"] = Popen
 
 
 @contextmanager
