@@ -282,6 +282,39 @@ def test_what_is_for_glue_is_handed_over_with_the_engine_and_why(
         assert (again["engine"], feed.run.saved) == ("glue", run.saved)
 
 
+def test_what_a_job_left_is_gone_on_with_from_the_references_that_it_was_begun_with(
+    server: Server, tmp_path: Path
+) -> None:
+    with make_feed(server, make_plan(tmp_path, engine="glue"), job="shop_orders") as feed:
+        feed.land(FILE)
+        first = feed.run
+        feed.fail_machine()
+        feed.world.put(REFERENCE, b"code,name\nDE,Deutschland\n")
+        feed.world.now += 1000
+        feed.tell()
+        again = feed.run
+        assert (again.saved, again.id == first.id) == (first.id, False)
+        assert list(first.references) == ["countries"]
+        assert again.references == first.references
+        assert (again.engine, again.engine_reason) == (first.engine, first.engine_reason)
+
+
+def test_what_is_kept_is_left_where_nobody_knows_what_its_query_was_to_read(
+    server: Server, tmp_path: Path
+) -> None:
+    with make_feed(server, make_plan(tmp_path, engine="glue"), job="shop_orders") as feed:
+        feed.land(FILE)
+        first = feed.run
+        feed.fail_machine()
+        feed.world.dynamodb.delete_item(
+            TableName=feed.world.ledger.table, Key={"pk": {"S": f"RUN#{first.id}"}, "sk": {"S": "RUN"}}
+        )
+        feed.world.now += 1000
+        feed.tell()
+        assert feed.run.saved == feed.run.id != first.id
+        assert feed.run.references == first.references
+
+
 def test_where_there_is_no_glue_the_function_does_what_it_can(server: Server, tmp_path: Path) -> None:
     with make_feed(server, make_plan(tmp_path, engine="glue")) as feed:
         feed.land(FILE)

@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.attempt import Attempt, find_saved, forget, hand_over_attempt, report_fault
@@ -28,7 +28,7 @@ from penstock.aws.manifests import Keeping
 from penstock.aws.object_state import Saved
 from penstock.aws.objects import ObjectVersion, S3Source
 from penstock.aws.references import FoundReference, describe_references, find_references
-from penstock.aws.runs import Run
+from penstock.aws.runs import Run, get_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.errors import DataError, ServiceError
 from penstock.load.choose import PROCESSOR_MB, Choice, Extent, choose_engine
@@ -54,9 +54,10 @@ def load_by_query(attempt: Attempt) -> Run:
     rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id)
     try:
         saved = find_saved(attempt)
-        forget(attempt, saved)
-        if saved is not None:
-            return hand_over_attempt(attempt.note(saved=saved), engine=_find_engine(loader, saved))
+        begun = None if saved is None else _find_begun(loader, saved)
+        forget(attempt, None if begun is None else saved)
+        if begun is not None:
+            return _go_on(attempt.note(saved=saved), begun)
         references = find_references(loader, attempt.found.bucket)
         with make_scratch() as folder:
             scratch = Path(folder)
@@ -79,10 +80,25 @@ def load_by_query(attempt: Attempt) -> Run:
     return _close(attempt, found, rejects.parts)
 
 
-def _find_engine(loader: Loader, saved: str) -> Literal["glue"] | None:
-    """Tell what goes on with what is kept: a job, if one began it, and otherwise the function, which keeps results alone."""
-    result = open_folder(loader, saved).read(Result, RESULT_STATE)
-    return None if result is not None and result.engine == ENGINE else "glue"
+def _find_begun(loader: Loader, saved: str) -> Result | Run | None:
+    """Find how what is kept was begun: its result, or else the run that its folder is named after.
+
+    None where no longer all is known of what the query is to read: it is begun anew then.
+    """
+    begun = open_folder(loader, saved).read(Result, RESULT_STATE) or get_run(loader.ledger, saved)
+    assert loader.plan.query is not None, "a plan without a query is loaded row by row"
+    named = {reference.name for reference in loader.plan.query.references}
+    return begun if begun is not None and named <= begun.references.keys() else None
+
+
+def _go_on(attempt: Attempt, begun: Result | Run) -> Run:
+    """Hand a run over to what goes on with what is kept: a job, if one began it, and otherwise the function, which keeps results.
+
+    The references stay what they were, for some of their rows may be kept already.
+    """
+    known = attempt.note(engine=begun.engine, engine_reason=begun.engine_reason, references=begun.references)
+    by_function = isinstance(begun, Result) and begun.engine == ENGINE
+    return hand_over_attempt(known, engine=None if by_function else "glue")
 
 
 def _choose(attempt: Attempt, references: Sequence[FoundReference], scratch: Path) -> Choice:
