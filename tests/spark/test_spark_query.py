@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from penstock.errors import UsageError
-from penstock.load.cut import cut_object
+from penstock.load.cut import Cut, cut_object
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
 from penstock.load.query import run_query
 from penstock.load.report import Counts, Report
 from penstock.load.result import result_plan
 from penstock.load.steps.local import LocalFolder
 from penstock.load.steps.result import Piece, PiecesSource, cut_pieces
+from penstock.load.steps.states import CHUNKS, CUT
 from penstock.plan.model import Plan
 from penstock.spark import query as room
 from penstock.spark.run import RESULTS, plan_run, run_file
@@ -140,6 +142,22 @@ def test_where_each_piece_of_a_result_begins_is_where_reading_would_come_to(
     assert {chunk.start for chunk in known.chunks} <= {chunk.start for chunk in read.chunks}
     assert [chunk.rows for chunk in known.chunks] == [2, 1, 2]
     assert known.position == read.position
+
+
+def test_a_result_that_another_has_cut_already_stays_cut_so(
+    make: Callable[..., Plan], tmp_path: Path
+) -> None:
+    plan = make("SELECT r.id FROM rows AS r LEFT JOIN countries AS c ON r.country = c.code")
+    source, _ = write(tmp_path, 1)
+    folder = LocalFolder(tmp_path / "run")
+    folder.put("result/0.csv", b'"a"\n"b"\n')
+    result = PiecesSource(
+        folder, source, plan.query.header if plan.query else "", (Piece("result/0.csv", 2, 8, 2),)
+    )
+    others = cut_object(result_plan(plan), result, chunk_bytes=1)
+    folder.write(CUT, others)
+    assert cut_pieces(plan, folder, result, 1) == folder.read(Cut, CUT) == others
+    assert len(json.loads(folder.get(CHUNKS))) == len(others.chunks) == 2
 
 
 def test_a_query_that_fails_on_its_rows_refuses_the_file(

@@ -15,7 +15,7 @@ from penstock.load.cut import Cut
 from penstock.load.protocols import ObjectSource
 from penstock.load.result import Queried, result_plan
 from penstock.load.steps.folder import Folder
-from penstock.load.steps.states import CUT, write_lists
+from penstock.load.steps.states import CUT, further, write_lists
 from penstock.plan.model import Plan
 
 RESULT_STATE: Final = "result.json"
@@ -107,7 +107,8 @@ def cut_pieces(plan: Plan, folder: Folder, source: PiecesSource, partitions: int
         chunks.append(Chunk(index, position, stop, piece.rows))
         position = end
     whole = tuple(chunks) or (Chunk(0, position, None, 0),)
-    cut = Cut(begun.binding, position, position, whole, finished=True)
-    folder.write(CUT, cut)
-    write_lists(folder, len(whole), partitions)
+    found = Cut(begun.binding, position, position, whole, finished=True)
+    # Another may have read the same result from its beginning, as a step cuts any object, and then others go by that.
+    cut = folder.update(Cut, CUT, lambda old: further(old, found))
+    write_lists(folder, len(cut.chunks), partitions)
     return cut
