@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,17 @@ import pytest
 from embedded_aws import LEDGER
 from large_feed import LargeFeed, Order, make_large_feed
 
+from penstock.aws.connect import Connections
 from penstock.aws.ledger import LostClaimError
-from penstock.errors import UsageError
+from penstock.errors import DataError, ServiceError, UsageError
+from penstock.load.steps.passes import Answer
+from penstock.load.steps.step import StepName
+from penstock.local.processes import wait_until
 from penstock.local.server import Server
 from penstock.plan.codec import write_plan
 from penstock.plan.model import Plan
 from penstock.spark import glue
-from penstock.spark.distribute import spark_explained
+from penstock.spark.distribute import _Task, spark_explained
 from penstock.spark.glue import JobRun, count_workers, keep_claim, read_order, run_job
 
 if TYPE_CHECKING:
@@ -152,6 +157,42 @@ def test_a_job_whose_claim_is_lost_ends_its_tasks(
         with pytest.raises(LostClaimError), keep_claim(session, lost, 0.5), spark_explained():
             session.sparkContext.parallelize([600], 1).foreach(time.sleep)
         assert time.monotonic() < began + 300
+
+
+@dataclass(frozen=True)
+class FarJob(JobRun):
+    """A job whose ledger can't be reached for a while, which is noted in a file."""
+
+    notes: Path = Path()
+
+    def put_off(self) -> None:
+        with self.notes.open("a") as file:
+            file.write("x")
+        raise ServiceError("The ledger can't be reached.")
+
+
+def test_a_ledger_that_is_out_of_reach_for_a_while_ends_no_task(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    job = FarJob("run", "bucket", "key", "version", (), Connections("eu-central-1"), notes=notes)
+    with keep_claim(session, job, 0.01):
+        wait_until(lambda: notes.exists() and len(notes.read_text()) > 2, 60)
+        assert session.sparkContext.parallelize([1, 2], 2).sum() == 3
+
+
+def test_a_task_that_fails_tells_nothing_of_what_caused_it() -> None:
+    def fail(_step: StepName, _number: int | None) -> Answer:
+        try:
+            raise ValueError("could not convert 'a cell'")
+        except ValueError as error:
+            raise DataError("query-error", "a text could not be cast") from error
+
+    with pytest.raises(DataError) as failed:
+        _Task(fail, "rows")(0)
+    told = "".join(traceback.format_exception(failed.value))
+    assert "a text could not be cast" in told
+    assert "a cell" not in told
 
 
 def test_tasks_at_once_share_the_budget_of_writes(session: SparkSession) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from penstock.engine.database import find_ending
-from penstock.errors import ServiceError
+from penstock.errors import PenstockError, ServiceError
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.step import StepName
 
@@ -44,6 +44,15 @@ def spark_explained() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def told_alone() -> Iterator[None]:
+    """Raise what Penstock explains without what caused it: Spark and Glue log all of a traceback, and a cause can quote a cell."""
+    try:
+        yield
+    except PenstockError as error:
+        raise error from None
+
+
 def spread(context: SparkContext, call: Call, step: StepName, count: int) -> None:
     """Have a step done for each number below ``count``, a task each. Nothing comes back to who asks."""
     with spark_explained():
@@ -65,4 +74,5 @@ class _Task:
         self._step = step
 
     def __call__(self, number: int) -> None:
-        until_finished(self._call, self._step, number)
+        with told_alone():
+            until_finished(self._call, self._step, number)

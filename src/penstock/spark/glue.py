@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Final
 from penstock.aws.connect import Connections
 from penstock.aws.events import Step
 from penstock.aws.explain import AwsError, explain_error
+from penstock.aws.large.hand_over import GRACE_SECONDS
 from penstock.aws.large.steps import open_job, put_off, run_step
-from penstock.aws.ledger import Ledger
+from penstock.aws.ledger import Ledger, LostClaimError
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.settings import Settings, read_settings
@@ -35,6 +36,7 @@ from penstock.load.steps.workplace import Workplace
 from penstock.metrics import dimensions_of
 from penstock.plan.codec import read_plan
 from penstock.plan.model import Plan
+from penstock.spark.distribute import told_alone
 from penstock.spark.drive import drive_run
 from penstock.spark.query import check_query
 from penstock.spark.session import apply_settings
@@ -98,10 +100,12 @@ def main(argv: Sequence[str]) -> None:
     """
     from pyspark.sql import SparkSession  # noqa: PLC0415 -- it is an extra
 
-    order = read_order(argv)
-    session = SparkSession.builder.getOrCreate()
-    session.sparkContext.setLogLevel("WARN")
-    run_job(session, order)
+    with told_alone():
+        order = read_order(argv)
+        session = SparkSession.builder.getOrCreate()
+        # Below that it says of each task that failed why, which can quote a cell.
+        session.sparkContext.setLogLevel("ERROR")
+        run_job(session, order)
 
 
 def read_order(argv: Sequence[str]) -> JobRun:
@@ -153,18 +157,24 @@ def count_workers(session: SparkSession) -> int:
 def keep_claim(session: SparkSession, order: JobRun, seconds: float = _HEARTBEAT_SECONDS) -> Iterator[None]:
     """Keep the run's claim, be Spark at one thing for hours; where it is lost, nothing goes on.
 
-    Raises what extending it failed at, in the place of what Spark says when its tasks are ended.
+    A ledger that is out of reach is asked again, for as long as the claim lasts that was kept last. Raises what extending it failed at,
+    in the place of what Spark says when its tasks are ended.
     """
     ended, failures = Event(), list[PenstockError]()
 
     def beat() -> None:
+        kept = time.monotonic()
         while not ended.wait(seconds):
             try:
                 order.put_off()
+                kept = time.monotonic()
             except PenstockError as error:
+                if not isinstance(error, LostClaimError) and time.monotonic() - kept < GRACE_SECONDS:
+                    continue
                 failures.append(error)
-                session.sparkContext.cancelAllJobs()
-                return
+                break
+        while not ended.wait(1.0):  # more than once, for the driver may be between two of Spark's jobs
+            session.sparkContext.cancelAllJobs()
 
     thread = Thread(target=beat, name="keep-claim", daemon=True)
     thread.start()

@@ -21,7 +21,7 @@ from penstock.load.steps.result import Piece, Result
 from penstock.load.steps.states import new_token
 from penstock.load.steps.workplace import Workplace
 from penstock.plan.model import Column, Plan
-from penstock.spark.distribute import TaskError
+from penstock.spark.distribute import TaskError, told_alone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,10 +105,11 @@ class _ReadFiles:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq  # noqa: PLC0415 -- it is an extra
 
-        place = self._open_place()
+        with told_alone():
+            place = self._open_place()
         for batch in batches:
             for name in batch.column(0).to_pylist():
-                with place.make_scratch() as folder:
+                with told_alone(), place.make_scratch() as folder:
                     path = Path(folder, "rows.parquet")
                     place.folder.download(name, path)
                     with pq.ParquetFile(path) as file:
@@ -131,9 +132,11 @@ class _WritePieces:
         context = TaskContext.get()
         assert context is not None, "this is called by an executor"
         partition, token = context.partitionId(), new_token()
-        place = self._open_place()
+        with told_alone():
+            place = self._open_place()
         for number, taken in enumerate(_gather(iter(batches))):
-            piece = _write_piece(place, taken, f"result/{partition:06d}-{token}-{number:03d}.csv")
+            with told_alone():
+                piece = _write_piece(place, taken, f"result/{partition:06d}-{token}-{number:03d}.csv")
             row = (partition, number, *astuple(piece))
             names = [field.split()[0] for field in _PIECES.split(", ")]
             types = [pa.int32(), pa.int32(), pa.string(), pa.int64(), pa.int64(), pa.int64()]
