@@ -299,6 +299,23 @@ def test_what_a_job_left_is_gone_on_with_from_the_references_that_it_was_begun_w
         assert (again.engine, again.engine_reason) == (first.engine, first.engine_reason)
 
 
+def test_of_a_job_that_never_began_a_step_it_is_said_where_its_logs_are(
+    server: Server, tmp_path: Path
+) -> None:
+    with make_feed(server, make_plan(tmp_path, engine="glue"), job="shop_orders") as feed:
+        feed.land(FILE)
+        _, order = feed.executions.started[-1]
+        cause = {"Arguments": {}, "ErrorMessage": "...", "Id": "jr_1", "JobName": "shop_orders"}
+        error = {
+            "Error": "States.TaskFailed",
+            "Cause": json.dumps({**cause, "JobRunState": "FAILED"}, separators=(",", ":")),
+        }
+        feed.until_finished(order, "fail", error=error)
+        assert str(feed.run.reason).startswith(
+            "The job shop_orders in Glue ended as FAILED, in its run jr_1: its log groups below /aws-glue/jobs/shop_orders say why. "
+        )
+
+
 def test_what_is_kept_is_left_where_nobody_knows_what_its_query_was_to_read(
     server: Server, tmp_path: Path
 ) -> None:

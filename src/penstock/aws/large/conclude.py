@@ -161,7 +161,9 @@ def _explain(job: Job, found: Sum, error: str | None) -> tuple[str | None, str]:
 
 
 def _explain_error(error: str | None) -> str:
-    """Give what the state machine says of a failure; of a function's error that is JSON with its kind and its message."""
+    """Give what the state machine says of a failure; of a function's error that is JSON with its kind and its message, and of
+    a job's what Glue knows of its run.
+    """
     if error is None:
         return "The state machine did not say why"
     _, _, cause = error.partition(": ")
@@ -169,6 +171,12 @@ def _explain_error(error: str | None) -> str:
         said = json.loads(cause)
     except ValueError:
         return error[:1000]
+    if isinstance(said, dict) and "JobRunState" in said:
+        job = said.get("JobName")
+        return (
+            f"The job {job} in Glue ended as {said['JobRunState']}, in its run {said.get('Id')}: its log groups below /aws-glue/jobs/{job} "
+            "say why"
+        )
     if not isinstance(said, dict) or "errorType" not in said:
         return error.partition(": ")[0]
     return explain_function_error(str(said["errorType"]), str(said.get("errorMessage")))
