@@ -17,10 +17,10 @@ from penstock.aws.large.hand_over import GRACE_SECONDS
 from penstock.aws.ledger import LostClaimError
 from penstock.contract.project import read_project
 from penstock.stack.names import Names
+from penstock.stack.resources.fold_definition import fold_definition
 from penstock.stack.resources.state_machine import (
     build_definition,
     chunk_concurrency,
-    fold_definition,
     write_definition,
 )
 

@@ -10,12 +10,13 @@ from penstock.plan.model import Plan
 from penstock.stack.names import FeedNames, Names
 from penstock.stack.resources.encryption import encrypt_queue
 from penstock.stack.resources.findings import accept_findings, service_key
+from penstock.stack.resources.fold_definition import fold_definition
 from penstock.stack.resources.function import Code, Function, Logs, build_function, log_group
 from penstock.stack.resources.glue import JobCode, has_job, job_resources
 from penstock.stack.resources.resource_policies import dead_letters_policy, event_source, queue_policy
 from penstock.stack.resources.roles import loader_role, state_machine_role
 from penstock.stack.resources.rule import build_rule
-from penstock.stack.resources.state_machine import chunk_concurrency, fold_definition
+from penstock.stack.resources.state_machine import chunk_concurrency
 from penstock.stack.resources.table import build_table
 
 Resource = dict[str, Any]

@@ -45,7 +45,6 @@ together may have 256 KiB, which failed executions alone could fill (Step Functi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, Final
 
 from penstock.contract.model import Contract, LargeObjectsModel
@@ -70,8 +69,8 @@ STARTING_SECONDS: Final = 900
 LONGEST_SECONDS: Final = 14 * 24 * 3600
 """How long an execution may go on: a bound on what a step that never finishes could cost."""
 
-_RUN: Final = {f"{name}.$": f"$.{name}" for name in ("run", "bucket", "key", "version")}
-_ANSWER: Final = "$.answer.said"
+RUN: Final = {f"{name}.$": f"$.{name}" for name in ("run", "bucket", "key", "version")}
+ANSWER: Final = "$.answer.said"
 
 _FOR_GOOD: Final = [
     *(error.__name__ for error in (ConservationError, ContractError, DataError, EngineError, UsageError)),
@@ -103,58 +102,21 @@ _QUEUE_FOR_JOB: Final = {
     "JitterStrategy": "FULL",
 }
 """With 14 attempts at most 3,165 seconds, which is less than the claim outlives a step (penstock.aws.large.hand_over)."""
-_END: Final = {"Type": "Pass", "Result": {}, "End": True}
+END: Final = {"Type": "Pass", "Result": {}, "End": True}
 _RETRY_MAP: Final = [
     {"ErrorEquals": ["States.ItemReaderFailed", "States.ResultWriterFailed"], **_BACKOFF, "MaxAttempts": 3}
 ]
-_RELEASE: Final = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Release"}]
+RELEASE: Final = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Release"}]
 
 
 def write_definition(names: Names, contract: Contract, *, job: bool = False) -> str:
     """Write the definition of a feed's state machine as JSON."""
-    return _write(build_definition(names, contract, job=job))
+    return write_part(build_definition(names, contract, job=job))
 
 
-def fold_definition(names: Names, contract: Contract, *, job: bool = False) -> State:
-    """Give the definition as a template's property, in which what each of its tasks repeats stands once.
-
-    It is the largest part of a template, which may have 51,200 bytes.
-    """
-    folded, parts = write_definition(names, contract, job=job), dict[str, str]()
-    for name, text in _repeated(names, contract):
-        if folded.count(text) > 1:
-            parts[name], folded = text, folded.replace(text, f"${{{name}}}")
-    return {"Fn::Sub": [folded, parts]}
-
-
-def _repeated(names: Names, contract: Contract) -> Iterator[tuple[str, str]]:
-    """Give what stands in a definition more than once, by names that say what it is; what holds others goes first."""
-    call = _call(names, contract, {"bucket.$": "$.bucket"})
-    chunks = _map(names, contract, "chunk", "survey", "Survey")
-    # A call but for what is each step's own, which stands in the midst of its payload.
-    task = _write_inner({key: value for key, value in call.items() if key != "Parameters"})
-    yield "Task", f'"version.$":"$.version"}}}}}},{task}'
-    yield "Call", _write_inner({"Parameters": call["Parameters"]}).rstrip("}")
-    own = {"ItemProcessor", "ItemReader", "ItemSelector", "Label", "MaxConcurrency"}
-    yield "Map", _write_inner({key: value for key, value in chunks.items() if key not in own})
-    yield "Concluded", _write(_again("", "", conclude="Finish")["Choices"][0])
-    yield "Release", _write(_RELEASE)
-    yield "Each", _write_inner({"ProcessorConfig": chunks["ItemProcessor"]["ProcessorConfig"]})
-    reader = chunks["ItemReader"]
-    yield "Reader", _write_inner({key: value for key, value in reader.items() if key != "Parameters"})
-    yield "Lists", _write_inner({"Bucket": reader["Parameters"]["Bucket"]})
-    yield "Finished", _write_inner({"Variable": f"{_ANSWER}.finished"})
-    yield "Object", _write_inner({name: _RUN[name] for name in ("key.$", "run.$")})
-    yield "End", _write(_END)
-
-
-def _write(part: Any) -> str:
+def write_part(part: Any) -> str:
+    """Write a part of a definition as JSON, in as few bytes as it takes."""
     return json.dumps(part, sort_keys=True, separators=(",", ":"))
-
-
-def _write_inner(part: State) -> str:
-    """Write a state's keys as they stand among others."""
-    return _write(part)[1:-1]
 
 
 def build_definition(names: Names, contract: Contract, *, job: bool = False) -> State:
@@ -162,10 +124,10 @@ def build_definition(names: Names, contract: Contract, *, job: bool = False) -> 
     choice = {} if not job else {"ChooseEngine": _choose(), "RunJob": _run_job(names, contract)}
 
     def step(name: str, following: str) -> State:
-        return {**_call(names, contract, {"step": name, **_RUN}), "Catch": _RELEASE, "Next": following}
+        return {**call_function(names, contract, {"step": name, **RUN}), "Catch": RELEASE, "Next": following}
 
     def each(entry: str, name: str, label: str, following: str) -> State:
-        return {**_map(names, contract, entry, name, label), "Catch": _RELEASE, "Next": following}
+        return {**map_list(names, contract, entry, name, label), "Catch": RELEASE, "Next": following}
 
     return {
         "Comment": f"Penstock: loads a large object of the feed {contract.name} of {names.project}",
@@ -175,17 +137,17 @@ def build_definition(names: Names, contract: Contract, *, job: bool = False) -> 
         "States": {
             **choice,
             "Cut": step("cut", "IsCut"),
-            "IsCut": _again("Cut", "SurveyChunks", conclude="Finish"),
+            "IsCut": call_again("Cut", "SurveyChunks", conclude="Finish"),
             "SurveyChunks": each("chunk", "survey", "Survey", "DecidePartitions"),
             "DecidePartitions": each("partition", "decide", "Decide", "Decide"),
             "Decide": step("decide", "IsDecided"),
-            "IsDecided": _again("Decide", "LoadChunks", conclude="Finish"),
+            "IsDecided": call_again("Decide", "LoadChunks", conclude="Finish"),
             "LoadChunks": each("chunk", "load", "Load", "Finish"),
             "Finish": step("finish", "IsFinished"),
-            "IsFinished": _again("Finish", "Done"),
+            "IsFinished": call_again("Finish", "Done"),
             "Done": {"Type": "Succeed"},
             "Release": _release(names, contract),
-            "IsReleased": _again("Release", "NotLoaded"),
+            "IsReleased": call_again("Release", "NotLoaded"),
             "NotLoaded": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
         },
     }
@@ -206,7 +168,7 @@ def _run_job(names: Names, contract: Contract) -> State:
         "Resource": f"arn:{names.partition}:states:::glue:startJobRun.sync",
         "Parameters": {
             "JobName": names.feed(contract.name).job,
-            "Arguments": {f"--{name}": value for name, value in _RUN.items()},
+            "Arguments": {f"--{name}": value for name, value in RUN.items()},
         },
         "TimeoutSeconds": 60 * contract.glue.timeout + STARTING_SECONDS,
         "ResultPath": None,
@@ -220,7 +182,7 @@ def _run_job(names: Names, contract: Contract) -> State:
                 "MaxAttempts": contract.glue.retries,
             },
         ],
-        "Catch": _RELEASE,
+        "Catch": RELEASE,
         "Next": "Finish",
     }
 
@@ -235,8 +197,8 @@ def chunk_concurrency(contract: Contract) -> int:
     return min(wanted, contract.function.concurrency) if contract.trigger == "direct" else wanted
 
 
-def _call(names: Names, contract: Contract, payload: dict[str, Any]) -> State:
-    """Give a task that calls the feed's function; what it said is at :data:`_ANSWER`."""
+def call_function(names: Names, contract: Contract, payload: dict[str, Any]) -> State:
+    """Give a task that calls the feed's function; what it said is at :data:`ANSWER`."""
     return {
         "Type": "Task",
         "Resource": f"arn:{names.partition}:states:::lambda:invoke",
@@ -251,20 +213,20 @@ def _call(names: Names, contract: Contract, payload: dict[str, Any]) -> State:
     }
 
 
-def _again(step: str, following: str, conclude: str | None = None) -> State:
+def call_again(step: str, following: str, conclude: str | None = None) -> State:
     """Give the choice after a step: it is called again until it has finished."""
     concluded = [
-        {"Variable": f"{_ANSWER}.conclude", "IsPresent": True},
-        {"Variable": f"{_ANSWER}.conclude", "BooleanEquals": True},
+        {"Variable": f"{ANSWER}.conclude", "IsPresent": True},
+        {"Variable": f"{ANSWER}.conclude", "BooleanEquals": True},
     ]
     choices: list[State] = [] if conclude is None else [{"And": concluded, "Next": conclude}]
-    choices.append({"Variable": f"{_ANSWER}.finished", "BooleanEquals": True, "Next": following})
+    choices.append({"Variable": f"{ANSWER}.finished", "BooleanEquals": True, "Next": following})
     return {"Type": "Choice", "Choices": choices, "Default": step}
 
 
-def _map(names: Names, contract: Contract, entry: str, step: str, label: str) -> State:
+def map_list(names: Names, contract: Contract, entry: str, step: str, label: str) -> State:
     """Give a map over one of the lists. ``label`` is the name of its map runs, unique in the definition."""
-    payload = {"step": step, **_RUN, f"{entry}.$": f"$.{entry}"}
+    payload = {"step": step, **RUN, f"{entry}.$": f"$.{entry}"}
     task, choice, end = f"{label}One", f"Is{label}Finished", f"{label}Done"
     return {
         "Type": "Map",
@@ -276,14 +238,14 @@ def _map(names: Names, contract: Contract, entry: str, step: str, label: str) ->
             "ReaderConfig": {"InputType": "JSON"},
             "Parameters": {"Bucket": names.artifacts_bucket, "Key.$": f"$.{entry}s"},
         },
-        "ItemSelector": {**_RUN, f"{entry}.$": f"$$.Map.Item.Value.{entry}"},
+        "ItemSelector": {**RUN, f"{entry}.$": f"$$.Map.Item.Value.{entry}"},
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             "StartAt": task,
             "States": {
-                task: {**_call(names, contract, payload), "Next": choice},
-                choice: _again(task, end),
-                end: _END,
+                task: {**call_function(names, contract, payload), "Next": choice},
+                choice: call_again(task, end),
+                end: END,
             },
         },
         "ResultWriter": {
@@ -308,5 +270,5 @@ def _tolerated(large: LargeObjectsModel) -> State:
 def _release(names: Names, contract: Contract) -> State:
     """Give the task that tells of the failure and gives the object free; where it fails too, its claim runs out."""
     failed = {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "NotLoaded"}
-    called = _call(names, contract, {"step": "fail", **_RUN, "error.$": "$.error"})
+    called = call_function(names, contract, {"step": "fail", **RUN, "error.$": "$.error"})
     return {**called, "Catch": [failed], "Next": "IsReleased"}
