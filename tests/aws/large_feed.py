@@ -15,9 +15,10 @@ from embedded_aws import World, make_table, make_world
 
 from penstock.aws.artifacts import read_rejects
 from penstock.aws.handler import respond
+from penstock.aws.list_runs import list_runs
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
-from penstock.aws.runs import Run, list_runs
+from penstock.aws.runs import Run
 from penstock.aws.table.send import Sender
 from penstock.engine.result import Reject
 from penstock.local.server import Server

@@ -25,9 +25,10 @@ from penstock.aws.events import EventError
 from penstock.aws.function_errors import NotLoadedError
 from penstock.aws.handler import handle, respond
 from penstock.aws.ledger import Ledger
+from penstock.aws.list_runs import list_runs
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Level, Log
-from penstock.aws.runs import Run, list_runs, put_run
+from penstock.aws.runs import Run, put_run
 from penstock.aws.settings import read_settings
 from penstock.aws.table.send import Answer, Sender
 from penstock.aws.table.stats import Counters

@@ -11,6 +11,7 @@ from fake_aws import connect
 
 from penstock.aws.attributes import from_attribute, from_item, to_attribute, to_item
 from penstock.aws.ledger import Ledger, LostClaimError
+from penstock.aws.list_runs import list_runs
 from penstock.aws.object_state import Applied, Claim, Pointer, Saved, State
 from penstock.aws.runs import (
     Run,
@@ -18,7 +19,6 @@ from penstock.aws.runs import (
     end_run,
     format_time,
     get_run,
-    list_runs,
     mark_interrupted,
     new_run_id,
     put_off_end,

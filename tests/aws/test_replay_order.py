@@ -20,13 +20,14 @@ from penstock.aws.connect import Connections
 from penstock.aws.events import ReplayOrder, encode_replay
 from penstock.aws.handler import respond
 from penstock.aws.ledger import Ledger
+from penstock.aws.list_runs import list_runs
 from penstock.aws.loader import Loader, make_budget
 from penstock.aws.log import Log
 from penstock.aws.replay import replay as replay_module
 from penstock.aws.replay.corrections import put_changes
 from penstock.aws.replay.order import check_replayable
 from penstock.aws.replay.record import begin_replay
-from penstock.aws.runs import Run, get_run, list_runs
+from penstock.aws.runs import Run, get_run
 from penstock.aws.table.send import Answer, Sender
 from penstock.aws.table.stats import Counters
 from penstock.compile.plan import compile_contract

@@ -12,8 +12,9 @@ from typing import Any
 from deployed_world import World
 from patience import wait_for
 
+from penstock.aws.list_runs import list_runs
 from penstock.aws.object_state import state_key
-from penstock.aws.runs import Run, list_runs
+from penstock.aws.runs import Run
 from penstock.local.follow import Landed
 from penstock.stack.resources.sweep import FULL_SWEEP, write_order
 

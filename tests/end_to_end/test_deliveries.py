@@ -9,7 +9,7 @@ from break_things import deliver_at_once, is_drained, notification, queue_url, r
 from deployed_world import World
 from patience import wait_for
 
-from penstock.aws.runs import list_runs
+from penstock.aws.list_runs import list_runs
 
 pytestmark = pytest.mark.aws
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from patience import wait_for
 from stack_samples import ACCOUNT, feed, templates_of, write_project
 
-from penstock.aws.runs import list_runs
+from penstock.aws.list_runs import list_runs
 from penstock.errors import ContractError, ServiceError, UsageError
 from penstock.local.server import Server, start_server, stop_server
 from penstock.stack.connect import Connection

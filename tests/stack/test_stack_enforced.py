@@ -17,8 +17,9 @@ from stack_samples import feed, query_feed
 
 from penstock.aws.hint import QueuedHints
 from penstock.aws.ledger import Ledger
+from penstock.aws.list_runs import list_runs
 from penstock.aws.replay.order import order_replay
-from penstock.aws.runs import Run, get_run, list_runs
+from penstock.aws.runs import Run, get_run
 from penstock.local.server import Server
 from penstock.stack.connect import Connection
 from penstock.stack.names import Names

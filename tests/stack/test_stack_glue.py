@@ -19,7 +19,8 @@ from botocore.validate import ParamValidator
 from desk import Desk
 from stack_samples import ACCOUNT, KEY, feed, templates_of, write_project
 
-from penstock.aws.runs import Run, list_runs
+from penstock.aws.list_runs import list_runs
+from penstock.aws.runs import Run
 from penstock.contract.project import read_project
 from penstock.errors import ContractError
 from penstock.local.processes import wait_until

@@ -1,4 +1,4 @@
-"""Runs in the ledger: written by the loader, read by ``penstock runs``.
+"""Runs in the ledger, one by one: written by the loader and the steps. Lists of them: :mod:`penstock.aws.list_runs`.
 
 A run's item is ``pk`` = ``RUN#<id>``, ``sk`` = ``RUN``. Only runs have ``started_at``, so the index ``by_feed``
 (``feed``, ``started_at``) holds runs alone. They go by the table's time to live, ``expires_at``, after 400 days.
@@ -9,9 +9,8 @@ its object over by then. The steps of a run that was handed to the state machine
 
 from __future__ import annotations
 
-import heapq
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -29,21 +28,6 @@ _NOT_ENDED = "#status IN (:running, :handed_over)"
 _STATES = {":running": "running", ":handed_over": "handed over"}
 _AT_WORK = ("running", "handed over")
 _DIED = "The worker ended before the run did: it ran out of time or memory. Its log says more."
-
-_BRIEF = (
-    "pk",
-    "feed",
-    "bucket",
-    "key",
-    "version",
-    "started_at",
-    "ends_by",
-    "status",
-    "code",
-    "reason",
-    "replays",
-)
-_BRIEF_COUNTS = ("loaded", "rejected")
 
 RunStatus = Literal["running", "handed over", "done", "rejected", "failed"]
 """``handed over``: the state machine is at work on it."""
@@ -207,7 +191,7 @@ def mark_interrupted(ledger: Ledger, run_id: str, ended_at: str) -> Run | None:
     values = {":failed": "failed", ":reason": _DIED, ":ended_at": ended_at}
     update = "SET #status = :failed, reason = :reason, ended_at = :ended_at"
     item = _update_unended(ledger, run_id, update, _NOT_ENDED, values)
-    return None if item is None else _run(ledger, item)
+    return None if item is None else read_run(ledger, item)
 
 
 def put_off_end(ledger: Ledger, run_id: str, ends_by: str) -> None:
@@ -246,73 +230,15 @@ def get_run(ledger: Ledger, run_id: str) -> Run | None:
         answer = ledger.dynamodb.get_item(TableName=ledger.table, Key=_key(run_id), ConsistentRead=True)
     except AwsError as error:
         raise ledger.explain(error, "dynamodb:GetItem") from error
-    return _run(ledger, answer["Item"]) if "Item" in answer else None
-
-
-def list_runs(
-    ledger: Ledger,
-    feed: str | None = None,
-    limit: int = 20,
-    *,
-    since: str = "",
-    until: str = "",
-    brief: bool = False,
-) -> list[Run]:
-    """Give the latest runs of a feed, or of all feeds, the newest first: those that began from ``since`` to ``until``.
-
-    With ``brief`` the runs of a feed lack what says neither which file it was nor how it ended, and have no counts but ``loaded``
-    and ``rejected``. They cost the ledger as much, and a third of the work here.
-    Needs dynamodb:Query on the index ``by_feed``; dynamodb:Scan on it for all feeds, which reads every run that is kept.
-    """
-    if feed is None:
-        begun = (run for run in _pages(ledger, "scan", {}) if since <= run.started_at <= (until or "~"))
-        return heapq.nlargest(limit, begun, key=lambda run: (run.started_at, run.id))
-    limits = {":since": since or None, ":until": until or None}
-    within = {
-        (True, False): " AND started_at >= :since",
-        (False, True): " AND started_at <= :until",
-        (True, True): " AND started_at BETWEEN :since AND :until",
-    }
-    request = {
-        "KeyConditionExpression": "feed = :feed" + within.get((bool(since), bool(until)), ""),
-        "ExpressionAttributeValues": to_item({":feed": feed, **limits}),
-        "ScanIndexForward": False,
-        "Limit": limit,
-        **(_in_brief() if brief else {}),
-    }
-    found: list[Run] = []
-    for run in _pages(ledger, "query", request):
-        found.append(run)
-        if len(found) == limit:
-            break
-    return found
-
-
-def _in_brief() -> dict[str, Any]:
-    """Give what makes a query's answer brief; aliases, for DynamoDB keeps some of these words for itself."""
-    paths = [f"#{name}" for name in _BRIEF] + [f"#counts.#{name}" for name in _BRIEF_COUNTS]
-    names = {f"#{name}": name for name in (*_BRIEF, "counts", *_BRIEF_COUNTS)}
-    return {"ProjectionExpression": ", ".join(paths), "ExpressionAttributeNames": names}
-
-
-def _pages(ledger: Ledger, operation: str, request: Mapping[str, Any]) -> Iterator[Run]:
-    ask = {"TableName": ledger.table, "IndexName": "by_feed", **request}
-    try:
-        while True:
-            answer = getattr(ledger.dynamodb, operation)(**ask)
-            yield from (_run(ledger, item) for item in answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            ask["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-    except AwsError as error:
-        raise ledger.explain(error, f"dynamodb:{operation.title()} on its index by_feed") from error
+    return read_run(ledger, answer["Item"]) if "Item" in answer else None
 
 
 def _key(run_id: str) -> dict[str, Any]:
     return to_item({"pk": f"RUN#{run_id}", "sk": "RUN"})
 
 
-def _run(ledger: Ledger, item: Mapping[str, Any]) -> Run:
+def read_run(ledger: Ledger, item: Mapping[str, Any]) -> Run:
+    """Read a run's item."""
     values = from_item(item)
     known = {found.name for found in fields(Run)}
     run = Run(

@@ -36,7 +36,7 @@ def command(
     looking at them changes nothing but the number of times that they were received.
     """
     from penstock.aws.dead_letters import list_letters  # noqa: PLC0415 -- `--help` does not need it
-    from penstock.aws.runs import list_runs  # noqa: PLC0415 -- as above
+    from penstock.aws.list_runs import list_runs  # noqa: PLC0415 -- as above
     from penstock.cli.place import choose_feeds, find_place  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile)

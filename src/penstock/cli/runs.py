@@ -31,7 +31,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     One run is shown with its counts, its most frequent errors, and where its
     rejects and its report lie.
     """
-    from penstock.aws.runs import list_runs  # noqa: PLC0415 -- `--help` does not need it
+    from penstock.aws.list_runs import list_runs  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.follow import require_run  # noqa: PLC0415 -- as above
     from penstock.cli.place import choose_feeds, find_place  # noqa: PLC0415 -- as above
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.aws.ledger import Ledger
+from penstock.aws.list_runs import list_runs
 from penstock.aws.reject_pages import Cursor, RejectPage, RejectSource
-from penstock.aws.runs import Run, get_run, list_runs
+from penstock.aws.runs import Run, get_run
 from penstock.console.clause import Contract, read_lines
 from penstock.contract.locate import read_tree
 from penstock.contract.project import Project, read_project

@@ -14,8 +14,9 @@ from penstock.aws.artifacts import read_rejects
 from penstock.aws.connect import Client
 from penstock.aws.explain import AwsError
 from penstock.aws.ledger import Ledger
+from penstock.aws.list_runs import list_runs
 from penstock.aws.objects import name_version
-from penstock.aws.runs import Run, get_run, list_runs
+from penstock.aws.runs import Run, get_run
 from penstock.engine.result import Reject
 from penstock.errors import ServiceError, UsageError
 from penstock.local.install import Progress, be_quiet

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 
 from penstock.aws.explain import NotDeployedError
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import Run, format_time, list_runs, read_time
+from penstock.aws.list_runs import list_runs
+from penstock.aws.runs import Run, format_time, read_time
 from penstock.contract.model import Contract
 from penstock.errors import ServiceError
 from penstock.stack.connect import Connection

@@ -12,7 +12,8 @@ from typing import Final
 from penstock.aws.attributes import from_item, to_item
 from penstock.aws.explain import AwsError
 from penstock.aws.ledger import Ledger
-from penstock.aws.runs import Run, list_runs, read_time
+from penstock.aws.list_runs import list_runs
+from penstock.aws.runs import Run, read_time
 
 _LOOKED_AT: Final = (1, 25, 1000)
 """How many of the latest runs are looked at: the last one nearly always tells, and past these a feed fails, which is told."""
