@@ -17,6 +17,7 @@ from penstock.aws import query as query_module
 from penstock.aws.attempt import Attempt
 from penstock.aws.execute import execute, tell_progress
 from penstock.aws.function_errors import NotLoadedError
+from penstock.load import choose
 from penstock.load.report import Report
 from penstock.load.result import Queried, conclude_query, result_plan
 from penstock.local.server import Server
@@ -233,6 +234,29 @@ def test_a_query_that_finds_no_time_fails_with_what_to_do_and_writes_nothing(fee
     feed.tick = 0.0
     feed.tell()
     assert (feed.run.status, feed.items()) == ("done", ITEMS)
+
+
+def test_a_file_that_only_this_invocation_has_no_time_for_is_not_refused(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "SLOWER", 10_000_000)  # so that the estimate is of a minute or two
+    feed.tick = 25.0
+    with pytest.raises(NotLoadedError):
+        feed.land(FILE)
+    assert (feed.run.status, feed.run.code) == ("failed", None)
+    assert "time is too little for the query" in str(feed.run.reason)
+    feed.tick = 0.0
+    feed.tell()
+    assert (feed.run.status, feed.items()) == ("done", ITEMS)
+
+
+def test_a_file_that_no_invocation_has_time_for_is_refused_also_by_a_late_one(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "SLOWER", 1_000_000_000)
+    feed.tick = 25.0
+    feed.land(FILE)
+    assert (feed.run.status, feed.run.code) == ("rejected", "query-limit")
 
 
 def test_what_vanishes_from_the_result_is_deleted_from_a_mirror(server: Server, tmp_path: Path) -> None:

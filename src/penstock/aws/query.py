@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
+from penstock import verdicts
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.attempt import Attempt, find_saved, forget, hand_over_attempt, report_fault
 from penstock.aws.close import close_run
@@ -43,6 +44,8 @@ from penstock.load.steps.states import new_token
 
 ENGINE: Final = "duckdb"
 """What runs a query in the function, as reports name it."""
+_FRESH: Final = 0.9
+"""The share of its time that an invocation has left at least which did nothing else before."""
 
 
 def load_by_query(attempt: Attempt) -> Run:
@@ -61,7 +64,7 @@ def load_by_query(attempt: Attempt) -> Run:
         references = find_references(loader, attempt.found.bucket)
         with make_scratch() as folder:
             scratch = Path(folder)
-            choice = _choose(attempt, references, scratch)
+            choice = _choose_in_time(attempt, references, scratch)
             attempt = _note_choice(attempt, references, choice)
             found: Queried | Report | Choice = choice
             if choice.engine == "lambda":
@@ -99,6 +102,25 @@ def _go_on(attempt: Attempt, begun: Result | Run) -> Run:
     known = attempt.note(engine=begun.engine, engine_reason=begun.engine_reason, references=begun.references)
     by_function = isinstance(begun, Result) and begun.engine == ENGINE
     return hand_over_attempt(known, engine=None if by_function else "glue")
+
+
+def _choose_in_time(attempt: Attempt, references: Sequence[FoundReference], scratch: Path) -> Choice:
+    """Choose where the query runs; see :func:`_choose`.
+
+    Raises :class:`~penstock.errors.ServiceError` where an invocation that did nothing before would have the time for it: to refuse
+    a file is for good, and what else this one had to do says nothing of the file.
+    """
+    budget = attempt.budget
+    whole = budget.seconds - (budget.end - budget.stop)
+    try:
+        return _choose(attempt, references, scratch)
+    except DataError as error:
+        if error.code != verdicts.QUERY_LIMIT or budget.left > _FRESH * whole:
+            raise
+        _choose(replace(attempt, budget=replace(budget, stop=budget.clock() + whole)), references, scratch)
+        raise ServiceError(
+            "What was left of this invocation's time is too little for the query. The file is tried again."
+        ) from error
 
 
 def _choose(attempt: Attempt, references: Sequence[FoundReference], scratch: Path) -> Choice:
