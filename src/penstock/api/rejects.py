@@ -14,9 +14,13 @@ FIRST_REJECTS: Final = 10
 
 
 def outline(reject: Reject) -> dict[str, Any]:
-    """Give where a reject is and why, as plain JSON types, without what it holds. ``of`` is there where it is of a query's result."""
+    """Give where a reject is and why, as plain JSON types, without what it holds.
+
+    ``of`` is there where it is of a query's result, ``key`` where many files are loaded as one.
+    """
     return {
         **({} if reject.of == "object" else {"of": reject.of}),
+        **({} if reject.key is None else {"key": reject.key}),
         "line": reject.line,
         "offset": reject.offset,
         "length": reject.length,

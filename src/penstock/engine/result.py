@@ -49,7 +49,8 @@ class Reject:
     """A rejected record with all its reasons; see :class:`~penstock.engine.batch.Location` for the positions.
 
     In the place of what is ``withheld``, ``raw`` has :data:`~penstock.engine.withhold.MARK`. Where the record is one ``of`` a
-    query's result, the positions are those in the file of the result.
+    query's result, the positions are those in the file of the result. ``key`` and ``version`` are there where many objects are
+    loaded as one: they tell which of them the record is of.
     """
 
     line: int
@@ -60,3 +61,5 @@ class Reject:
     errors: tuple[Reason, ...]
     withheld: Withheld = "nothing"
     of: Literal["object", "result"] = "object"
+    key: str | None = None
+    version: str | None = None

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from penstock.engine.bind import Binding
 from penstock.engine.decide import Tally
 from penstock.engine.query import run_select, write_records
 from penstock.engine.ways import check_count
 from penstock.errors import CapacityError, DataError, EngineError, ServiceError
 from penstock.load.checkpoint import KEEP_SECONDS, Checkpoint, Upkeep
-from penstock.load.chunk import BATCH_BYTES, Stop, begin_object, never
+from penstock.load.chunk import BATCH_BYTES, Stop, never
 from penstock.load.conclude import report_refusal
 from penstock.load.files import FileSource
+from penstock.load.gathering import Gathering, read_source
 from penstock.load.judges import MEMORY_MB
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.references import find_missing, read_reference
@@ -39,7 +39,7 @@ from penstock.load.result import (
     judge_rows,
     result_plan,
 )
-from penstock.load.rows import RowsRead, read_rows
+from penstock.load.rows import RowsRead
 from penstock.load.run import Progress, run_object
 from penstock.plan.codec import plan_hash
 from penstock.plan.model import Plan, Query
@@ -58,7 +58,7 @@ KeepQueried = Callable[[Queried], None]
 
 def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its name
     plan: Plan,
-    source: ObjectSource,
+    source: ObjectSource | Gathering,
     references: Mapping[str, ObjectSource],
     items: ItemWriter,
     rejects: RejectWriter,
@@ -76,12 +76,13 @@ def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its na
     keep_seconds: float = KEEP_SECONDS,
     upkeep: Upkeep | None = None,
     reason: str | None = None,
+    counts: Path | None = None,
 ) -> Report | Queried:
-    """Load one object by a plan with a query. ``references`` are the objects that are there, by their names in the query.
+    """Load one object, or many as one, by a plan with a query. ``references`` are the objects that are there, by their names in the query.
 
     The report's ``counts`` are of the object's records, its ``result`` of the query's rows; both add up, or the run has failed.
     An object that is refused, for its rejects, a reference, or because the query fails on its rows, loads nothing.
-    ``reason`` says why this engine was taken. The query has ``query_mb`` megabytes, and spills to ``scratch``.
+    ``reason`` says why this engine was taken. Of many objects, what each came to is written to the file ``counts``. The query has ``query_mb`` megabytes, and spills to ``scratch``.
 
     Where ``stop`` says so before the result is there, the run fails: nothing is written then. After that, and for
     everything else, see :func:`~penstock.load.run.run_object`; what is given and taken in the place of a checkpoint is :class:`Queried`.
@@ -100,6 +101,7 @@ def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its na
         threads=threads,
         stop=stop,
         progress=progress or (lambda _name, _bytes: None),
+        counts=counts,
     )
     found = work.attempt() if resume is None else resume
     if isinstance(found, Queried):
@@ -114,12 +116,13 @@ def run_query(  # noqa: PLR0913 -- what a run needs from outside, each by its na
 class QueryRun:
     """A run at work, up to its result: what it takes is what :func:`run_query` says of it.
 
-    ``read`` is how far its rows are read. Where it failed, ``lacks`` tells that it takes more memory, disk or time than there is.
+    ``read`` is how far its rows are read, ``undeclared`` the columns there that the schema does not declare. Where it failed,
+    ``lacks`` tells that it takes more memory, disk or time than there is.
     """
 
     plan: Plan
     query: Query
-    source: ObjectSource
+    source: ObjectSource | Gathering
     references: Mapping[str, ObjectSource]
     rejects: RejectWriter
     scratch: Path
@@ -129,7 +132,8 @@ class QueryRun:
     threads: int
     stop: Stop
     progress: Progress
-    binding: Binding | None = None
+    counts: Path | None = None
+    undeclared: tuple[str, ...] = ()
     read: RowsRead | None = None
     lacks: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -174,27 +178,24 @@ class QueryRun:
             files[reference.name] = [self.scratch / file.name for file in found]
         self.progress("query", read.position.offset)
         rows = self._write_result(files)
-        assert self.binding is not None
         seconds = time.monotonic() - self.began
-        return Queried(read.tally, read.position.offset, self.binding.undeclared, rows, seconds)
+        return Queried(read.tally, read.position.offset, self.undeclared, rows, seconds)
 
     def _read(self) -> RowsRead:
-        plan = self.query.rows
-        begun = begin_object(plan, self.source)
-        self.binding = begun.binding
-        self.read = read_rows(
-            plan,
-            self.query.columns,
+        reached = read_source(
+            self.query,
             self.source,
-            begun.binding,
-            begun.whole,
             self.rejects,
             self.scratch,
             stop=self.stop,
             batch_bytes=self.batch_bytes,
             memory_mb=self.memory_mb,
             seen=lambda seen: self.progress("rows", seen),
+            counts=self.counts,
         )
+        for read, undeclared in reached:
+            self.read, self.undeclared = read, undeclared
+        assert self.read is not None, "there are no runs over nothing"
         if not self.read.finished:
             raise CapacityError(
                 "The rows were not read to their end in the time that there was, and nothing was begun that could be gone on with. "
@@ -242,7 +243,7 @@ class QueryRun:
             errors=dict(sorted(tally.errors.items())),
             recovered=tuple(tally.recovered),
             recovered_count=tally.recovered_count,
-            undeclared=() if self.binding is None else self.binding.undeclared,
+            undeclared=self.undeclared,
             code=code,
             reason=reason,
             bytes=0 if self.read is None else self.read.position.offset,

@@ -15,10 +15,12 @@ def reject_to_json(reject: Reject) -> str:
     """Give a reject as one line of JSON, without the newline.
 
     ``raw`` holds the record's bytes as text; where they are not UTF-8, ``raw_base64`` holds them instead. ``sha256``
-    is there only where the raw bytes are cut, ``withheld`` only where ``cells`` or the ``record`` are, and ``of`` only
-    where the record is one of a query's ``result``.
+    is there only where the raw bytes are cut, ``withheld`` only where ``cells`` or the ``record`` are, ``of`` only
+    where the record is one of a query's ``result``, and ``key`` and ``version`` where many objects are loaded as one.
     """
-    shape: dict[str, Any] = {"line": reject.line, "offset": reject.offset, "length": reject.length}
+    about = {"key": reject.key, "version": reject.version}
+    shape: dict[str, Any] = {name: value for name, value in about.items() if value is not None}
+    shape |= {"line": reject.line, "offset": reject.offset, "length": reject.length}
     if reject.of != "object":
         shape["of"] = reject.of
     try:
@@ -53,6 +55,8 @@ def reject_from_json(line: str | bytes) -> Reject:
             reasons,
             withheld,
             shape.get("of", "object"),
+            shape.get("key"),
+            shape.get("version"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise ServiceError(
