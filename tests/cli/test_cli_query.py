@@ -151,3 +151,57 @@ def test_a_contract_with_a_query_is_explained_with_what_is_the_files_and_what_th
     ):
         assert said in done.stdout
     assert "transform.prepare" not in done.stdout  # the contract has none
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Path:
+    """A project of one feed whose query is over many files, with two of them."""
+    query = QUERY.replace("  sql: |\n", "  over: new\n  sql: |\n") + "schedule: rate(1 hour)\n"
+    write(tmp_path / "penstock.yaml", "penstock: 1\nname: shop\n")
+    write(tmp_path / "contracts" / "orders.yaml", query)
+    write(tmp_path / "reference" / "customers.csv", CUSTOMERS)
+    write(tmp_path / "orders.csv", ORDERS)
+    write(tmp_path / "more" / "orders.csv", HEADER + "ORD-009,ann,3,1,NEW\nORD-010,bob,many,1,NEW\n")
+    return tmp_path
+
+
+def call_together(project: Path, command: str, *options: object) -> tuple[int, str]:
+    files = (project / "orders.csv", project / "more" / "orders.csv")
+    found = invoke(command, project / "contracts" / "orders.yaml", *files, *options)
+    return found.exit_code, found.output
+
+
+def test_files_of_a_query_over_many_are_one_run_with_one_report(together: Path) -> None:
+    code, output = call_together(together, "run", "--output", together / "out")
+    assert code == 0, output
+    assert "8 records read: 5 loaded, 2 rejected, 1 filtered\n" in output
+    (folder,) = (together / "out").iterdir()
+    assert folder.name == "orders"
+    assert [line["Item"]["quantity"] for line in lines(folder / "items.jsonl")] == [{"N": "9"}, {"N": "1"}]
+    assert [
+        (Path(line.get("key", "-")).parent.name, line["line"]) for line in lines(folder / "rejects.jsonl")
+    ] == [
+        (together.name, 6),
+        ("more", 3),
+        ("", 2),
+    ]
+    assert [each["good"] for each in lines(folder / "object-counts.jsonl")] == [4, 1]
+    assert json.loads((folder / "report.json").read_text())["key"] == "incoming/orders/"
+
+
+def test_a_check_of_such_files_is_one_verdict_that_names_the_files_of_its_rejects(together: Path) -> None:
+    code, output = call_together(together, "check")
+    assert code == 0, output
+    assert output.count("records read") == 1
+    assert "more/orders.csv, line 3: type-error in quantity" in output
+
+
+def test_a_file_is_named_once(together: Path) -> None:
+    found = invoke(
+        "check",
+        together / "contracts" / "orders.yaml",
+        together / "orders.csv",
+        together / "more" / ".." / "orders.csv",
+    )
+    assert found.exit_code == 2
+    assert "is named twice, and its rows would count twice" in found.output

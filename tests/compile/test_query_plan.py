@@ -276,3 +276,11 @@ def test_a_number_of_the_result_without_decimal_places_is_an_integer(tmp_path: P
         ("integer", "DECIMAL(9,0)"),
         ("number", "DECIMAL(11,2)"),
     ]
+
+
+@pytest.mark.parametrize("over", ["object", "prefix", "new"])
+def test_the_plan_says_what_the_rows_are_of(tmp_path: Path, over: str) -> None:
+    plan = compile_contract(contract(tmp_path, transform={"over": over}, schedule="rate(1 hour)"))
+    assert plan.query is not None
+    assert plan.query.over == over
+    assert read_plan(write_plan(plan)) == plan

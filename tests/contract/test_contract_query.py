@@ -187,3 +187,44 @@ def test_a_references_schema_can_be_a_file(tmp_path: Path) -> None:
     schema = read_contract(path).references["codes"].schema_
     assert schema is not None
     assert [field.name for field in schema.fields] == ["code"]
+
+
+HOURLY = {"transform.sql": SQL, "schedule": "rate(1 hour)"}
+
+
+@pytest.mark.parametrize("over", ["prefix", "new"])
+def test_a_query_over_many_files_is_run_by_the_schedule(over: str) -> None:
+    assert problems({**HOURLY, "transform.over": over}) == []
+    assert problems({"transform.sql": SQL, "transform.over": over}) == [
+        f"schedule: is due with transform.over: {over}: a file that lands starts no run then, the schedule does"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"transform.sql": None, "transform.over": "new"},
+            "transform.over: belongs to transform.sql, and there is none: a row by itself is of one file",
+        ),
+        ({"transform.over": "all"}, 'transform.over: "all" is not known; known here: object, prefix, new'),
+        (
+            {"transform.over": "new", "load.mode": "mirror"},
+            (
+                "load.mode: mirror is refused with transform.over: new: what the new files alone give would delete what all "
+                "others gave; say over: prefix"
+            ),
+        ),
+        (
+            {"transform.over": "prefix", "engine": "auto"},
+            "engine: auto is refused with transform.over: prefix: a job in Glue reads one file; say lambda, or over: object",
+        ),
+    ],
+)
+def test_what_many_files_have_no_use_for_is_refused(changes: dict[str, Any], message: str) -> None:
+    parts = {name: value for name, value in {**HOURLY, **changes}.items() if value is not None}
+    assert problems(parts) == [message]
+
+
+def test_a_mirror_can_be_of_all_files_under_the_prefix() -> None:
+    assert problems({**HOURLY, "transform.over": "prefix", "load.mode": "mirror"}) == []

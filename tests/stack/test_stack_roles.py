@@ -104,6 +104,26 @@ def test_the_statements_are_those_that_were_reviewed(statements: dict[str, list[
     )
 
 
+def test_a_feed_that_takes_what_is_new_may_keep_lists_of_what_it_took_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    def statements_of(over: str) -> dict[str, list[dict[str, Any]]]:
+        own: dict[str, Any] = {
+            "transform": {"sql": "SELECT order_id, customer_id FROM rows", "over": over},
+            "schedule": "rate(1 hour)",
+        }
+        return _by_resource(templates_of(write_project(tmp_path, [feed("orders", **own)])))
+
+    plain, new = statements_of("object"), statements_of("new")
+    assert statements_of("prefix") == plain
+    added = {name: [one for one in many if one not in plain[name]] for name, many in new.items()}
+    ((name, (keep, listed)),) = [(name, many) for name, many in added.items() if many]
+    assert name == "penstock-shop-feed-orders/Role"
+    assert keep["Action"] == ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    assert keep["Resource"].endswith("/manifests/orders/*")
+    assert listed["Condition"]["StringLike"] == {"s3:prefix": ["manifests/orders/*"]}
+
+
 def test_tracing_adds_what_it_needs_and_nothing_else(
     statements: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:

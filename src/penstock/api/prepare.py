@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.api.references import find_references
+from penstock.api.together import FilesTogether, Unit, take_together
 from penstock.compile.plan import compile_contract
 from penstock.contract.locate import located
 from penstock.contract.model import Contract
@@ -40,29 +41,34 @@ _REASON = "it runs on this computer"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the files of one call have in common. ``references`` are the files of the query's references, if it has one."""
+    """What the runs of one call have in common; ``sources`` are what each is over.
+
+    ``references`` are the files of the query's references, if it has one.
+    """
 
     plan: Plan
-    sources: tuple[FileSource, ...]
+    sources: tuple[Unit, ...]
     batch_bytes: int
     progress: Progress | None
     references: Mapping[str, FileSource] = field(default_factory=dict)
 
     def run(
         self,
-        source: FileSource,
+        source: Unit,
         items: ItemWriter,
         rejects: RejectWriter,
         scratch: Path,
         *,
         resume: Checkpoint | Queried | None = None,
         keep: KeepState | None = None,
+        counts: Path | None = None,
     ) -> Report:
-        """Run one of the files; see :func:`~penstock.load.run.run_object` and :func:`~penstock.load.query.run_query`."""
+        """Run one of the sources; see :func:`~penstock.load.run.run_object` and :func:`~penstock.load.query.run_query`."""
         progress = self.progress
         if self.plan.query is not None:
-            return self._run_query(source, items, rejects, scratch, resume, keep)
+            return self._run_query(source, items, rejects, scratch, resume, keep, counts)
         assert not isinstance(resume, Queried)
+        assert isinstance(source, FileSource), "only a query is over many files"
         report = run_object(
             self.plan,
             source,
@@ -80,18 +86,19 @@ class Call:
 
     def _run_query(
         self,
-        source: FileSource,
+        source: Unit,
         items: ItemWriter,
         rejects: RejectWriter,
         scratch: Path,
         resume: Checkpoint | Queried | None,
         keep: KeepState | None,
+        counts: Path | None,
     ) -> Report:
         assert not isinstance(resume, Checkpoint)
         progress = self.progress
         report = run_query(
             self.plan,
-            source,
+            source.gathering if isinstance(source, FilesTogether) else source,
             self.references,
             items,
             rejects,
@@ -103,6 +110,7 @@ class Call:
             keep=keep,
             keep_seconds=KEEP_SECONDS,
             reason=_REASON,
+            counts=counts,
         )
         assert isinstance(report, Report)  # as above
         return report
@@ -158,20 +166,7 @@ def prepare(
     else:
         plan = compile_contract(contract)
     sources = tuple(FileSource(path) for path in files)
-    _refuse_same_names(sources)
+    units = take_together(plan, sources)
     named = {name: Path(found) for name, found in (references or {}).items()}
     found = find_references(plan, named, path) if sources or named else {}
-    return Call(plan, sources, chunk_size or BATCH_BYTES, progress, found)
-
-
-def _refuse_same_names(sources: Iterable[FileSource]) -> None:
-    """Files of one name would share a folder, as would names that differ only in case on some computers."""
-    seen: dict[str, str] = {}
-    for source in sources:
-        name = Path(source.key).name.casefold()
-        if name in seen:
-            raise UsageError(
-                f"{seen[name]} and {source.key} have one name, and results are kept by name. Run them one at a time, "
-                "each into a folder of its own."
-            )
-        seen[name] = source.key
+    return Call(plan, units, chunk_size or BATCH_BYTES, progress, found)

@@ -14,8 +14,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from penstock.api.together import Unit, identify
 from penstock.errors import ServiceError, UsageError
-from penstock.load.files import FileSource
 from penstock.load.report import Report
 from penstock.load.result import Queried
 from penstock.load.run import Checkpoint
@@ -27,7 +27,10 @@ _STATE: Final = "state.json"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What must not have changed: the program, the plan (its hash), and the file (its path, bytes, and time in ns)."""
+    """What must not have changed: the program, the plan (its hash), and the file (its path, bytes, and time in ns).
+
+    Of files that are loaded as one it is their prefix, the bytes of all, and a number that stands for their names and times.
+    """
 
     penstock: str
     plan: str
@@ -79,9 +82,8 @@ class Kept:
 class KeptRun:
     """The place where a file's run is kept. Raises :class:`~penstock.errors.ServiceError` where it can't be written to."""
 
-    def __init__(self, parent: Path, source: FileSource, plan: str, program: str) -> None:
-        found = Path(source.key).stat()
-        self.identity = Identity(program, plan, source.key, found.st_size, found.st_mtime_ns)
+    def __init__(self, parent: Path, source: Unit, plan: str, program: str) -> None:
+        self.identity = Identity(program, plan, source.key, *identify(source))
         self._folder = parent / RUN_FOLDER / Path(source.key).name
 
     @property

@@ -13,9 +13,9 @@ from penstock.api.hold import hold, is_held
 from penstock.api.prepare import AnyPath, Call, Progress, prepare
 from penstock.api.resume import RUN_FOLDER, Kept, KeptRun
 from penstock.api.run_one import Destination, run_one
+from penstock.api.together import Unit
 from penstock.contract.model import Contract
 from penstock.errors import UsageError
-from penstock.load.files import FileSource
 from penstock.load.report import Report
 from penstock.plan.codec import plan_hash
 from penstock.spark.session import check_installed
@@ -45,13 +45,14 @@ def run(  # noqa: PLR0913 -- the options of the command, each by its name
     progress: Progress | None = None,
     references: Mapping[str, AnyPath] | None = None,
 ) -> list[Report]:
-    """Load files, one after the other, and give a report for each.
+    """Load files, one after the other, and give a report for each; or all as one, where the contract's query is over many.
 
     With ``output`` nothing leaves this computer: ``items.jsonl``, ``deletes.jsonl``, ``rejects.jsonl`` and
     ``report.json`` are written to a folder of the file's name in it. Without, the contract's table (or ``table``) is
     loaded, in AWS or at ``endpoint_url``; ``rejects.jsonl`` and ``report.json`` then go to such a folder in
     ``rejects``, or the report's ``first_rejects``, places and reasons, are all that is kept of them. A ``.gz`` file is unpacked.
-    ``chunk_size`` is how many bytes are judged at a time; it changes no result.
+    ``chunk_size`` is how many bytes are judged at a time; it changes no result. The folder of files that are loaded as one is named
+    as the feed's prefix ends, and has ``object-counts.jsonl``: what each file came to.
 
     ``references`` names the files of what the contract's query reads beside the rows. One that is not named is looked for below the
     project's folder, at the reference's own key and in ``references/``.
@@ -148,7 +149,7 @@ def _run_held(call: Call, table: OpenTable | None, parent: Path | None, *, resum
 
 
 def _find(
-    call: Call, source: FileSource, table: OpenTable | None, parent: Path | None, *, resume: bool
+    call: Call, source: Unit, table: OpenTable | None, parent: Path | None, *, resume: bool
 ) -> tuple[Destination, Kept | None]:
     """Give where a file's results go, and how far its run was, if that is to be gone on with."""
     if parent is None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 from penstock.api.prepare import Call, make_scratch
 from penstock.api.rejects import FirstRejects, outline
 from penstock.api.resume import Effort, Kept, KeptRun
+from penstock.api.together import Unit
 from penstock.errors import ServiceError
-from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
+from penstock.load.files import JsonlItemWriter, JsonlRejectWriter
+from penstock.load.gathering import COUNTS
 from penstock.load.protocols import ItemWriter, RejectWriter
 from penstock.load.report import Counts, ItemCounts, Report
 from penstock.load.result import Queried
@@ -41,7 +43,7 @@ class Destination:
         return Effort() if isinstance(self.items, Path) else self.items.effort
 
 
-def run_one(call: Call, source: FileSource, destination: Destination, before: Kept | None) -> Report:
+def run_one(call: Call, source: Unit, destination: Destination, before: Kept | None) -> Report:
     """Run one file, from where it was ``before`` if that is given. Files that can't be written make the report ``failed``."""
     if before is not None and before.report is not None:
         return before.report
@@ -106,10 +108,19 @@ def _open(destination: Destination, before: Kept | None, first: FirstRejects, st
     return _Opened(destination, items, rejects, tuple(files), scratch)
 
 
-def _load(call: Call, source: FileSource, opened: _Opened, before: Kept | None) -> Report:
+def _load(call: Call, source: Unit, opened: _Opened, before: Kept | None) -> Report:
     resume, effort = (None, Effort()) if before is None else (before.state, before.effort)
     keep = None if opened.destination.kept is None else lambda found: opened.keep(found, effort)
-    return call.run(source, opened.items, opened.rejects, opened.scratch, resume=resume, keep=keep)
+    folder = opened.destination.folder
+    return call.run(
+        source,
+        opened.items,
+        opened.rejects,
+        opened.scratch,
+        resume=resume,
+        keep=keep,
+        counts=None if folder is None else folder / COUNTS,
+    )
 
 
 def write_report(report: Report, folder: Path) -> Report:

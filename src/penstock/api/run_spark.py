@@ -17,6 +17,7 @@ from penstock.api.prepare import Call, make_scratch
 from penstock.api.rejects import FIRST_REJECTS, outline
 from penstock.api.resume import RUN_FOLDER, Identity, KeptRun
 from penstock.api.run_one import REPORT_FILE, write_report
+from penstock.api.together import FilesTogether, Unit
 from penstock.errors import UsageError
 from penstock.load.files import REJECTS, FileSource
 from penstock.load.rejects import reject_from_json
@@ -44,18 +45,25 @@ def run_on_spark(
     Spark is not installed, or another run is under way into such a folder.
     """
     check_query(call.plan)
+    files = [_single(source) for source in call.sources]
     cores = cores or os.cpu_count() or 1
     if cores < 1:
         raise UsageError("Spark works on one core at least.")
     with ExitStack() as stack:
         if parent is not None:
-            for source in call.sources:
+            for source in files:
                 stack.enter_context(hold(parent / Path(source.key).name))
-        brief = sum(source.size for source in (*call.sources, *call.references.values())) < _BRIEF_BYTES
+        brief = sum(source.size for source in (*files, *call.references.values())) < _BRIEF_BYTES
         session = stack.enter_context(open_session(cores, brief=brief))
-        return [
-            _run_one(session, call, source, table, parent, cores, resume=resume) for source in call.sources
-        ]
+        return [_run_one(session, call, source, table, parent, cores, resume=resume) for source in files]
+
+
+def _single(source: Unit) -> FileSource:
+    if isinstance(source, FilesTogether):
+        raise UsageError(
+            "Spark runs queries over one file here, and this contract's is over many (transform.over): run it without --engine spark."
+        )
+    return source
 
 
 def _run_one(

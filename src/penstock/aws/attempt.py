@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from penstock.aws.close import close_run
+from penstock.aws.gather import Gathered
 from penstock.aws.large.hand_over import hand_over, open_folder
 from penstock.aws.large.states import WORK, Work
 from penstock.aws.loader import Budget, Loader
@@ -22,7 +23,8 @@ from penstock.load.report import Counts, ItemCounts, Report
 class Attempt:
     """One run of a version, and all that it takes. ``run`` is as it is now.
 
-    ``parts`` are the keys of the rejects that are kept before those of the load itself.
+    ``parts`` are the keys of the rejects that are kept before those of the load itself. ``gathered`` are the objects of a run that is
+    over many; ``found`` then stands for them.
     """
 
     loader: Loader
@@ -32,13 +34,21 @@ class Attempt:
     budget: Budget
     log: Log
     parts: tuple[str, ...] = ()
+    gathered: Gathered | None = None
 
     def note(self, **changes: object) -> Attempt:
         """Give it with a run that has these changes."""
         return replace(self, run=replace(self.run, **changes))  # type: ignore[arg-type]  # by the callers' words
 
 
-def begin_attempt(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log: Log) -> Attempt:
+def begin_attempt(
+    loader: Loader,
+    claim: Claim,
+    found: ObjectVersion,
+    budget: Budget,
+    log: Log,
+    gathered: Gathered | None = None,
+) -> Attempt:
     """Write the run of a version that begins. Raises :class:`~penstock.errors.ServiceError` where the ledger fails."""
     run = Run(
         id=claim.run,
@@ -55,7 +65,7 @@ def begin_attempt(loader: Loader, claim: Claim, found: ObjectVersion, budget: Bu
     )
     put_run(loader.ledger, run)
     log.info("run started", attempt=claim.attempt, size=found.size)
-    return Attempt(loader, claim, run, found, budget, log)
+    return Attempt(loader, claim, run, found, budget, log, gathered=gathered)
 
 
 def find_saved(attempt: Attempt) -> str | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal
 
 from penstock.aws.close import end_interrupted
+from penstock.aws.gather import Gathered, forget_older, gather, note_applied
 from penstock.aws.large.hand_over import has_workers
 from penstock.aws.load_version import load_version
 from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.object_state import Applied, Claim
-from penstock.aws.objects import ObjectVersion, find_current, is_of_feed
+from penstock.aws.objects import ObjectVersion, find_current, is_gathered, is_of_feed, is_of_run
 from penstock.aws.runs import format_time, get_run, new_run_id
+from penstock.aws.scratch import make_scratch
 
 Outcome = Literal[
     "loaded", "refused", "failed", "duplicate", "pending", "gone", "ignored", "unfinished", "handed over"
@@ -44,7 +47,10 @@ def load_key(
     """
     # What is bound may be of the run before, whose end this is a part of.
     log = log.bind(bucket=bucket, key=key, **dict.fromkeys(("run", "replays", "version", "attempt")))
-    if not is_of_feed(loader.plan, key):
+    if is_gathered(loader.plan) and is_of_feed(loader.plan, key):
+        log.info("file is loaded with the others, by the feed's schedule", outcome="ignored")
+        return "ignored"
+    if not is_of_run(loader.plan, key):
         log.warning(
             "key is not of this feed", outcome="ignored", prefix=loader.plan.prefix, suffix=loader.plan.suffix
         )
@@ -66,7 +72,12 @@ def _load_once(
 
     ``after`` is the run that kept it the last time.
     """
-    if after is None and (outcome := _find_nothing(loader, bucket, key, budget, log)):
+    # What a prefix holds takes a list to tell: that is made once, under the claim.
+    if (
+        after is None
+        and not is_gathered(loader.plan)
+        and (outcome := _find_nothing(loader, bucket, key, budget, log))
+    ):
         return outcome, None
     run_id = new_run_id(budget.clock())
     claim = loader.ledger.claim(loader.plan.name, bucket, key, run_id, budget.claim_end, after)
@@ -118,6 +129,8 @@ def _work(
             return outcome, None
         again = loader.ledger.settle(claim, applied, manifest)
         log.debug("claim settled", again=again)
+        if applied is not None:
+            forget_older(loader, applied)
     finally:
         if not ended:
             loader.ledger.release(claim, again=not brought)
@@ -129,10 +142,24 @@ def _load_current(
     loader: Loader, claim: Claim, budget: Budget, log: Log
 ) -> tuple[Outcome, Applied | None, str | None]:
     """Load what the key has now that nobody else can be at work on it. Gives the run's manifest too, if it is whole."""
-    found = find_current(loader.s3, claim.bucket, claim.key)
-    if found is None:
-        log.info("object is gone", outcome="gone")
-        return "gone", None, None
+    if not is_gathered(loader.plan):
+        found = find_current(loader.s3, claim.bucket, claim.key)
+        if found is None:
+            log.info("object is gone", outcome="gone")
+            return "gone", None, None
+        return _load_found(loader, claim, found, None, budget, log)
+    with make_scratch() as scratch:
+        gathered = gather(loader, claim.bucket, claim.state.applied, Path(scratch), budget, log)
+        if gathered is None:
+            log.info("there are no objects to load", outcome="gone")
+            return "gone", None, None
+        return _load_found(loader, claim, gathered.found, gathered, budget, log)
+
+
+def _load_found(
+    loader: Loader, claim: Claim, found: ObjectVersion, gathered: Gathered | None, budget: Budget, log: Log
+) -> tuple[Outcome, Applied | None, str | None]:
+    """Load a version, unless it is dealt with already."""
     if claim.state.settles(loader.plan_hash, version=found.version):
         log.info("version is applied already", outcome="duplicate", version=found.version)
         return "duplicate", None, None
@@ -144,16 +171,15 @@ def _load_current(
         )
         return "duplicate", *ended
     log = log.bind(version=found.version)
-    run = load_version(loader, claim, found, budget, log)
+    run = load_version(loader, claim, found, budget, log, gathered)
     if run.status == "handed over":
         return "handed over", None, None
     if run.status == "failed":
         # An execution that was started and not heard of frees the object itself, when it finds that the run is over.
         writes = run.saved is not None and has_workers(loader, run, budget.clock())
         return "unfinished" if writes else "failed", None, None
-    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-    applied = Applied(found.version, found.etag, status, loader.plan_hash, run.id)
-    return "loaded" if status == "done" else "refused", applied, run.manifest
+    applied = note_applied(loader, run, found.etag, claim.state.applied)
+    return "loaded" if applied.status == "done" else "refused", applied, run.manifest
 
 
 def _find_ended(loader: Loader, claim: Claim, found: ObjectVersion) -> tuple[Applied, str | None] | None:
@@ -166,5 +192,4 @@ def _find_ended(loader: Loader, claim: Claim, found: ObjectVersion) -> tuple[App
         return None
     if run.status not in {"done", "rejected"}:
         return None
-    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-    return Applied(found.version, found.etag, status, loader.plan_hash, run.id), run.manifest
+    return note_applied(loader, run, found.etag, claim.state.applied), run.manifest

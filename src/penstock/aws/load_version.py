@@ -17,6 +17,7 @@ from penstock.aws.attempt import (
 )
 from penstock.aws.close import close_run
 from penstock.aws.execute import execute
+from penstock.aws.gather import Gathered
 from penstock.aws.large.hand_over import begin_folder
 from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
@@ -29,12 +30,20 @@ from penstock.aws.scratch import make_scratch
 from penstock.errors import ServiceError
 
 
-def load_version(loader: Loader, claim: Claim, found: ObjectVersion, budget: Budget, log: Log) -> Run:
+def load_version(
+    loader: Loader,
+    claim: Claim,
+    found: ObjectVersion,
+    budget: Budget,
+    log: Log,
+    gathered: Gathered | None = None,
+) -> Run:
     """Load a version under a claim, from the start or from where another stopped, or hand it over. Gives the run as it is then.
 
+    ``gathered`` are the objects that ``found`` stands for, where the run is over many.
     Raises :class:`~penstock.errors.ServiceError` where the ledger fails; whatever else does fails the run.
     """
-    attempt = begin_attempt(loader, claim, found, budget, log)
+    attempt = begin_attempt(loader, claim, found, budget, log, gathered)
     return _load_rows(attempt) if loader.plan.query is None else load_by_query(attempt)
 
 

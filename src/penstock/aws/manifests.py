@@ -133,14 +133,14 @@ def complete(manifests: RunFolder, name: str, doubtful: tuple[int, ...] | None, 
             if found is None:
                 raise ServiceError("The run's manifest is gone, so that it can't be completed.")
             manifests.put(_state_name(name), _show(replace(found, doubtful=doubtful)))
-        _delete_older(manifests, name)
+        delete_older(manifests, name)
     except ServiceError as error:
         log.failure("manifest not completed", outcome="failed", reason=str(error))
         return False
     return True
 
 
-def _delete_older(manifests: RunFolder, name: str) -> None:
+def delete_older(manifests: RunFolder, name: str) -> None:
     """Delete the manifests of runs that began before. Those of later ones, of whom this one can't know yet, stay."""
     older = [
         found for found in manifests.list_sizes("") if found.partition("/")[0].removesuffix(".json") < name

@@ -13,13 +13,17 @@ from penstock.aws.attributes import to_item
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A version that was dealt with: loaded, or refused by the plan of that hash."""
+    """A version that was dealt with: loaded, or refused by the plan of that hash.
+
+    Of a feed whose runs are over what is new, ``taken`` names the list of all that was loaded so far (:mod:`penstock.aws.gather`).
+    """
 
     version: str
     etag: str
     status: Literal["done", "rejected"]
     plan: str
     run: str
+    taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,16 @@ def is_of_feed(plan: Plan, key: str) -> bool:
     return key.startswith(plan.prefix) and key.endswith(plan.suffix) and not key.endswith("/")
 
 
+def is_gathered(plan: Plan) -> bool:
+    """Tell whether a run of the feed is over many objects, and the feed's schedule starts it."""
+    return plan.query is not None and plan.query.over != "object"
+
+
+def is_of_run(plan: Plan, key: str) -> bool:
+    """Tell whether runs of the feed are of a key: an object's of the feed, or its prefix where a run is over many."""
+    return key == plan.prefix if is_gathered(plan) else is_of_feed(plan, key)
+
+
 def is_listed(s3: Client, bucket: str, key: str) -> bool:
     """Tell whether there is such an object, for who may list but is answered for a missing key as for a forbidden one.
 

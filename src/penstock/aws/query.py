@@ -23,6 +23,7 @@ from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.attempt import Attempt, find_saved, forget, hand_over_attempt, report_fault
 from penstock.aws.close import close_run
 from penstock.aws.execute import execute, tell_progress
+from penstock.aws.gather import keep_list
 from penstock.aws.large.hand_over import begin_folder, open_folder
 from penstock.aws.loader import Deadline, Loader
 from penstock.aws.manifests import Keeping
@@ -32,9 +33,11 @@ from penstock.aws.references import FoundReference, describe_references, find_re
 from penstock.aws.runs import Run, get_run
 from penstock.aws.scratch import explain_full_disk, make_scratch
 from penstock.errors import DataError, ServiceError
-from penstock.load.choose import PROCESSOR_MB, Choice, Extent, choose_engine
+from penstock.load.choose import PROCESSOR_MB, UNPACKED, Choice, Extent, choose_engine
 from penstock.load.conclude import report_refusal
 from penstock.load.files import FileSource
+from penstock.load.gathering import COUNTS, Gathering
+from penstock.load.protocols import ObjectSource
 from penstock.load.query import QueryRun
 from penstock.load.report import Report
 from penstock.load.result import RESULT, Queried, ResultSource, conclude_query, count_object
@@ -56,6 +59,8 @@ def load_by_query(attempt: Attempt) -> Run:
     loader, run = attempt.loader, attempt.run
     rejects = S3RejectWriter(loader.s3, loader.artifacts, loader.plan.name, run.id)
     try:
+        if attempt.gathered is not None:
+            keep_list(loader, run, attempt.gathered)
         saved = find_saved(attempt)
         begun = None if saved is None else _find_begun(loader, saved)
         forget(attempt, None if begun is None else saved)
@@ -129,7 +134,7 @@ def _choose(attempt: Attempt, references: Sequence[FoundReference], scratch: Pat
     plan = loader.plan if loader.job is not None else replace(loader.plan, engine="lambda")
     room = loader.measure_room(scratch, attempt.budget)
     beside = [_measure(each.found, parquet=each.reference.rows is None) for each in references]
-    choice = choose_engine(plan, _measure(attempt.found, parquet=False), beside, room)
+    choice = choose_engine(plan, _measure_source(attempt), beside, room)
     if plan is not loader.plan and loader.plan.engine != "lambda":
         return replace(choice, reason=f"there is no Glue here; {choice.reason}")
     if _may_go_to_glue(loader) and attempt.claim.interrupted is not None:
@@ -142,6 +147,14 @@ def _may_go_to_glue(loader: Loader) -> bool:
     plan = loader.plan
     trusted = plan.query is not None and plan.query.spark is not None
     return plan.engine == "auto" and trusted and loader.job is not None
+
+
+def _measure_source(attempt: Attempt) -> Extent:
+    """Give how large the object is, or all objects together."""
+    gathered = attempt.gathered
+    if gathered is None:
+        return _measure(attempt.found, parquet=False)
+    return Extent(gathered.found.size + (UNPACKED - 1) * gathered.packed)
 
 
 def _measure(found: ObjectVersion, *, parquet: bool) -> Extent:
@@ -170,7 +183,7 @@ def _query(
     work = QueryRun(
         plan=loader.plan,
         query=loader.plan.query,
-        source=S3Source(loader.s3, attempt.found, sleep=loader.sleep),
+        source=_open_source(attempt),
         references={
             each.reference.name: S3Source(loader.s3, each.found, sleep=loader.sleep) for each in references
         },
@@ -182,11 +195,14 @@ def _query(
         threads=max(1, min(2, loader.function_mb // PROCESSOR_MB)),
         stop=Deadline(budget, math.inf).comes,
         progress=tell_progress(attempt),
+        counts=scratch / COUNTS,
     )
     try:
         found = work.attempt()
     except OSError as error:
         found, work.lacks = report_fault(attempt.run, str(explain_full_disk(error))), True
+    if attempt.gathered is not None and work.counts is not None and work.counts.exists():
+        open_folder(loader, attempt.run.id).upload(COUNTS, work.counts)
     if isinstance(found, Queried):
         attempt.log.info(
             "query done", outcome="done", rows=found.tally.good, result=found.rows, seconds=found.seconds
@@ -194,6 +210,13 @@ def _query(
     elif work.lacks and _may_go_to_glue(loader):
         return Choice("glue", f"the function could not end it: {found.reason}")
     return found
+
+
+def _open_source(attempt: Attempt) -> ObjectSource | Gathering:
+    loader = attempt.loader
+    if attempt.gathered is not None:
+        return attempt.gathered.open(loader)
+    return S3Source(loader.s3, attempt.found, sleep=loader.sleep)
 
 
 def _load_result(attempt: Attempt, queried: Queried, parts: tuple[str, ...], scratch: Path) -> Run:

@@ -41,7 +41,9 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes each parameter an option
     These are files that were there before their feed was, or that S3 told nobody
     of. The prefix is that of a feed, a part of it, or one above several feeds;
     each file is loaded by its feed, and what is loaded already is left alone,
-    unless --again is said.
+    unless --again is said. A feed whose query is over many files
+    (`transform.over`) gathers them as its schedule would have it; with --again
+    as if it had loaded none.
     """
     from penstock.cli.place import find_place  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.sweeping import Gauge, open_sweepers, show_swept, sweep_prefix  # noqa: PLC0415 -- as above
@@ -63,6 +65,13 @@ def _share_out(place: Place, prefix: str) -> list[tuple[str, str]]:
         for name, own in sorted(feeds.items())
         if inside.startswith(own) or own.startswith(inside)
     ]
+    for feed in place.project.feeds:
+        narrower = feed.transform.over != "object" and (feed.name, feed.source.prefix) not in parts
+        if narrower and any(name == feed.name for name, _ in parts):
+            raise UsageError(
+                f"The feed {feed.name} loads all files under {feed.source.prefix} as one (transform.over: {feed.transform.over}): "
+                "name that prefix."
+            )
     if not parts:
         known = ", ".join(f"{own} ({name})" for name, own in sorted(feeds.items()))
         raise UsageError(

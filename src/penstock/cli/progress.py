@@ -53,7 +53,7 @@ class Meter:
 
     def _total(self, file: str, name: str, seen: int) -> int | None:
         """Give the bytes that a pass has. How many a packed file unpacks to is known after its first pass."""
-        if name in _OF_UNKNOWN_SIZE:
+        if name in _OF_UNKNOWN_SIZE or file.endswith("/"):  # a prefix, where many files are read as one
             return None
         if not file.lower().endswith(".gz"):
             if file not in self._sizes:

@@ -71,7 +71,7 @@ def _print(rejects: Iterable[Reject], *, sensitive: bool) -> None:
     number = whole = 0
     for number, reject in enumerate(rejects, 1):  # noqa: B007 -- it is the sum
         reasons = [(reason.code, reason.field, reason.message) for reason in reject.errors]
-        say_reasons(reject.line, reasons, reject.of)
+        say_reasons(reject.line, reasons, reject.key or reject.of)
         whole += reject.withheld == "nothing"
         if not sensitive or reject.withheld != "nothing":
             say(f"    {visible(reject.raw.decode('utf-8', 'backslashreplace'))}", "dim")

@@ -160,7 +160,7 @@ def _say(report: Report, parent: Path | None) -> None:
     first: list[dict[str, Any]] = report.to_dict().get("first_rejects", [])
     for reject in first:
         reasons = [(e["code"], e["field"], e["message"]) for e in reject["errors"]]
-        say_reasons(reject["line"], reasons, reject.get("of", "object"))
+        say_reasons(reject["line"], reasons, reject.get("key") or reject.get("of", "object"))
     if first:
         left = report.counts.rejected - len(first) + (0 if report.result is None else report.result.rejected)
         more = f"{left:,} more, and " if left > 0 else ""

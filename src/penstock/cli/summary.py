@@ -96,15 +96,15 @@ def say_rejects(rejects: Sequence[Reject], total: int) -> None:
     """Print the first rejects: where each is, and its reasons; never what it holds."""
     for reject in rejects:
         reasons = [(reason.code, reason.field, reason.message) for reason in reject.errors]
-        say_reasons(reject.line, reasons, reject.of)
+        say_reasons(reject.line, reasons, reject.key or reject.of)
     if total > len(rejects):
         say(f"  ... and {total - len(rejects):,} more")
 
 
 def say_reasons(line: int, reasons: Sequence[tuple[str, str | None, str]], of: str = "object") -> None:
-    """Print the reasons of one reject, a line each. It may be ``of`` a query's ``result``."""
+    """Print the reasons of one reject, a line each. It may be ``of`` a query's ``result``, or of a file of many that are loaded as one."""
     for code, field, message in reasons:
-        where = f"line {line:,}" if of == "object" else f"{of}, line {line:,}"
+        where = f"line {line:,}" if of == "object" else f"{visible(of)}, line {line:,}"
         what = f"{code} in {visible(field)}" if field is not None else code
         say(f"  {where}: {what}: {visible(message)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import sqlglot
 
@@ -161,6 +162,13 @@ def explain_row_fields(contract: Contract, query: Query) -> list[str]:
     return _columns(table)
 
 
+_OVER: Final = {
+    "object": "the query, over all rows",
+    "prefix": "the query, over all rows of all files under the prefix, when the schedule comes",
+    "new": "the query, over all rows of all files that are new since the last run, when the schedule comes",
+}
+
+
 def explain_steps(contract: Contract) -> list[str]:
     """Say the steps, with what the contract says in each; those in which it says nothing are left out."""
     transform = contract.transform
@@ -175,7 +183,7 @@ def explain_steps(contract: Contract) -> list[str]:
         *(f"rule {rule.name}: {rule.check}" for rule in contract.rules),
         *(f"rename: {old} to {new}" for old, new in transform.rename.items()),
         *(
-            [f"drop: {', '.join(transform.drop)}", "the query, over all rows"][not transform.drop :]
+            [f"drop: {', '.join(transform.drop)}", _OVER[transform.over]][not transform.drop :]
             if transform.sql is not None
             else _explain_load_steps(contract)
         ),

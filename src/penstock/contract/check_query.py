@@ -29,7 +29,8 @@ _PARQUET_KEYS: Final = frozenset(
 
 
 def check_query(contract: Contract) -> Iterator[Problem]:
-    """The problems of ``references``, and of the schema where there is a query."""
+    """The problems of ``references``, of ``transform.over``, and of the schema where there is a query."""
+    yield from _check_over(contract)
     if contract.transform.sql is None:
         if contract.references:
             yield Problem(("references",), "are read by transform.sql, and there is none")
@@ -49,6 +50,32 @@ def check_query(contract: Contract) -> Iterator[Problem]:
                 path, "a name in SQL is of lowercase letters, digits and _, and begins with a letter"
             )
         yield from _check_reference(contract, reference, path)
+
+
+def _check_over(contract: Contract) -> Iterator[Problem]:
+    over, path = contract.transform.over, ("transform", "over")
+    if contract.transform.sql is None:
+        if "over" in contract.transform.model_fields_set:
+            yield Problem(path, "belongs to transform.sql, and there is none: a row by itself is of one file")
+        return
+    if over == "object":
+        return
+    if contract.timetable is None:
+        yield Problem(
+            ("schedule",),
+            f"is due with transform.over: {over}: a file that lands starts no run then, the schedule does",
+        )
+    if over == "new" and contract.load.mode == "mirror":
+        yield Problem(
+            ("load", "mode"),
+            "mirror is refused with transform.over: new: what the new files alone give would delete what all others gave; "
+            "say over: prefix",
+        )
+    if contract.engine != "lambda":
+        yield Problem(
+            ("engine",),
+            f"{contract.engine} is refused with transform.over: {over}: a job in Glue reads one file; say lambda, or over: object",
+        )
 
 
 def _check_reference(contract: Contract, reference: ReferenceModel, path: KeyPath) -> Iterator[Problem]:

@@ -100,6 +100,8 @@ class TransformModel(Part):
     """Names that don't become attributes; the keys still see them."""
     sql: Name | None = None
     """One SELECT over all good rows of a file, `rows`, and over `references`; what it gives is loaded, and no row by itself."""
+    over: Literal["object", "prefix", "new"] = "object"
+    """What `rows` are of: one file; with the feed's `schedule` all files under its prefix, or those no run has loaded yet, as of one."""
 
 
 class ReferenceModel(Part):

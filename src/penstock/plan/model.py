@@ -228,6 +228,9 @@ class Query:
     sorted by all of them (NULL first); ``spark`` is None where Spark can't be trusted to agree,
     and ``refused`` says why. ``record`` is SQL of DuckDB over the columns of the result that gives a row as a CSV record
     of the file that the plan itself reads, and ``header`` is that file's first record.
+
+    ``over`` tells of what the rows are: of one object, of all objects under the feed's prefix, or of those of them that no run
+    has loaded yet (:mod:`penstock.load.gathering`).
     """
 
     rows: Plan
@@ -239,6 +242,7 @@ class Query:
     result: tuple[Column, ...]
     record: str
     header: str
+    over: Literal["object", "prefix", "new"] = "object"
 
 
 @dataclass(frozen=True, slots=True)

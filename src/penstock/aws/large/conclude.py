@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from penstock.aws.close import close_run
 from penstock.aws.function_errors import explain_function_error
+from penstock.aws.gather import forget_older, note_applied
 from penstock.aws.large.hand_over import GRACE_SECONDS
 from penstock.aws.large.job import Job
 from penstock.aws.load import RETRIED, Outcome, load_key
 from penstock.aws.manifests import complete
-from penstock.aws.object_state import Applied
 from penstock.aws.runs import Run, read_time
 from penstock.errors import EngineError, ServiceError, UsageError
 from penstock.load.conclude import find_doubtful
@@ -78,9 +78,10 @@ def _settle(job: Job, run: Run) -> str | None:
         return None
     if state.applied is not None and state.applied.run == run.id:
         return run.id
-    status: Literal["done", "rejected"] = "done" if run.status == "done" else "rejected"
-    applied = Applied(run.version, job.work.found.etag, status, str(run.plan), run.id)
-    return run.id if ledger.settle(job.claim, applied, run.manifest) else None
+    applied = note_applied(job.loader, run, job.work.found.etag, state.applied)
+    again = ledger.settle(job.claim, applied, run.manifest)
+    forget_older(job.loader, applied)
+    return run.id if again else None
 
 
 def fail(job: Job, error: str | None) -> dict[str, object]:

@@ -23,7 +23,7 @@ from penstock.aws.hint import Hints, Named
 from penstock.aws.ledger import Ledger
 from penstock.aws.log import Log
 from penstock.aws.object_state import State
-from penstock.aws.objects import is_of_feed
+from penstock.aws.objects import is_gathered, is_of_feed, is_of_run
 from penstock.aws.runs import format_time
 from penstock.aws.sweep.look_up import MOST, READ_UNITS, look_up
 from penstock.aws.sweep.rounds import Round, finish_round, keep_round, release_round, take_round
@@ -91,7 +91,13 @@ def compare(sweeper: Sweeper, prefix: str, after: str = "", number: int = EVERYT
 
     ``number`` is the round's. Needs s3:ListBucket, dynamodb:BatchGetItem, and to send hints. Raises
     :class:`~penstock.errors.ServiceError`.
+
+    Where a run is over many objects the loader gathers them, and is told of the feed's prefix alone.
     """
+    if is_gathered(sweeper.plan):
+        if after != sweeper.plan.prefix:
+            yield _call_for_run(sweeper, number)
+        return
     for page in _list_pages(sweeper, prefix, after):
         asked = Tally(lists=1)
         if not page:
@@ -112,7 +118,7 @@ def queue_died(sweeper: Sweeper) -> Slice:
     due = (
         (bucket, key)
         for bucket, key in sweeper.ledger.list_due(sweeper.plan.name, now)
-        if bucket == sweeper.bucket and is_of_feed(sweeper.plan, key)
+        if bucket == sweeper.bucket and is_of_run(sweeper.plan, key)
     )
     tally, first = Tally(read_units=READ_UNITS), list[str]()
     while named := list(dict.fromkeys(islice(due, MOST))):  # one that moves within the index can be met twice
@@ -210,6 +216,18 @@ def _compare_slice(sweeper: Sweeper, listed: Listed, number: int) -> Slice:
     sent = _send(sweeper, [(sweeper.bucket, key) for key in queued])
     tally = Tally(looked=len(found), read_units=READ_UNITS * len(found), **counts)
     return Slice(listed[-1]["Key"], tally + sent, queued)
+
+
+def _call_for_run(sweeper: Sweeper, number: int) -> Slice:
+    """Have the feed's objects gathered and loaded. Where a run is under way, its worker looks again when that has ended."""
+    named = (sweeper.bucket, sweeper.plan.prefix)
+    (state,) = _look_up(sweeper, [named])
+    finding: Finding = "queued" if _has_turn(state.attempts, number) else "put_off"
+    if sweeper.again and state.applied is not None:
+        finding = _forget(sweeper, sweeper.plan.prefix, "applied")
+    queued = [named] if finding == "queued" else []
+    tally = Tally(looked=1, read_units=READ_UNITS, **{finding: 1})
+    return Slice(sweeper.plan.prefix, tally + _send(sweeper, queued), tuple(key for _, key in queued))
 
 
 def _forget(sweeper: Sweeper, key: str, finding: Finding) -> Finding:

@@ -45,6 +45,7 @@ def compile_query(contract: Contract) -> Plan:
         result=typed.columns,
         record=write_record(typed.columns),
         header=write_header(typed.columns),
+        over=contract.transform.over,
     )
     return replace(compile_rowwise(typed.derived), query=query)
 

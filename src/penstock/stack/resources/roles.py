@@ -67,8 +67,13 @@ def _load_statements(names: Names, contract: Contract, plan: Plan) -> list[State
         # forbidden, as above.
         allow("KeepRuns", ["s3:GetObject", "s3:PutObject"], f"{artifacts}/runs/{feed}/*", here),
         allow("ListKept", ["s3:ListBucket"], artifacts, {**here, **below(*listed)}),
-        *(_manifests(names, feed) if plan.manifest is not None else []),
+        *(_manifests(names, feed) if plan.manifest is not None or _takes_new(plan) else []),
     ]
+
+
+def _takes_new(plan: Plan) -> bool:
+    """Tell whether the feed keeps a list of the objects that its runs have taken so far."""
+    return plan.query is not None and plan.query.over == "new"
 
 
 def job_role(names: Names, contract: Contract, plan: Plan) -> Resource:
@@ -117,7 +122,7 @@ def _writing(table: Table) -> str:
 
 
 def _manifests(names: Names, feed: str) -> list[Statement]:
-    """What the table holds of each object, for feeds that don't write what did not change."""
+    """What the table holds of each object, for feeds that don't write what did not change, and which objects are taken so far."""
     artifacts, here = names.bucket_arn(names.artifacts_bucket), of_this_account(names)
     actions, place = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], f"manifests/{feed}/*"
     return [
