@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.api.references import find_references
-from penstock.api.together import FilesTogether, Unit, take_together
+from penstock.api.together import Unit, take_together
 from penstock.compile.plan import compile_contract
 from penstock.contract.locate import located
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
 from penstock.errors import CapacityError, UsageError
 from penstock.load.files import FileSource
+from penstock.load.gathering import FilesTogether
 from penstock.load.overlap import usable_lanes
 from penstock.load.protocols import ItemWriter, RejectWriter
 from penstock.load.query import run_query

@@ -17,9 +17,9 @@ from penstock.api.prepare import Call, make_scratch
 from penstock.api.rejects import FIRST_REJECTS, outline
 from penstock.api.resume import RUN_FOLDER, Identity, KeptRun
 from penstock.api.run_one import REPORT_FILE, write_report
-from penstock.api.together import FilesTogether, Unit
+from penstock.api.together import Unit
 from penstock.errors import UsageError
-from penstock.load.files import REJECTS, FileSource
+from penstock.load.files import REJECTS
 from penstock.load.rejects import reject_from_json
 from penstock.load.report import Report
 from penstock.load.steps.local import LocalFolder
@@ -45,31 +45,24 @@ def run_on_spark(
     Spark is not installed, or another run is under way into such a folder.
     """
     check_query(call.plan)
-    files = [_single(source) for source in call.sources]
     cores = cores or os.cpu_count() or 1
     if cores < 1:
         raise UsageError("Spark works on one core at least.")
     with ExitStack() as stack:
         if parent is not None:
-            for source in files:
+            for source in call.sources:
                 stack.enter_context(hold(parent / Path(source.key).name))
-        brief = sum(source.size for source in (*files, *call.references.values())) < _BRIEF_BYTES
+        brief = sum(source.size for source in (*call.sources, *call.references.values())) < _BRIEF_BYTES
         session = stack.enter_context(open_session(cores, brief=brief))
-        return [_run_one(session, call, source, table, parent, cores, resume=resume) for source in files]
-
-
-def _single(source: Unit) -> FileSource:
-    if isinstance(source, FilesTogether):
-        raise UsageError(
-            "Spark runs queries over one file here, and this contract's is over many (transform.over): run it without --engine spark."
-        )
-    return source
+        return [
+            _run_one(session, call, source, table, parent, cores, resume=resume) for source in call.sources
+        ]
 
 
 def _run_one(
     session: Session,
     call: Call,
-    source: FileSource,
+    source: Unit,
     table: Connections | None,
     parent: Path | None,
     cores: int,
@@ -94,7 +87,7 @@ def _run_one(
 
 
 @contextmanager
-def _keep_folder(call: Call, source: FileSource, parent: Path | None, *, resume: bool) -> Iterator[Path]:
+def _keep_folder(call: Call, source: Unit, parent: Path | None, *, resume: bool) -> Iterator[Path]:
     """Give the folder in which a run is kept while it is unfinished: an empty one, unless it is to be gone on with."""
     if parent is None:
         with make_scratch() as scratch:

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import UsageError
 from penstock.load.files import FileSource
-from penstock.load.gathering import Gathering, Member
+from penstock.load.gathering import FilesTogether
 from penstock.plan.model import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class FilesTogether:
-    """Files whose rows one query is over. ``key`` is the feed's prefix, the last part of which names where results go."""
-
-    key: str
-    files: tuple[FileSource, ...]
-
-    @property
-    def gathering(self) -> Gathering:
-        """Give them as what a query reads as one."""
-        latest = max(file.last_modified for file in self.files)
-        return Gathering(self.key, latest, lambda: [Member(file) for file in self.files])
-
 
 Unit = FileSource | FilesTogether
 """What one run is over."""

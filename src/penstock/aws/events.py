@@ -57,7 +57,7 @@ class Unreadable:
 
 
 StepName = Literal["cut", "survey", "decide", "load", "finish", "fail"]
-JobStep = Literal["cut", "rows", "judge", "reference", "survey", "decide", "load"]
+JobStep = Literal["cut", "member", "members", "rows", "judge", "reference", "survey", "decide", "load"]
 """The steps of a job in Glue: of a feed with a query there are some that the state machine never asks for."""
 
 

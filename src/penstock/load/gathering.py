@@ -20,10 +20,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from penstock.engine.decide import Tally
 from penstock.engine.result import Reject
 from penstock.errors import DataError, ServiceError
 from penstock.load.chunk import BATCH_BYTES, Seen, Stop, begin_object, never
 from penstock.load.count import add_tallies
+from penstock.load.files import FileSource
 from penstock.load.judges import MEMORY_MB
 from penstock.load.protocols import ObjectSource, RejectWriter
 from penstock.load.rows import RowsRead, read_rows
@@ -66,6 +68,29 @@ class Gathering:
     key: str
     last_modified: str
     members: Callable[[], Iterable[Member]]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesTogether:
+    """Files here whose rows one query is over. ``key`` is the feed's prefix, the last part of which names where results go."""
+
+    key: str
+    files: tuple[FileSource, ...]
+
+    @property
+    def last_modified(self) -> str:
+        """That of the latest."""
+        return max(file.last_modified for file in self.files)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def gathering(self) -> Gathering:
+        """Give them as what a query reads as one."""
+        return Gathering(self.key, self.last_modified, lambda: [Member(file) for file in self.files])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +208,7 @@ def read_source(  # noqa: PLR0913 -- what a pass needs, each by its name
             except DataError as error:
                 raise name_member(member.source.key, error) from error
             if told is not None:
-                told.write(_write_counts(member, found[0]))
+                told.write(write_counts(member, found[0].tally))
             so_far = found if so_far is None else _add(so_far, found)
             yield so_far
             if not found[0].finished:
@@ -216,8 +241,8 @@ def _add(before: Reached, found: Reached) -> Reached:
     return read, tuple(dict.fromkeys((*undeclared, *more)))
 
 
-def _write_counts(member: Member, read: RowsRead) -> bytes:
-    tally = read.tally
+def write_counts(member: Member, tally: Tally) -> bytes:
+    """Give what an object came to as a line of :data:`COUNTS`."""
     found = ObjectCounts(
         member.source.key,
         member.version,

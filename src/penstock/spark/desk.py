@@ -19,14 +19,16 @@ from penstock.engine.result import WriteBatch
 from penstock.errors import ServiceError
 from penstock.load.chunk import BATCH_BYTES
 from penstock.load.files import FileSource, JsonlItemWriter, JsonlRejectWriter
+from penstock.load.gathering import FilesTogether, Member
 from penstock.load.judges import MEMORY_MB
-from penstock.load.protocols import ItemWriter, RejectWriter, Written
+from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter, Written
+from penstock.load.result import ResultSource
 from penstock.load.steps.local import LocalFolder
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.query import result_place
 from penstock.load.steps.states import Effort, Stats
 from penstock.load.steps.step import StepName, do_step
-from penstock.load.steps.workplace import Outlet, Workplace
+from penstock.load.steps.workplace import Members, Outlet, Workplace
 from penstock.plan.model import Plan
 
 LEG_SECONDS: Final = 10.0
@@ -39,14 +41,14 @@ PARTS: Final = "parts"
 
 @dataclass(frozen=True)
 class DeskRun:
-    """The run of a file on this computer, as it is sent to those who work on it.
+    """The run of a file, or of files together, on this computer, as it is sent to those who work on it.
 
     ``table`` is how its table is reached; None where its items go to files. ``workers`` are at work at once. ``references`` are the
     files that its query reads beside the rows.
     """
 
     plan: Plan
-    source: FileSource
+    source: FileSource | FilesTogether
     folder: Path
     chunk_bytes: int
     partitions: int
@@ -80,8 +82,8 @@ class DeskRun:
         return Workplace(
             plan=self.kept_plan,
             folder=LocalFolder(self.folder),
-            stored=self.source,
-            packed=self.source.packed,
+            stored=self._stored,
+            packed=isinstance(self.source, FileSource) and self.source.packed,
             chunk_bytes=self.chunk_bytes,
             partitions=self.partitions,
             memory_mb=MEMORY_MB,
@@ -97,7 +99,23 @@ class DeskRun:
             tell=_tell_nobody,
             lanes=1,  # a task has one core
             references=lambda: self.references,
+            members=self._members,
         )
+
+    @property
+    def _stored(self) -> ObjectSource:
+        """The file; of many, what has their name and their time."""
+        source = self.source
+        if isinstance(source, FileSource):
+            return source
+        return ResultSource(source.files[0], source.key, source.last_modified)
+
+    @property
+    def _members(self) -> Members | None:
+        if isinstance(self.source, FileSource):
+            return None
+        files = self.source.files
+        return Members(len(files), lambda number: (Member(files[number]), files[number].packed))
 
     @contextmanager
     def _open_outlet(self) -> Iterator[Outlet]:

@@ -6,7 +6,7 @@ repeated, be it at once, and one whose executor died goes on where the saved sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,11 @@ def told_alone() -> Iterator[None]:
         raise error from None
 
 
-def spread(context: SparkContext, call: Call, step: StepName, count: int) -> None:
-    """Have a step done for each number below ``count``, a task each. Nothing comes back to who asks."""
+def spread(context: SparkContext, call: Call, step: StepName, numbers: int | Sequence[int]) -> None:
+    """Have a step done for each number, or for each below a count, a task each. Nothing comes back to who asks."""
+    wanted = range(numbers) if isinstance(numbers, int) else numbers
     with spark_explained():
-        context.parallelize(range(count), max(1, count)).foreach(_Task(call, step))
+        context.parallelize(wanted, max(1, len(wanted))).foreach(_Task(call, step))
 
 
 def until_finished(call: Call, step: StepName, number: int | None) -> Answer:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from penstock.errors import DataError, PenstockError
 from penstock.load.steps.passes import Answer
-from penstock.load.steps.query import is_refused, object_place, query_of, refuse_object
+from penstock.load.steps.query import is_refused, number_chunks, query_of, refuse_object
 from penstock.load.steps.states import Problem, problem_name
 from penstock.load.steps.step import StepName
 from penstock.load.steps.workplace import Workplace
@@ -55,7 +55,11 @@ def load_chunks(session: SparkSession, run: Run, chunks: int, partitions: int) -
 def _query(session: SparkSession, run: Run, place: Workplace, reason: str | None) -> bool:
     """Read the rows and run the query; tell whether there is a result, for the object may be refused instead."""
     began = place.clock()
-    spread(session.sparkContext, run, "rows", len(object_place(place).read_cut().chunks))
+    if place.members is not None:
+        spread(session.sparkContext, run, "member", place.members.count)
+        if until_finished(run, "members", None)["conclude"]:
+            return False
+    spread(session.sparkContext, run, "rows", number_chunks(place))
     if until_finished(run, "judge", None)["conclude"]:
         return False
     spread(session.sparkContext, run, "reference", len(query_of(place).references))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from penstock.aws.connect import Connections
 from penstock.errors import PenstockError
 from penstock.load.files import DELETES, ITEMS, REJECTS, FileSource
+from penstock.load.gathering import COUNTS, FilesTogether
 from penstock.load.report import Report, failure_code
 from penstock.load.steps.add_up import add_up
 from penstock.load.steps.local import LocalFolder
@@ -41,7 +42,7 @@ _PACKED: Final = 4
 
 def plan_run(
     plan: Plan,
-    source: FileSource,
+    source: FileSource | FilesTogether,
     folder: Path,
     workers: int,
     table: Connections | None = None,
@@ -53,7 +54,8 @@ def plan_run(
     Raises :class:`~penstock.errors.UsageError` where Spark can't run the plan's query.
     """
     check_query(plan)
-    size = source.size * (_PACKED if source.packed else 1)
+    files = source.files if isinstance(source, FilesTogether) else (source,)
+    size = sum(file.size * (_PACKED if file.packed else 1) for file in files)
     chunk_bytes = chunk_bytes or max(_LEAST_CHUNK, min(_MOST_CHUNK, size // (_CHUNKS_EACH * workers)))
     partitions = min(_MOST_PARTITIONS, max(1, size // _KEYS_OF))
     return DeskRun(plan, source, folder, chunk_bytes, partitions, workers, table)
@@ -75,6 +77,8 @@ def run_file(session: SparkSession, run: DeskRun, results: Path | None) -> Repor
             join_parts(run.folder, found.parts, results, RESULTS if run.table is None else (REJECTS,))
         except OSError as error:
             report = replace(report, status="failed", reason=str(explain_disk(error)))
+        if (run.folder / COUNTS).exists():
+            shutil.copyfile(run.folder / COUNTS, results / COUNTS)
     seconds = round(time.monotonic() - began, 3)
     return replace(report, seconds=seconds, plan=plan_hash(run.plan), engine="spark")
 

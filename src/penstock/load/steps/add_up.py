@@ -14,7 +14,8 @@ from penstock.load.load import Loaded
 from penstock.load.report import ItemCounts, Report
 from penstock.load.result import conclude_query, count_object, result_plan
 from penstock.load.steps.folder import Folder
-from penstock.load.steps.query import ENGINE, JUDGED, OBJECT, Judged
+from penstock.load.steps.members import OBJECT
+from penstock.load.steps.query import ENGINE, JUDGED, Judged
 from penstock.load.steps.result import RESULT_STATE, Result
 from penstock.load.steps.states import (
     CUT,

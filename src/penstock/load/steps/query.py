@@ -15,8 +15,7 @@ object of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,18 +27,18 @@ from penstock.errors import DataError, ServiceError
 from penstock.load.chunk import Chunk
 from penstock.load.count import add_tallies
 from penstock.load.cut import Cut
-from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
+from penstock.load.protocols import ObjectSource
 from penstock.load.references import find_missing, read_reference
-from penstock.load.result import Queried, ResultRejects, judge_rows, result_plan
+from penstock.load.result import Queried, judge_rows, result_plan
 from penstock.load.rows import RowsRead, read_rows
 from penstock.load.steps.folder import Folder
+from penstock.load.steps.members import OBJECT, member_place, read_chunked, split_number, sum_cuts
 from penstock.load.steps.passes import Answer, cut
-from penstock.load.steps.result import RESULT_STATE, Piece, Result, cut_pieces, open_pieces
-from penstock.load.steps.states import REFUSED, Refusal, Stats, new_token, read_all
-from penstock.load.steps.workplace import Outlet, Workplace
+from penstock.load.steps.result import RESULT_STATE, Piece, Result, cut_pieces, mark_result, open_pieces
+from penstock.load.steps.states import REFUSED, Refusal, new_token, read_all
+from penstock.load.steps.workplace import Workplace
 from penstock.plan.model import Query
 
-OBJECT: Final = "object"
 JUDGED: Final = "judged.json"
 ENGINE: Final = "spark"
 """What runs a query over files that many have left, as reports name it."""
@@ -90,6 +89,8 @@ def cut_rows(place: Workplace) -> Answer:
         missing = error
     if missing is not None:
         object_place(place).folder.write(REFUSED, Refusal(missing.code, str(missing)))
+    if place.members is not None:  # each is cut by itself
+        return {"finished": True, "conclude": missing is not None}
     return cut(object_place(place))
 
 
@@ -98,24 +99,28 @@ def read_chunk(place: Workplace, index: int) -> Answer:
     state = place.folder.read(ChunkRows, _rows_name(index))
     if state is not None and state.read.finished:
         return {"finished": True}
-    own = object_place(place)
-    found, chunk = own.find_chunk(index)
+    own, number = object_place(place), index
+    if place.members is not None:
+        member, number = split_number(index)
+        own = member_place(place, member)
+    found, chunk = own.find_chunk(number)
     state = state or ChunkRows(RowsRead(chunk.start))
-    state = _read_legs(place, own.source, found, chunk, state)
+    working = replace(place, open_outlet=own.open_outlet)
+    state = _read_legs(working, own.source, found, chunk, state, index)
     counts = {"read": state.read.tally.read, "rejected": state.read.tally.rejected}
     return {"finished": state.read.finished, "counts": counts}
 
 
 def _read_legs(
-    place: Workplace, source: ObjectSource, found: Cut, chunk: Chunk, state: ChunkRows
+    place: Workplace, source: ObjectSource, found: Cut, chunk: Chunk, state: ChunkRows, index: int
 ) -> ChunkRows:
-    """Read leg by leg, and save after each."""
+    """Read leg by leg, and save after each. ``index`` is the chunk's number among all of the run."""
     query, token, deadline, leg = query_of(place), new_token(), place.make_deadline(), 0
     with place.make_scratch() as folder, place.open_outlet() as outlet:
         scratch = Path(folder)
         while True:
             deadline.begin_leg()
-            _, rejects = outlet.begin_leg(f"rows-{chunk.index:06d}-{token}-{leg:03d}")
+            _, rejects = outlet.begin_leg(f"rows-{index:06d}-{token}-{leg:03d}")
             read = read_rows(
                 query.rows,
                 query.columns,
@@ -131,12 +136,12 @@ def _read_legs(
                 lanes=place.lanes,
             )
             known = len(state.read.files)
-            start = f"rows/{chunk.index:06d}-{token}"
+            start = f"rows/{index:06d}-{token}"
             files = keep_files(place.folder, scratch, read.files[known:], start)
             read = replace(read, files=(*read.files[:known], *files))
             reached = ChunkRows(read, (*state.parts, *outlet.end_leg()))
             ends = read.finished or deadline.near
-            state = place.folder.update(ChunkRows, _rows_name(chunk.index), partial(_take_further, reached))
+            state = place.folder.update(ChunkRows, _rows_name(index), partial(_take_further, reached))
             place.tell("rows saved", {"leg": leg, "offset": read.position.offset, "finished": read.finished})
             if ends or state.read.finished:
                 return state
@@ -167,24 +172,31 @@ def keep_files(folder: Folder, scratch: Path, files: Sequence[RowFile], start: s
 
 def judge_object(place: Workplace) -> Answer:
     """Say what the object's records come to, when all chunks are read, and whether it is refused."""
-    found = object_place(place).read_cut()
-    states = read_all(
-        place.folder, ChunkRows, {chunk.index: _rows_name(chunk.index) for chunk in found.chunks}
-    )
-    missing = [
-        chunk.index
-        for chunk in found.chunks
-        if chunk.index not in states or not states[chunk.index].read.finished
-    ]
+    numbers = number_chunks(place)
+    states = read_all(place.folder, ChunkRows, {number: _rows_name(number) for number in numbers})
+    missing = [number for number in numbers if number not in states or not states[number].read.finished]
     if missing:
         raise ServiceError(f"The rows of the chunks {missing[:20]} are not read. Start the load again.")
-    tally = add_tallies(states[chunk.index].read.tally for chunk in found.chunks)
-    parts = tuple(part for chunk in found.chunks for part in states[chunk.index].parts)
-    place.folder.write(JUDGED, Judged(tally, found.bytes, found.binding.undeclared, parts))
+    tallies = {number: states[number].read.tally for number in numbers}
+    tally = add_tallies(tallies.values())
+    parts = tuple(part for number in numbers for part in states[number].parts)
+    if place.members is not None:
+        size, undeclared = sum_cuts(place, tallies)
+    else:
+        found = object_place(place).read_cut()
+        size, undeclared = found.bytes, found.binding.undeclared
+    place.folder.write(JUDGED, Judged(tally, size, undeclared, parts))
     refused = judge_rows(query_of(place), tally)
     if refused is not None:
         refuse_object(place, *refused)
     return {"finished": True, "conclude": refused is not None}
+
+
+def number_chunks(place: Workplace) -> tuple[int, ...]:
+    """Give the numbers of all chunks whose rows are to be read, in the order of the object, or of the objects."""
+    if place.members is not None:
+        return read_chunked(place).numbers
+    return tuple(chunk.index for chunk in object_place(place).read_cut().chunks)
 
 
 def refuse_object(place: Workplace, code: str, reason: str) -> None:
@@ -226,8 +238,7 @@ def take_reference(place: Workplace, number: int) -> Answer:
 
 def read_relations(place: Workplace) -> dict[str, tuple[RowFile, ...]]:
     """Give the files of all that the query reads, by its names there, when all of it is there and is right."""
-    chunks = object_place(place).read_cut().chunks
-    rows = read_all(place.folder, ChunkRows, {chunk.index: _rows_name(chunk.index) for chunk in chunks})
+    rows = read_all(place.folder, ChunkRows, {number: _rows_name(number) for number in number_chunks(place)})
     found = {"rows": tuple(file for index in sorted(rows) for file in rows[index].read.files)}
     references = query_of(place).references
     states = read_all(place.folder, ReferenceRead, {n: _reference_name(n) for n in range(len(references))})
@@ -264,31 +275,8 @@ def result_place(place: Workplace) -> Workplace | None:
         plan=result_plan(place.plan),
         stored=open_pieces(place.plan, place.folder, place.stored, result),
         packed=False,
-        open_outlet=partial(_mark, place.open_outlet),
+        open_outlet=partial(mark_result, place.open_outlet),
     )
-
-
-@contextmanager
-def _mark(open_outlet: Callable[[], AbstractContextManager[Outlet]]) -> Iterator[Outlet]:
-    """Open an outlet in which rejects are marked as those of the result."""
-    with open_outlet() as outlet:
-        yield _ResultOutlet(outlet)
-
-
-@dataclass(frozen=True, slots=True)
-class _ResultOutlet:
-    outlet: Outlet
-
-    @property
-    def stats(self) -> Stats:
-        return self.outlet.stats
-
-    def begin_leg(self, stem: str) -> tuple[ItemWriter, RejectWriter]:
-        items, rejects = self.outlet.begin_leg(stem)
-        return items, ResultRejects(rejects)
-
-    def end_leg(self) -> tuple[str, ...]:
-        return self.outlet.end_leg()
 
 
 def _rows_name(chunk: int) -> str:

@@ -5,17 +5,19 @@ It lies there as one file, where one process ran the query, or in pieces, where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
 from penstock.load.blocks import cut_blocks
 from penstock.load.chunk import Chunk, begin_object
 from penstock.load.cut import Cut
-from penstock.load.protocols import ObjectSource
-from penstock.load.result import Queried, result_plan
+from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
+from penstock.load.result import Queried, ResultRejects, result_plan
 from penstock.load.steps.folder import Folder
-from penstock.load.steps.states import CUT, further, write_lists
+from penstock.load.steps.states import CUT, Stats, further, write_lists
+from penstock.load.steps.workplace import Outlet
 from penstock.plan.model import Plan
 
 RESULT_STATE: Final = "result.json"
@@ -112,3 +114,26 @@ def cut_pieces(plan: Plan, folder: Folder, source: PiecesSource, partitions: int
     cut = folder.update(Cut, CUT, lambda old: further(old, found))
     write_lists(folder, len(cut.chunks), partitions)
     return cut
+
+
+@contextmanager
+def mark_result(open_outlet: Callable[[], AbstractContextManager[Outlet]]) -> Iterator[Outlet]:
+    """Open an outlet in which rejects are marked as those of the result."""
+    with open_outlet() as outlet:
+        yield _ResultOutlet(outlet)
+
+
+@dataclass(frozen=True, slots=True)
+class _ResultOutlet:
+    outlet: Outlet
+
+    @property
+    def stats(self) -> Stats:
+        return self.outlet.stats
+
+    def begin_leg(self, stem: str) -> tuple[ItemWriter, RejectWriter]:
+        items, rejects = self.outlet.begin_leg(stem)
+        return items, ResultRejects(rejects)
+
+    def end_leg(self) -> tuple[str, ...]:
+        return self.outlet.end_leg()

@@ -12,6 +12,7 @@ from penstock.engine.manifest import Base
 from penstock.errors import ServiceError
 from penstock.load.chunk import Chunk
 from penstock.load.cut import Cut
+from penstock.load.gathering import Member
 from penstock.load.protocols import ItemWriter, ObjectSource, RejectWriter
 from penstock.load.steps.folder import Folder
 from penstock.load.steps.states import CUT, Stats
@@ -75,6 +76,14 @@ class Upkeep:
 
 
 @dataclass(frozen=True)
+class Members:
+    """The objects of a run that is over many. ``open`` gives one by its number, below ``count``, and whether it is packed."""
+
+    count: int
+    open: Callable[[int], tuple[Member, bool]]
+
+
+@dataclass(frozen=True)
 class Workplace:
     """A run as one of its steps sees it.
 
@@ -82,6 +91,7 @@ class Workplace:
     ``batch_bytes`` at a time, and loads ``load_bytes``, ``lanes`` batches at once (None: as the cores allow). By the moment ``until`` of ``clock`` whoever works here is gone, and ``check`` raises where
     the run is not to go on. ``explain`` gives the error for one of the disk, or raises it as it is. ``tell`` is told of what is kept, for the log. ``references`` gives the
     objects that a query reads beside the rows, by their names there, and ``describe_references`` the key and version of each.
+    ``members`` are the objects where the run is over many; ``stored`` has their prefix's name then, and nothing else of use.
     """
 
     plan: Plan
@@ -105,6 +115,7 @@ class Workplace:
     lanes: int | None = None
     references: Callable[[], Mapping[str, ObjectSource]] = dict
     describe_references: Callable[[], Mapping[str, Mapping[str, str]]] = dict
+    members: Members | None = None
 
     @property
     def source(self) -> ObjectSource:
