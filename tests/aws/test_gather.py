@@ -353,6 +353,17 @@ def test_everything_is_new_where_it_is_to_be_loaded_again(feed: LargeFeed) -> No
     assert sums(feed) == {"x": (2, 3)}
 
 
+def test_after_a_refused_run_its_files_alone_are_tried_again(feed: LargeFeed) -> None:
+    put(feed, a="x 1")
+    run(feed)
+    feed.world.put(f"{PREFIX}b.csv", b"shop\ny\n")
+    run(feed)
+    assert feed.run.status == "rejected"
+    compare_again = compare(make_sweeper(feed, again=True), PREFIX)
+    assert [part.tally.queued for part in compare_again] == [1]
+    assert (len(feed.runs()), gathered(feed)) == (3, ["b.csv"])
+
+
 @contextmanager
 def dying(feed: LargeFeed, number: int) -> Iterator[None]:
     """Have the worker die before its request of that number."""

@@ -22,7 +22,7 @@ from penstock.aws.explain import AwsError, explain_error
 from penstock.aws.hint import Hints, Named
 from penstock.aws.ledger import Ledger
 from penstock.aws.log import Log
-from penstock.aws.object_state import State
+from penstock.aws.object_state import Applied, State
 from penstock.aws.objects import is_gathered, is_of_feed, is_of_run
 from penstock.aws.runs import format_time
 from penstock.aws.sweep.look_up import MOST, READ_UNITS, look_up
@@ -224,10 +224,20 @@ def _call_for_run(sweeper: Sweeper, number: int) -> Slice:
     (state,) = _look_up(sweeper, [named])
     finding: Finding = "queued" if _has_turn(state.attempts, number) else "put_off"
     if sweeper.again and state.applied is not None:
-        finding = _forget(sweeper, sweeper.plan.prefix, "applied")
+        finding = _begin_anew(sweeper, state.applied)
     queued = [named] if finding == "queued" else []
     tally = Tally(looked=1, read_units=READ_UNITS, **{finding: 1})
     return Slice(sweeper.plan.prefix, tally + _send(sweeper, queued), tuple(key for _, key in queued))
+
+
+def _begin_anew(sweeper: Sweeper, applied: Applied) -> Finding:
+    """Have all that was loaded taken for new; but after a run that was refused its objects alone, which are tried once more."""
+    key = sweeper.plan.prefix
+    if applied.status == "done" or applied.taken is None:
+        return _forget(sweeper, key, "applied")
+    looking, feed = sweeper.hints is None, sweeper.plan.name
+    again = looking or sweeper.ledger.approve(feed, sweeper.bucket, key, applied.run, applied.version)
+    return "queued" if again else "under_way"
 
 
 def _forget(sweeper: Sweeper, key: str, finding: Finding) -> Finding:
