@@ -215,10 +215,6 @@ def test_a_query_over_many_files_is_run_by_the_schedule(over: str) -> None:
                 "others gave; say over: prefix"
             ),
         ),
-        (
-            {"transform.over": "prefix", "engine": "auto"},
-            "engine: auto is refused with transform.over: prefix: a job in Glue reads one file; say lambda, or over: object",
-        ),
     ],
 )
 def test_what_many_files_have_no_use_for_is_refused(changes: dict[str, Any], message: str) -> None:

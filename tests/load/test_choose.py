@@ -59,6 +59,7 @@ def test_what_spark_can_not_run_is_refused_with_the_reason_that_it_can_not(tmp_p
     ("source", "references", "room"),
     [
         (Extent(400 * MB, "gzip"), [], USUAL),
+        (Extent(10 * MB, objects=5_000), [], USUAL),
         (SMALL, [LARGE], USUAL),
         (SMALL, [Extent(5_000 * MB, "parquet")], USUAL),
         (SMALL, [], replace(USUAL, seconds=2)),

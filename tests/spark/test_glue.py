@@ -83,6 +83,11 @@ def make_feed(server: Server, plan: Plan) -> Iterator[LargeFeed]:
 def hand_over(feed: LargeFeed) -> tuple[JobRun, Order]:
     """Have a file land, which the function hands over; give what the job is told, and the state machine's order."""
     feed.land(FILE, KEY)
+    return take_order(feed)
+
+
+def take_order(feed: LargeFeed) -> tuple[JobRun, Order]:
+    """Give what the job is told of the run that was handed over last, and the state machine's order."""
     _, order = feed.executions.started[-1]
     assert order["engine"] == "glue"
     settings = {**SETTINGS, "PENSTOCK_ARTIFACTS": feed.world.artifacts, "PENSTOCK_CHUNK_BYTES": "20"}
@@ -204,3 +209,34 @@ def test_a_job_without_its_arguments_says_which(tmp_path: Path) -> None:
         read_order(["job.py", "--run", "r", "--key", "--run", "--version", "v"])
     with pytest.raises(UsageError, match="no JSON"):
         read_order(["--run", "r", "--bucket", "b", "--key", "k", "--version", "v", "--settings", "{"])
+
+
+TOGETHER = QUERY.replace("transform:\n", "schedule: rate(1 hour)\ntransform:\n  over: new\n")
+
+
+def test_a_query_over_many_files_is_run_by_spark_and_what_is_new_after_it_is_known(
+    session: SparkSession, server: Server, make_plan: Callable[[str], Plan]
+) -> None:
+    with make_feed(server, make_plan(TOGETHER)) as feed:
+        feed.world.put("incoming/orders/b.csv", b"id,country,amount\n9,DE,1\n10,DE,many\n")
+        feed.world.put("incoming/orders/a.csv", FILE)
+        feed.tell("incoming/orders/")
+        job, order = take_order(feed)
+        run_job(session, job)
+        feed.world.now = time.time()
+        feed.until_finished(order, "finish")
+        run = feed.run
+        assert (run.status, run.key, read_report(feed)["engine"]) == ("done", "incoming/orders/", "spark")
+        assert (run.counts["read"], run.counts["rejected"]) == (8, 2)
+        assert [item["sales"]["N"] for item in feed.items()] == ["4", "1", "1"]
+        assert [(found.key, found.line) for found in feed.rejects()] == [
+            ("incoming/orders/a.csv", 6),
+            ("incoming/orders/b.csv", 3),
+        ]
+        feed.tell("incoming/orders/")
+        assert len(feed.runs()) == 1, "nothing is new"
+        kept = feed.world.keys(f"runs/orders/{run.id}/object")
+        assert f"runs/orders/{run.id}/object-counts.jsonl" in kept
+        state = feed.world.ledger.read_state(run.bucket, run.key)
+        assert state.applied is not None
+        assert state.applied.taken == run.id

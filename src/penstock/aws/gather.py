@@ -12,10 +12,12 @@ is new still. It never forgets a version, for one that was current before can be
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -26,17 +28,30 @@ from penstock.aws.loader import Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.manifests import delete_older
 from penstock.aws.object_state import Applied
-from penstock.aws.objects import ObjectVersion, S3Source, find_current, is_of_feed
+from penstock.aws.objects import ObjectVersion, S3Source, find_current, is_gathered, is_of_feed
 from penstock.aws.runs import Run
 from penstock.aws.scratch import make_scratch
 from penstock.errors import ServiceError
 from penstock.load.gathering import OBJECTS, Digest, GatheredObject, Gathering, Member, read_lines, write_line
+from penstock.load.steps.workplace import Members
 
 _AT_ONCE: Final = 16
 """Objects that are looked at side by side."""
 
 _TAKEN: Final = "taken.jsonl"
 _KNOWN: Final = "known.jsonl"
+
+
+_BLOCKS: Final = "objects.json"
+_BLOCK: Final = 1000
+"""Objects of a block of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How many objects the blocks of a list have."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,34 @@ def gather(
 def keep_list(loader: Loader, run: Run, gathered: Gathered) -> None:
     """Keep the list of a run's objects in the run's folder."""
     open_folder(loader, run.id).upload(OBJECTS, gathered.list)
+
+
+def keep_blocks(loader: Loader, run: Run, gathered: Gathered) -> None:
+    """Keep the list in blocks too, for a run that is handed over: who reads one object needs no more of the list than its block."""
+    folder = open_folder(loader, run.id)
+    with gathered.list.open("rb") as lines:
+        for number in range(math.ceil(gathered.count / _BLOCK)):
+            folder.put(_name_block(number), b"".join(islice(lines, _BLOCK)))
+    folder.write(_BLOCKS, Blocks(gathered.count))
+
+
+def open_members(loader: Loader, folder: RunFolder, bucket: str) -> Members | None:
+    """Give the objects of a run that was handed over; None where it is over one."""
+    kept = folder.read(Blocks, _BLOCKS) if is_gathered(loader.plan) else None
+    if kept is None:
+        return None
+
+    def open_one(number: int) -> tuple[Member, bool]:
+        block = folder.get(_name_block(number // _BLOCK))
+        (each,) = read_lines(block.splitlines()[number % _BLOCK :][:1])
+        source = S3Source(loader.s3, _pin(bucket, each), sleep=loader.sleep)
+        return Member(source, each.version), each.packed
+
+    return Members(kept.count, open_one)
+
+
+def _name_block(number: int) -> str:
+    return f"objects/{number:06d}.jsonl"
 
 
 def note_applied(loader: Loader, run: Run, etag: str, before: Applied | None) -> Applied:

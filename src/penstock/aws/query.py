@@ -23,7 +23,7 @@ from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.attempt import Attempt, find_saved, forget, hand_over_attempt, report_fault
 from penstock.aws.close import close_run
 from penstock.aws.execute import execute, tell_progress
-from penstock.aws.gather import keep_list
+from penstock.aws.gather import keep_blocks, keep_list
 from penstock.aws.large.hand_over import begin_folder, open_folder
 from penstock.aws.loader import Deadline, Loader
 from penstock.aws.manifests import Keeping
@@ -77,6 +77,8 @@ def load_by_query(attempt: Attempt) -> Run:
                 rejects.close()
             if isinstance(found, Choice):
                 begin_folder(loader, run, attempt.found)
+                if attempt.gathered is not None:
+                    keep_blocks(loader, run, attempt.gathered)
                 attempt = attempt if found is choice else _note_choice(attempt, references, found)
                 return hand_over_attempt(attempt.note(saved=run.id), engine="glue")
             if isinstance(found, Queried):
@@ -154,7 +156,8 @@ def _measure_source(attempt: Attempt) -> Extent:
     gathered = attempt.gathered
     if gathered is None:
         return _measure(attempt.found, parquet=False)
-    return Extent(gathered.found.size + (UNPACKED - 1) * gathered.packed)
+    size = gathered.found.size + (UNPACKED - 1) * gathered.packed
+    return Extent(size, objects=gathered.count)
 
 
 def _measure(found: ObjectVersion, *, parquet: bool) -> Extent:

@@ -71,11 +71,6 @@ def _check_over(contract: Contract) -> Iterator[Problem]:
             "mirror is refused with transform.over: new: what the new files alone give would delete what all others gave; "
             "say over: prefix",
         )
-    if contract.engine != "lambda":
-        yield Problem(
-            ("engine",),
-            f"{contract.engine} is refused with transform.over: {over}: a job in Glue reads one file; say lambda, or over: object",
-        )
 
 
 def _check_reference(contract: Contract, reference: ReferenceModel, path: KeyPath) -> Iterator[Problem]:

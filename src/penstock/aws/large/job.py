@@ -9,6 +9,7 @@ from pathlib import Path
 
 from penstock.aws.artifacts import S3RejectWriter
 from penstock.aws.folder import RunFolder
+from penstock.aws.gather import open_members
 from penstock.aws.large.states import Work
 from penstock.aws.loader import Budget, Deadline, Loader
 from penstock.aws.log import Log
@@ -88,6 +89,7 @@ class Job:
             lanes=loader.lanes,
             references=self._open_references,
             describe_references=lambda: self.run.references,
+            members=None if self.result is not None else open_members(loader, self.folder, self.run.bucket),
         )
 
     @property
