@@ -48,6 +48,12 @@ def test_what_could_be_a_formula_gets_an_apostrophe(tmp_path: Path, first: str) 
     assert read(path) == [list(COLUMNS), [RUN, "7", "120", "missing-cell", "too few", f"'{raw}"]]
 
 
+def test_the_reasons_name_the_file_of_a_reject_of_many(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    write_spreadsheet(path, RUN, [replace(reject(b"x"), key="incoming/a.csv")], "utf-8")
+    assert read(path)[1][4] == "incoming/a.csv: too few"
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8")))
 def test_no_cell_begins_like_a_formula_and_none_loses_anything(text: str) -> None:
     safe = neutralize(text)

@@ -293,6 +293,12 @@ def test_a_reject_stands_beside_the_line_of_the_contract_that_refused_it(contrac
     assert len(seen.all("mark")) == 1
 
 
+def test_a_reject_of_one_of_many_files_names_its_file(contract: Path) -> None:
+    kept = [replace(make_reject(7), key="incoming/orders/a.csv", version="v1")]
+    seen = see(Memory(found=[make_run(1)], left=kept, path=contract), "/runs/run-1/rejects")
+    assert "line 7 of incoming/orders/a.csv" in seen.text
+
+
 def test_a_reject_of_a_querys_result_is_told_from_one_of_the_file(contract: Path) -> None:
     run = make_run(
         1, counts={"read": 3, "loaded": 2, "rejected": 1}, result={"read": 2, "loaded": 1, "rejected": 1}

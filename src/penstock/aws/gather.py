@@ -35,8 +35,8 @@ from penstock.errors import ServiceError
 from penstock.load.gathering import OBJECTS, Digest, GatheredObject, Gathering, Member, read_lines, write_line
 from penstock.load.steps.workplace import Members
 
-_AT_ONCE: Final = 16
-"""Objects that are looked at side by side."""
+_AT_ONCE: Final = 8
+"""Objects that are looked at side by side: fewer than the connections that a client keeps."""
 
 _TAKEN: Final = "taken.jsonl"
 _KNOWN: Final = "known.jsonl"

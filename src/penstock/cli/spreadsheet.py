@@ -208,7 +208,8 @@ def _reasons(reject: Reject) -> tuple[str, str]:
         reason.message if reason.field is None else f"{reason.field}: {reason.message}"
         for reason in reject.errors
     )
-    return codes, reasons
+    # Where many files are loaded as one, a line says nothing without its file. Nobody replays these.
+    return codes, reasons if reject.key is None else f"{reject.key}: {reasons}"
 
 
 def _unify(text: str) -> str:

@@ -104,14 +104,17 @@ def _nothing(rejects: Rejects) -> str:
 
 def _reject(rejects: Rejects, number: int, reject: Reject) -> Element:
     total = max(rejects.run.all_rejected, number)
-    of = " of the result" if reject.of == "result" else ""
+    of: Node = " of the result" if reject.of == "result" else ""
+    if reject.key is not None:  # one of many files that were loaded as one
+        of = [" of ", marked(reject.key)]
     return h(
         "article",
         h(
             "div",
             h(
                 "h2",
-                f"line {reject.line:,}{of}",
+                f"line {reject.line:,}",
+                of,
                 h("small", f"byte {reject.offset:,} · {number:,} of {total:,}"),
             ),
             h("ul", [_reason(reason) for reason in reject.errors], class_="reasons"),
