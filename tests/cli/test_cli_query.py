@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 from command_line import CONTRACT, HEADER, invoke, lines, write
 
+from penstock.api.resume import Kept, KeptRun
+from penstock.errors import UsageError
+from penstock.load.files import FileSource
+from penstock.load.gathering import FilesTogether
+
 REFERENCES = """\
 references:
   customers:
@@ -205,3 +210,19 @@ def test_a_file_is_named_once(together: Path) -> None:
     )
     assert found.exit_code == 2
     assert "is named twice, and its rows would count twice" in found.output
+
+
+def test_a_run_of_many_files_that_was_cut_off_is_not_gone_on_with_when_one_of_them_has_changed(
+    together: Path,
+) -> None:
+    def kept() -> KeptRun:
+        paths = (together / "orders.csv", together / "more" / "orders.csv")
+        files = FilesTogether("incoming/orders/", tuple(FileSource(path) for path in paths))
+        return KeptRun(together / "out", files, "plan", "1.0")
+
+    first = kept()
+    first.keep(Kept(first.identity))
+    assert kept().read() == Kept(first.identity)
+    write(together / "more" / "orders.csv", HEADER + "ORD-009,ann,4,1,NEW\n")
+    with pytest.raises(UsageError, match="the file is not what it was"):
+        kept().read()

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from penstock.compile.explain import explain_contract, find_sensitive
+from penstock.compile.explain import explain_contract, explain_steps, find_sensitive
 from penstock.compile.plan import compile_contract
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
@@ -284,3 +284,10 @@ def test_the_plan_says_what_the_rows_are_of(tmp_path: Path, over: str) -> None:
     assert plan.query is not None
     assert plan.query.over == over
     assert read_plan(write_plan(plan)) == plan
+
+
+def test_the_steps_say_when_the_query_is_over_many_files(tmp_path: Path) -> None:
+    one = explain_steps(contract(tmp_path))
+    many = explain_steps(contract(tmp_path, transform={"over": "new"}, schedule="rate(1 hour)"))
+    assert one[-1].endswith("the query, over all rows")
+    assert many[-1].endswith("all files that are new since the last run, when the schedule comes")
