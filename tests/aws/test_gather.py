@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_aws import run_server
 from large_feed import Killed, LargeFeed, make_large_feed
 from row_plans import compile_query
 
@@ -34,12 +33,6 @@ pytestmark = pytest.mark.aws
 PREFIX = "incoming/orders/"
 FIELDS = ["shop", {"name": "amount", "type": "integer"}]
 SUMS = "SELECT shop AS id, count(*) AS sales, sum(amount) AS amount FROM rows GROUP BY shop"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_server() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -339,6 +332,28 @@ def test_a_worker_that_died_is_followed_by_the_tick(feed: LargeFeed, monkeypatch
         Log(io.StringIO(), feed.clock),
     )
     assert sums(feed) == {"x": (1, 1)}
+
+
+def test_what_a_worker_loaded_that_died_before_it_said_so_is_in_no_other_run(
+    feed: LargeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> None:
+        raise Killed
+
+    put(feed, a="x 1")
+    with monkeypatch.context() as broken:
+        broken.setattr(type(feed.world.ledger), "settle", die)
+        broken.setattr(type(feed.world.ledger), "release", lambda *_, **__: False)
+        with pytest.raises(Killed):
+            run(feed)
+    assert feed.run.status == "done"
+    put(feed, b="x 2")
+    feed.world.now += 1000
+    run(feed)
+    assert [each.status for each in feed.runs()] == ["done", "done"]
+    assert (gathered(feed), sums(feed)) == (["b.csv"], {"x": (1, 2)})
+    run(feed)
+    assert len(feed.runs()) == 2
 
 
 def test_everything_is_new_where_it_is_to_be_loaded_again(feed: LargeFeed) -> None:

@@ -86,7 +86,7 @@ class Ledger:
         """
         for _ in range(_ROUNDS):
             claim = self._try_claim(feed, bucket, key, run, expires_at, after or run, int(attempt))
-            if claim is not None or self._mark_pending(bucket, key):
+            if claim is not None or self.mark_pending(bucket, key):
                 return claim
         raise ServiceError(
             f"s3://{bucket}/{key} was claimed and let go again too often to be claimed. Try again."
@@ -120,7 +120,8 @@ class Ledger:
         interrupted = state.claim_run if state.claim_run not in {run, after} else None
         return Claim(bucket, key, run, expires_at, state.attempts + attempt, interrupted, state)
 
-    def _mark_pending(self, bucket: str, key: str) -> bool:
+    def mark_pending(self, bucket: str, key: str) -> bool:
+        """Have whoever has the object's claim look at it again; False where nobody has it."""
         condition = "attribute_exists(claim_run) AND claim_expires_at > :now"
         values = {":now": self.clock(), ":yes": True}
         return self._update(bucket, key, "SET pending = :yes", condition, values) is not None

@@ -13,7 +13,7 @@ from penstock.aws.loader import FINISH_SECONDS, Budget, Loader
 from penstock.aws.log import Log
 from penstock.aws.object_state import Applied, Claim
 from penstock.aws.objects import ObjectVersion, find_current, is_gathered, is_of_feed, is_of_run
-from penstock.aws.runs import format_time, get_run, new_run_id
+from penstock.aws.runs import Run, format_time, get_run, new_run_id
 from penstock.aws.scratch import make_scratch
 
 Outcome = Literal[
@@ -148,6 +148,11 @@ def _load_current(
             log.info("object is gone", outcome="gone")
             return "gone", None, None
         return _load_found(loader, claim, found, None, budget, log)
+    if (run := _get_ended(loader, claim)) is not None:
+        # Noted by itself, so that none of its objects is in another run; then what came since is looked for.
+        log.info("objects were loaded by a worker that died before it said so", outcome="duplicate")
+        loader.ledger.mark_pending(claim.bucket, claim.key)
+        return "duplicate", note_applied(loader, run, run.version, claim.state.applied), run.manifest
     with make_scratch() as scratch:
         gathered = gather(loader, claim.bucket, claim.state.applied, Path(scratch), budget, log)
         if gathered is None:
@@ -187,9 +192,14 @@ def _find_ended(loader: Loader, claim: Claim, found: ObjectVersion) -> tuple[App
 
     All of the version is written then and nothing since: to load it again would only count its records twice.
     """
-    run = None if claim.interrupted is None else get_run(loader.ledger, claim.interrupted)
-    if run is None or (run.version, run.plan) != (found.version, loader.plan_hash):
-        return None
-    if run.status not in {"done", "rejected"}:
+    run = _get_ended(loader, claim)
+    if run is None or run.version != found.version:
         return None
     return note_applied(loader, run, found.etag, claim.state.applied), run.manifest
+
+
+def _get_ended(loader: Loader, claim: Claim) -> Run | None:
+    """Give the run of the worker that died, if it had come to its end by this plan."""
+    run = None if claim.interrupted is None else get_run(loader.ledger, claim.interrupted)
+    ended = run is not None and run.plan == loader.plan_hash and run.status in {"done", "rejected"}
+    return run if ended else None
