@@ -151,7 +151,7 @@ def detail(lab: Lab) -> Detail:
         "What distributing costs",
         _HEAD,
         rows,
-        "lineitem into the sink, by its contract and by two queries over it. CPU and memory are of all processes together: Spark's "
+        "lineitem into the sink, by its contract and by a query over it. CPU and memory are of all processes together: Spark's "
         "Java, its Python workers, and the program; pages that several share count for each. The start is the same over a file of "
         "one row, for Spark on 2 cores. The steps in chunks read a file twice, as the state machine's do, and so do Spark's tasks, which are the same steps.",
     )
