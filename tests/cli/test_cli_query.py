@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,7 @@ def test_a_run_of_many_files_that_was_cut_off_is_not_gone_on_with_when_one_of_th
     def kept() -> KeptRun:
         paths = (together / "orders.csv", together / "more" / "orders.csv")
         files = FilesTogether("incoming/orders/", tuple(FileSource(path) for path in paths))
-        return KeptRun(together / "out", files, "plan", "1.0")
+        return KeptRun(together / "out", files, "plan", "1.0", {})
 
     first = kept()
     first.keep(Kept(first.identity))
@@ -226,3 +227,17 @@ def test_a_run_of_many_files_that_was_cut_off_is_not_gone_on_with_when_one_of_th
     write(together / "more" / "orders.csv", HEADER + "ORD-009,ann,4,1,NEW\n")
     with pytest.raises(UsageError, match="the file is not what it was"):
         kept().read()
+
+
+def test_a_disk_without_room_for_temporary_files_is_told_as_one(project: Path) -> None:
+    write(project / "references" / "customers.csv", CUSTOMERS + "x,DE\n" * 20_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (20_000, before[1])
+    )  # what is written past that fails as on a full disk
+    try:
+        code, output = call(project, "check")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 3
+    assert "Error: There is no room for temporary files in " in output

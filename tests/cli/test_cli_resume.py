@@ -18,6 +18,10 @@ from typing import Any, ClassVar
 import pytest
 from command_line import CLEAN, CONTRACT, HEADER, contract, invoke, write
 
+from penstock.api.resume import Kept, KeptRun
+from penstock.errors import UsageError
+from penstock.load.files import FileSource
+
 RESULTS = ("items.jsonl", "deletes.jsonl", "rejects.jsonl")
 EAGER = (
     "import sys\nimport penstock.api.prepare\nimport penstock.cli\n"
@@ -317,3 +321,21 @@ def test_the_result_of_a_query_goes_into_a_table(tmp_path: Path, endpoint: str) 
         ("CUSTOMER#ann", "ORD-001"): {"N": "2"},
         ("CUSTOMER#bob", "ORD-002"): {"N": "1"},
     }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: {"customers": FileSource(write(file, "id\nann\nbob\n"))},
+        lambda file: {"customers": FileSource(write(file.with_name("others.csv"), "id\nann\n"))},
+    ],
+)
+def test_a_run_whose_reference_has_changed_is_not_gone_on_with(
+    tmp_path: Path, change: Callable[[Path], dict[str, FileSource]]
+) -> None:
+    file, reference = (write(tmp_path / name, "id\nann\n") for name in ("o.csv", "customers.csv"))
+    kept = KeptRun(tmp_path, FileSource(file), "plan", "1", {"customers": FileSource(reference)})
+    kept.keep(Kept(kept.identity))
+    assert kept.read() == Kept(kept.identity)
+    with pytest.raises(UsageError, match="a reference is not what it was, or another file"):
+        KeptRun(tmp_path, FileSource(file), "plan", "1", change(reference)).read()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from penstock.compile.plan import compile_contract
 from penstock.contract.locate import located
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
+from penstock.engine.database import FULL
 from penstock.errors import CapacityError, UsageError
 from penstock.load.files import FileSource
 from penstock.load.gathering import FilesTogether
@@ -36,7 +36,6 @@ query ``rows``, ``query``, and ``survey result`` or ``load result``.
 KeepState = Callable[[Checkpoint | Queried], None]
 """Called now and then with how far a run is; see :data:`~penstock.load.checkpoint.Keep`."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REASON = "it runs on this computer"
 
 
@@ -127,7 +126,7 @@ def make_scratch() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
             yield Path(folder)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise CapacityError(
             f"There is no space left for temporary files in {tempfile.gettempdir()} ({error.strerror}). Free some, or name another "

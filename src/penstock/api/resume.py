@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 from penstock.api.together import Unit, identify
 from penstock.errors import ServiceError, UsageError
+from penstock.load.files import FileSource
 from penstock.load.report import Report
 from penstock.load.result import Queried
 from penstock.load.run import Checkpoint
@@ -30,6 +31,7 @@ class Identity:
     """What must not have changed: the program, the plan (its hash), and the file (its path, bytes, and time in ns).
 
     Of files that are loaded as one it is their prefix, the bytes of all, and a number that stands for their names and times.
+    ``references`` has the same three of each file that the query reads beside it.
     """
 
     penstock: str
@@ -37,6 +39,7 @@ class Identity:
     key: str
     size: int
     modified: int
+    references: Mapping[str, tuple[str, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,11 @@ class Kept:
 class KeptRun:
     """The place where a file's run is kept. Raises :class:`~penstock.errors.ServiceError` where it can't be written to."""
 
-    def __init__(self, parent: Path, source: Unit, plan: str, program: str) -> None:
-        self.identity = Identity(program, plan, source.key, *identify(source))
+    def __init__(
+        self, parent: Path, source: Unit, plan: str, program: str, references: Mapping[str, FileSource]
+    ) -> None:
+        beside = {name: (found.key, *identify(found)) for name, found in references.items()}
+        self.identity = Identity(program, plan, source.key, *identify(source), references=beside)
         self._folder = parent / RUN_FOLDER / Path(source.key).name
 
     @property
@@ -113,6 +119,7 @@ class KeptRun:
             "the contract is not what it was": found.plan != mine.plan,
             f"the file was named as {found.key} then": found.key != mine.key,
             "the file is not what it was": (found.size, found.modified) != (mine.size, mine.modified),
+            "a reference is not what it was, or another file": found.references != mine.references,
         }
         for what, differs in changed.items():
             if differs:

@@ -155,6 +155,6 @@ def _find(
     if parent is None:
         assert table is not None
         return Destination(table, None, None), None
-    kept = KeptRun(parent, source, plan_hash(call.plan), version("penstock"))
+    kept = KeptRun(parent, source, plan_hash(call.plan), version("penstock"), call.references)
     folder = parent / Path(source.key).name
     return Destination(table or folder, folder, kept), kept.read() if resume else None

@@ -93,7 +93,7 @@ def _keep_folder(call: Call, source: Unit, parent: Path | None, *, resume: bool)
         with make_scratch() as scratch:
             yield scratch
         return
-    kept = KeptRun(parent, source, plan_hash(call.plan), version("penstock"))
+    kept = KeptRun(parent, source, plan_hash(call.plan), version("penstock"), call.references)
     place = LocalFolder(parent / RUN_FOLDER / Path(source.key).name)
     before = place.read(Identity, _IDENTITY) if resume else None
     if before is not None:
