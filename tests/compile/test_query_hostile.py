@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_cases import CATALOG, read_cases
@@ -47,3 +48,30 @@ def test_a_query_with_words_changed_comes_to_an_end(data: st.DataObject) -> None
 def test_any_text_comes_to_an_end(text: str) -> None:
     with suppress(ContractError):
         compile_sql(text, CATALOG)
+
+
+def doubling(parts: int) -> str:
+    """A query of parts of which each reads the one before twice."""
+    named = ["q0 AS (SELECT id FROM rows)"]
+    named += [
+        f"q{i} AS (SELECT a.id FROM q{i - 1} AS a JOIN q{i - 1} AS b ON a.id = b.id)" for i in range(1, parts)
+    ]
+    return f"WITH {', '.join(named)} SELECT id FROM q{parts - 1}"
+
+
+def test_parts_that_read_one_another_many_times_over_are_refused() -> None:
+    compile_sql(doubling(8), CATALOG)  # 128 times
+    with pytest.raises(ContractError, match="the query reads more than 200 relations"):
+        compile_sql(doubling(9), CATALOG)
+
+
+def test_a_part_that_stands_nowhere_reads_nothing() -> None:
+    unused = ", ".join(f"u{i} AS (SELECT id FROM rows)" for i in range(250))
+    compile_sql(f"WITH {unused} SELECT id FROM rows", CATALOG)
+
+
+@pytest.mark.parametrize("function", ["lpad", "rpad"])
+def test_a_text_is_not_padded_beyond_measure(function: str) -> None:
+    compile_sql(f"SELECT {function}(t, 1000, 'x') AS x FROM rows", CATALOG)
+    with pytest.raises(ContractError, match="1000"):
+        compile_sql(f"SELECT {function}(t, 1001, 'x') AS x FROM rows", CATALOG)

@@ -33,6 +33,10 @@ _REFUSED_JOINS: Final = {
 }
 
 
+MOST_SCANS: Final = 200
+"""Spark plans a part named by WITH anew wherever it stands: each that reads the one before twice would double what is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """SQL for both engines."""
@@ -68,10 +72,11 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A relation that FROM can name: how it is written there, and its columns."""
+    """A relation that FROM can name: how it is written there, its columns, and how many relations it reads."""
 
     text: Text
     outputs: tuple[Output, ...]
+    scans: int
 
 
 @dataclass(slots=True)
@@ -79,7 +84,7 @@ class Context:
     """What all parts of a query share: what there is to read, and what was met so far.
 
     ``refused`` are the reasons why Spark can't be trusted with the query. ``named`` are the parts named by WITH, in the
-    order in which they are written.
+    order in which they are written. ``scans`` is how many relations are read, those of a named part wherever it stands.
     """
 
     catalog: Catalog
@@ -88,11 +93,20 @@ class Context:
     refused: set[str] = field(default_factory=set)
     named: list[Text] = field(default_factory=list)
     numbers: int = 0
+    scans: int = 0
 
     def number(self) -> int:
         """Give a number that no other name has."""
         self.numbers += 1
         return self.numbers - 1
+
+    def scan(self, count: int) -> None:
+        """Note that so many relations are read. Raises :class:`RefusedError` where that is too much."""
+        self.scans += count
+        if self.scans > MOST_SCANS:
+            raise RefusedError(
+                f"the query reads more than {MOST_SCANS} relations: a part named by WITH is read anew wherever it stands"
+            )
 
     def use(self, term: Term) -> Term:
         """Note that a term is part of the query."""
@@ -179,10 +193,12 @@ def _relation(context: Context, node: exp.Expr, named: Mapping[str, Named], sele
 def _table(context: Context, node: exp.Table, named: Mapping[str, Named], number: int) -> From:
     name = node.name.casefold()
     if name in named:
+        context.scan(named[name].scans)
         return _from_outputs(context, node.alias or name, named[name].text, named[name].outputs, number)
     if name not in context.catalog:
         known = [*context.catalog, *named]
         raise RefusedError(f"there is no `{node.name}` to select from{near_relation(name, known)}")
+    context.scan(1)
     context.reads.relation(name)
     relation = f"r{number}"
     entries = tuple(_entry(name, node.alias or name, relation, column) for column in context.catalog[name])

@@ -12,12 +12,14 @@ Layers that a query does not need are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from sqlglot import exp
 
 from penstock.compile.query.aggregates import has_aggregate
 from penstock.compile.query.columns import name_columns, refuse_repeated
+from penstock.compile.query.ctes import name_parts
 from penstock.compile.query.dialects import Dialect
 from penstock.compile.query.group import Grouping, refuse_aggregates
 from penstock.compile.query.membership import find_in, is_conjunct
@@ -60,7 +62,7 @@ _SELECT_PARTS: Final = frozenset(
 def select_query(context: Context, node: exp.Query, named: Mapping[str, Named]) -> Selected:
     """Translate a SELECT or UNION ALL. Raises UntranslatedError where it can't be; the reasons are noted."""
     try:
-        named = _name_parts(context, node, named)
+        named = name_parts(context, node, named, partial(select_query, context))
         if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
             _refuse_parts(node, frozenset(("this", "with_")))
             return select_query(context, node.this, named)
@@ -77,29 +79,6 @@ def select_query(context: Context, node: exp.Query, named: Mapping[str, Named]) 
 def _refuse_parts(node: exp.Query, known: frozenset[str]) -> None:
     for key in sorted({key for key, value in node.args.items() if value not in (None, False, [])} - known):
         raise RefusedError(_REASONS.get(key, f"{key.rstrip('_').upper()} can't be used here"))
-
-
-def _name_parts(context: Context, node: exp.Query, named: Mapping[str, Named]) -> Mapping[str, Named]:
-    """Translate what WITH names, each part once however often it is used."""
-    given = node.args.get("with_")
-    if given is None:
-        return named
-    if given.args.get("recursive"):
-        raise RefusedError("WITH RECURSIVE can't be used: Spark has none")
-    found = dict(named)
-    for part in given.expressions:
-        name = part.alias.casefold()
-        if name in found or name in context.catalog:
-            raise RefusedError(f"WITH: `{part.alias}` is there already; choose another name")
-        if part.args["alias"].args.get("columns"):
-            raise RefusedError("columns are named within the subquery, by AS")
-        if not isinstance(part.this, exp.Query):
-            raise RefusedError("WITH names SELECTs")
-        selected = select_query(context, part.this, found)
-        known = f"q{context.number()}"
-        context.named.append(Text.of(lambda d, s=selected, k=known: f"{k} AS ({s.text.for_(d)})"))  # type: ignore[misc]
-        found[name] = Named(Text(known, known), selected.outputs)
-    return found
 
 
 def _union(context: Context, node: exp.Union, named: Mapping[str, Named]) -> Selected:

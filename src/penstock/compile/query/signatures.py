@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from penstock.compile.calls import MAX_WIDTH
 from penstock.compile.query.terms import Term
 
 
@@ -14,8 +15,8 @@ class Function:
     """A function that both engines compute alike, where its arguments fit.
 
     ``wants`` has a word for each argument: a kind (``text``, ``number``, ``boolean``, ``moment``, ``any``), ``whole`` for a
-    number without decimal places, or a literal (``"n"``: a whole number from 0 on, ``"1"``: from 1 on, ``"'x'"``: a text that
-    is not empty). The last ``optional`` may be left out, and with ``repeats`` the last may repeat.
+    number without decimal places, or a literal (``"n"``: a whole number from 0 on, ``"1"``: from 1 on, ``"width"``: one that a
+    text may be made as long as, ``"'x'"``: a text that is not empty). The last ``optional`` may be left out, and with ``repeats`` the last may repeat.
     """
 
     wants: tuple[str, ...]
@@ -43,16 +44,20 @@ class Function:
 _WORDS: Final = {
     "whole": "whole number",
     "n": "literal number",
+    "width": "literal number",
     "1": "literal number from 1",
     "'x'": "literal text",
 }
 
 
+_RANGES: Final = {"n": range(1_000_001), "1": range(1, 1_000_001), "width": range(MAX_WIDTH + 1)}
+
+
 def _fits(want: str, term: Term) -> bool:
     if want == "'x'":
         return isinstance(term.literal, str) and term.literal != ""
-    if want in ("n", "1"):
-        return isinstance(term.literal, int) and (0 if want == "n" else 1) <= term.literal <= 1_000_000
+    if want in _RANGES:
+        return isinstance(term.literal, int) and term.literal in _RANGES[want]
     if want == "any" or term.kind == "null":
         return True
     if want == "whole":
