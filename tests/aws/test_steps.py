@@ -585,6 +585,27 @@ def test_a_deploy_in_the_middle_stops_the_run_with_a_word(feed: LargeFeed, plan:
     assert feed.run.status == "done"
 
 
+def test_a_deploy_before_the_end_has_what_was_loaded_by_the_old_contract_loaded_anew(
+    feed: LargeFeed, plan: Plan
+) -> None:
+    """As a job in Glue does, which goes on for hours by the plan that it began with."""
+    feed.land(make_file(60))
+
+    def deploy(step: Order) -> None:
+        if step["step"] == "finish":
+            feed.loader = replace(feed.loader, plan=replace(plan, version=99))
+
+    feed.before = deploy
+    with pytest.raises(UsageError, match="deployed anew") as caught:
+        feed.run_machine()
+    feed.fail_machine(caught.value)
+    assert (feed.run.status, "deployed anew" in str(feed.run.reason)) == ("failed", True)
+    feed.world.now += 60
+    feed.tell()
+    feed.run_machine()
+    assert (feed.run.status, feed.run.plan) == ("done", feed.loader.plan_hash)
+
+
 @pytest.mark.parametrize(
     ("kind", "message", "reason"),
     [

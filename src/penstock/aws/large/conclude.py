@@ -32,12 +32,14 @@ _POLL_SECONDS: Final = 5.0
 def finish(job: Job) -> dict[str, object]:
     """Add up the chunks, end the run, settle the object, and load what came for it meanwhile.
 
-    Raises :class:`~penstock.errors.EngineError` where chunks are missing or the counts don't add up.
+    Raises :class:`~penstock.errors.EngineError` where chunks are missing or the counts don't add up, and
+    :class:`~penstock.errors.UsageError` where the feed was deployed anew: a job in Glue goes on by the plan that it began with.
     """
     run, ledger = job.run, job.loader.ledger
     if run.status == "failed":
         raise UsageError(f"The run {run.id} is over: it is failed.")
     if not run.ended:
+        job.check_plan()
         ledger.extend(run.bucket, run.key, run.id, job.budget.claim_end + GRACE_SECONDS)
         found = _add_up(job)
         if found.report.status == "failed":

@@ -113,6 +113,14 @@ class Job:
         noted = find_noted(loader, run.bucket, run.references)
         return {name: S3Source(loader.s3, found, sleep=loader.sleep) for name, found in noted.items()}
 
+    def check_plan(self) -> None:
+        """Raise :class:`~penstock.errors.UsageError` where the run is by another plan than the feed has by now."""
+        if self.run.plan != self.loader.plan_hash:
+            raise UsageError(
+                f"The feed was deployed anew while the run {self.run.id} went on, and its contract is another one now. What is loaded "
+                "stays; the object is loaded whole by the new contract when the feed's schedule or `penstock sweep` finds it."
+            )
+
     def _tell(self, what: str, about: Mapping[str, object]) -> None:
         self.log.debug(what, **about)
 

@@ -101,11 +101,7 @@ def _check_goes_on(job: Job) -> None:
     run = job.run
     if run.ended:
         raise UsageError(f"The run {run.id} is over: it is {run.status}.")
-    if run.plan != job.loader.plan_hash:
-        raise UsageError(
-            f"The feed was deployed anew while the run {run.id} went on, and its contract is another one now. What is loaded "
-            "stays; the object is loaded whole by the new contract when the feed's schedule or `penstock sweep` finds it."
-        )
+    job.check_plan()
 
 
 def _take_up(loader: Loader, run: Run, budget: Budget) -> Run:
