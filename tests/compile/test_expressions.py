@@ -269,7 +269,7 @@ def test_a_name_that_differs_in_case_only_must_be_unique() -> None:
         ("cast(status as decimal)", "write DECIMAL(precision, scale)"),
         ("qantity", "no field is called `qantity`; did you mean `quantity`?"),
         ('"PAID!"', "a text is written in single quotes"),
-        ("lowr(status)", "the function `lowr` is not known; did you mean `lower`?"),
+        ("lowr(status)", "the function `lowr` is not known, in `lowr(status)`; did you mean `lower`?"),
         ("'a\0b'", "a character that is not text"),
         ("'\ud800'", "a character that is not text"),
     ],

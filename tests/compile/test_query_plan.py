@@ -172,7 +172,7 @@ def test_the_query_is_explained_with_what_it_reads_and_gives(tmp_path: Path) -> 
     words = explain_contract(contract(tmp_path))
     assert "  rows, the file's rows: country VARCHAR, length DECIMAL(10,2)\n" in words
     assert "  countries, the CSV object reference/countries.csv: code VARCHAR\n" in words
-    assert "  length  number  DECIMAL(38,2)\n" in words
+    assert "  length  number   DECIMAL(38,2)\n" in words
     assert "in the function (DuckDB), and on Spark: both give the same" in words
 
 

@@ -212,7 +212,7 @@ DATE_PARTS: Final = frozenset(
     ]
 )
 
-_CLOCK: Final = "it depends on when it runs; `source.last_modified` is the file's own time"
+_CLOCK: Final = "it depends on when it runs; `source.last_modified` is the file's own time, which a query has by `transform.set`"
 _CHANCE: Final = "it gives another value each time"
 _MEMORY: Final = "its result can be larger than the memory"
 _FLOAT: Final = "its result is a floating-point number, which loses digits"

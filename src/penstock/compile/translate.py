@@ -91,7 +91,7 @@ class Translator:
 
     def _refuse(self, node: exp.Expr, reason: str) -> None:
         shown = f"`{snippet(node)}`"
-        problem = reason if shown in reason else f"{reason}, in {shown}"
+        problem = reason if shown in reason else place_reason(reason, shown)
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -133,6 +133,12 @@ class Translator:
 
 class _UntranslatedError(Exception):
     """A part of the node was refused, and that is noted already."""
+
+
+def place_reason(reason: str, shown: str) -> str:
+    """Put what a reason is about behind it, and before the name that may have been meant."""
+    reason, asks, meant = reason.partition("; did you mean ")
+    return f"{reason}, in {shown}{asks}{meant}"
 
 
 def snippet(node: exp.Expr) -> str:

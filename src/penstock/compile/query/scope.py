@@ -126,6 +126,8 @@ class Scope:
 
     def _no_relation(self, alias: str) -> str:
         known = {entry.alias for entry in self.entries if entry.alias is not None}
+        if alias.casefold() == "source":
+            return f"a query has no `{alias}`: make a field of it by `transform.set`, and read that"
         return f"nothing here is called `{alias}`{_near(alias, known)}"
 
     def moved(self, move: Callable[[int, Entry], Term]) -> Scope:
@@ -158,4 +160,5 @@ def _near(name: str, known: Iterable[str]) -> str:
 def near_relation(name: str, known: Iterable[str]) -> str:
     """Give a hint at what a relation's name was probably meant to be, to be put behind a message."""
     names = sorted(known)
-    return _near(name, names) or f"; there is {', '.join(f'`{other}`' for other in names)}"
+    verb = "is" if len(names) == 1 else "are"
+    return _near(name, names) or f"; there {verb} {', '.join(f'`{other}`' for other in names)}"

@@ -17,7 +17,7 @@ from penstock.compile.functions import REFUSED
 from penstock.compile.query.scope import Scope
 from penstock.compile.query.terms import Term
 from penstock.compile.terms import RefusedError
-from penstock.compile.translate import REASONS, snippet
+from penstock.compile.translate import REASONS, place_reason, snippet
 
 _REASONS: Final[dict[type[exp.Expr], str]] = {
     **REASONS,
@@ -139,7 +139,7 @@ class Translator:
 
     def _refuse(self, node: exp.Expr, reason: str) -> None:
         shown = f"`{snippet(node)}`"
-        self.problems.note(reason if shown in reason else f"{reason}, in {shown}")
+        self.problems.note(reason if shown in reason else place_reason(reason, shown))
 
 
 def _reason(node: exp.Expr, unknown: frozenset[str] | set[str]) -> str:
