@@ -240,4 +240,4 @@ def test_a_disk_without_room_for_temporary_files_is_told_as_one(project: Path) -
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert code == 3
-    assert "Error: There is no room for temporary files in " in output
+    assert "Error: There is no space left for temporary files in " in output
