@@ -152,6 +152,24 @@ def test_a_query_is_run_by_spark_and_its_result_loaded(
             run_job(session, job)
 
 
+def test_a_query_whose_job_failed_is_gone_on_with_by_the_next(
+    session: SparkSession, server: Server, make_plan: Callable[[str], Plan]
+) -> None:
+    with make_feed(server, make_plan(QUERY)) as feed:
+        job, _ = hand_over(feed)
+        job("cut", None)
+        feed.fail_machine()
+        first = feed.run
+        feed.world.now = time.time()
+        feed.tell()
+        _, order = feed.executions.started[-1]
+        run_job(session, replace(job, run=order["run"]))
+        feed.world.now = time.time()
+        feed.until_finished(order, "finish")
+        assert (feed.run.status, feed.run.saved, len(feed.items())) == ("done", first.id, 3)
+        assert feed.run.references == first.references
+
+
 def test_a_job_whose_claim_is_lost_ends_its_tasks(
     session: SparkSession, server: Server, make_plan: Callable[[str], Plan]
 ) -> None:
