@@ -354,6 +354,34 @@ def test_a_refused_file_ends_put_in_1(project: Path) -> None:
 
 
 @pytest.mark.aws
+def test_a_reference_is_put_under_its_own_key_and_nothing_is_loaded(project: Path) -> None:
+    query = CONTRACT.replace("orders", "sales").replace(
+        '  set: {total: "quantity * price"}\n',
+        "  sql: SELECT a.* FROM rows AS a JOIN customers AS c ON a.customer = c.id\n",
+    )
+    query = query[: query.index("load:\n")] + (
+        "references:\n  customers: {key: reference/customers.csv, schema: {fields: [{name: id, type: string}]}}\n"
+        "load: {table: sales, partition_key: order_id}\n"
+    )
+    sales = write(project / "contracts" / "sales.yaml", query)
+    call = ("put", "--project", project, "--reference", "customers")
+    try:
+        packed = invoke(*call, write(project / "people.csv.gz", "id\nann\n"))
+        done = invoke(*call, write(project / "people.csv", "id\nann\n"))
+    finally:
+        sales.unlink()
+    assert (packed.exit_code, "has another ending" in packed.output) == (2, True), packed.output
+    running = find_running(project)
+    place = {"Bucket": running.names.landing_bucket, "Key": "reference/customers.csv"}
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (
+        f"Put to s3://{place['Bucket']}/{place['Key']}\n"
+        "  what was loaded without it is loaded anew by: penstock backfill incoming/sales/ --again\n"
+    )
+    assert running.connection.client("s3").get_object(**place)["Body"].read() == b"id\nann\n"
+
+
+@pytest.mark.aws
 def test_a_contract_that_was_changed_and_not_deployed_is_told_after_a_run(project: Path) -> None:
     contract, file = project / "contracts" / "orders.yaml", write(project / "by-which.csv", CLEAN)
     try:

@@ -10,6 +10,8 @@ import pytest
 from command_line import CONTRACT, HEADER, invoke, lines, write
 
 from penstock.api.resume import Kept, KeptRun
+from penstock.cli.put_reference import choose_key
+from penstock.contract.project import read_project
 from penstock.errors import UsageError
 from penstock.load.files import FileSource
 from penstock.load.gathering import FilesTogether
@@ -127,11 +129,13 @@ def test_a_check_without_files_needs_no_references(project: Path) -> None:
     )
 
 
-def test_a_reference_that_breaks_its_schema_refuses_the_file(project: Path) -> None:
-    write(project / "references" / "customers.csv", "id,country\nann\n")
+def test_a_reference_that_breaks_its_schema_refuses_the_file_and_is_named_as_the_file_that_it_is(
+    project: Path,
+) -> None:
+    file = write(project / "references" / "customers.csv", "id,country\nann\n")
     code, output = call(project, "run", "--output", project / "out")
     assert code == 1
-    assert "the reference customers (reference/customers.csv) can't be used: line 2: missing-cell" in output
+    assert f"the reference customers ({file.as_posix()}) can't be used: line 2: missing-cell" in output
 
 
 def test_json_has_the_counts_of_the_result_and_says_which_rejects_are_of_it(project: Path) -> None:
@@ -241,3 +245,41 @@ def test_a_disk_without_room_for_temporary_files_is_told_as_one(project: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert code == 3
     assert "Error: There is no space left for temporary files in " in output
+
+
+TWO = QUERY.replace("name: orders", "name: returns").replace("incoming/orders/", "incoming/returns/")
+
+
+def test_a_reference_is_put_where_all_feeds_of_its_name_read_it(project: Path) -> None:
+    write(project / "contracts" / "returns.yaml", TWO)
+    key, feeds = choose_key(read_project(project).feeds, "customers", None)
+    assert (key, {feed.name for feed in feeds}) == ("reference/customers.csv", {"orders", "returns"})
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "feed", "told"),
+    [
+        (TWO, "costumers", None, "The project's queries have no reference costumers. There is customers."),
+        (TWO, "customers", "sales", "The query of sales has no reference customers. There is none at all."),
+        (TWO.replace("reference/", "other/"), "customers", None, "at several keys: .* Name the feed with --feed"),
+    ],
+)  # fmt: skip
+def test_a_reference_that_is_none_or_not_clear_is_not_put(
+    project: Path, changed: str, name: str, feed: str | None, told: str
+) -> None:
+    write(project / "contracts" / "returns.yaml", changed)
+    with pytest.raises(UsageError, match=told):
+        choose_key(read_project(project).feeds, name, feed)
+
+
+def test_a_reference_of_another_feed_is_put_to_that_feed(project: Path) -> None:
+    of_feed = TWO.replace(REFERENCES, "references: {customers: {feed: people}}\n")
+    write(project / "contracts" / "returns.yaml", of_feed)
+    people = (
+        CONTRACT.replace("orders", "people")
+        .replace("name: customer,", "name: id,")
+        .replace("{customer}", "{id}")
+    )
+    write(project / "contracts" / "people.yaml", people.replace("name: status", "name: country"))
+    with pytest.raises(UsageError, match="penstock put FILE --feed people"):
+        choose_key(read_project(project).feeds, "customers", "returns")

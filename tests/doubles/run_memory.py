@@ -52,12 +52,12 @@ class Memory:
     data: bytes
     refuse: tuple[str, ...] = ()
     lasts: int | None = None
+    key: str = "incoming/things/today.csv"
 
     def __post_init__(self) -> None:
         self.writes: list[Write] = []
         self.found: list[Reject] = []
 
-    key = "incoming/things/today.csv"
     last_modified = "2026-01-02T03:04:05Z"
 
     def blocks(self, size: int, start: int = 0) -> Iterator[bytes]:

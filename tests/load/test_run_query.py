@@ -35,7 +35,7 @@ def load(
 ) -> Loaded:
     memory = Memory(data.encode())
     found = {
-        name: Memory(text.encode() if isinstance(text, str) else text)
+        name: Memory(text.encode() if isinstance(text, str) else text, key=f"reference/{name}.csv")
         for name, text in (references or {}).items()
     }
     scratch = folder / "scratch"

@@ -303,7 +303,7 @@ def test_what_a_query_refers_to_is_looked_for_where_it_is_said_to_be(server: Ser
     told = {one.text: one.do for one in ailing(desk)}
     assert told == {
         f"customers: there is no {place}/reference/customers.csv, and files of this feed are refused": (
-            f"Put it there: aws s3 cp FILE {place}/reference/customers.csv"
+            "Put it there: penstock put FILE --reference customers --feed orders"
         ),
         f"others: there is no object of its feed under {place}/incoming/returns/, and files of this feed are refused": (
             "Put one there, and have its feed load it."

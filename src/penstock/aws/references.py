@@ -59,7 +59,7 @@ def find_noted(
             raise DataError(
                 verdicts.REFERENCE_ERROR,
                 f"the reference {name} was s3://{bucket}/{about['key']} as the load began, and that version is no more: have the "
-                "file loaded by `penstock backfill --again`",
+                "file loaded by `penstock backfill PREFIX --again`",
             )
         pinned[name] = found
     return pinned
@@ -79,7 +79,7 @@ def _find(loader: Loader, bucket: str, reference: Reference) -> FoundReference:
             raise DataError(
                 verdicts.REFERENCE_ERROR,
                 f"the reference {reference.name} is not there: put it to s3://{bucket}/{reference.key}, then have the file loaded "
-                "by `penstock backfill --again`",
+                "by `penstock backfill PREFIX --again`",
             )
         return FoundReference(reference, found)
     for key in _list_newest(loader, bucket, reference):
@@ -89,7 +89,7 @@ def _find(loader: Loader, bucket: str, reference: Reference) -> FoundReference:
     raise DataError(
         verdicts.REFERENCE_ERROR,
         f"of the reference {reference.name} no object under s3://{bucket}/{reference.prefix} is loaded: load one by its own feed, "
-        "then this file by `penstock backfill --again`",
+        "then this file by `penstock backfill PREFIX --again`",
     )
 
 

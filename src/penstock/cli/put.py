@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.exits import exit_code
+from penstock.cli.exits import DONE, exit_code
 from penstock.cli.options import Json, LocalToChange, Profile, ProjectFolder, Region
 from penstock.cli.output import give_json, say, tell, visible
+from penstock.cli.put_reference import PutReference, put_reference
 from penstock.cli.replay import replay_file, show_replay
 from penstock.cli.signals import if_ended
 from penstock.cli.spreadsheet import is_spreadsheet
@@ -25,12 +26,20 @@ if TYPE_CHECKING:
 EXAMPLE = "penstock put orders.csv --feed orders"
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 -- typer makes each option of a parameter
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to load.", show_default=False)],
     feed: Annotated[
         str | None,
         typer.Option(
             metavar="NAME", help="The feed; found by the file's name unless said.", show_default=False
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Put the file where queries read the reference of this name. No run follows.",
+            show_default=False,
         ),
     ] = None,
     local: LocalToChange = None,
@@ -44,11 +53,17 @@ def command(
     Ends with the code that the run would have as `penstock run`. A file of rejects
     that were corrected is replayed, as by `penstock replay --from`. A file of a
     feed that loads many as one (`transform.over`) is left to its next run.
+
+    With --reference it goes where a contract's query looks for it beside the rows
+    (`references` in the contract). What was loaded before stays as it is.
     """
     from penstock.cli.outdated import tell_outdated  # noqa: PLC0415 -- `--help` does not need it
     from penstock.cli.place import find_place  # noqa: PLC0415 -- as above
 
     place = find_place(project, local, region, profile, changes=True)
+    if reference is not None:
+        _say_reference(put_reference(place, file, reference, feed), json=json)
+        return DONE
     if is_spreadsheet(file):
         return show_replay(place, replay_file(place, file), json=json)
     if (key := _put_beside_others(place, file, feed)) is not None:
@@ -116,6 +131,15 @@ def _put(place: Place, file: Path, feed: str | None) -> Run:
         from penstock.cli.follow import put_in_aws  # noqa: PLC0415 -- as above
 
         return put_in_aws(place, file, feed, say_begun)
+
+
+def _say_reference(put: PutReference, *, json: bool) -> None:
+    if json:
+        give_json(asdict(put))
+        return
+    say(f"Put to s3://{put.bucket}/{put.key}")
+    for prefix in put.prefixes:
+        say(f"  what was loaded without it is loaded anew by: penstock backfill {prefix} --again")
 
 
 def what_goes_on(begun: Sequence[str]) -> str:

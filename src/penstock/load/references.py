@@ -82,7 +82,8 @@ def read_reference(
     except DataError as error:
         raise DataError(
             verdicts.REFERENCE_ERROR,
-            f"{place(reference)} can't be used: {str(error).removesuffix('.')}. Nothing was loaded. Correct it, and send the file again",
+            f"the reference {reference.name} ({source.key}) can't be used: {str(error).removesuffix('.')}. Nothing was loaded. "
+            "Correct it, and send the file again",
         ) from error
     return read.files
 

@@ -20,7 +20,10 @@ def _check(subject: FeedSubject, reference: Reference) -> Finding:
     bucket, name = subject.whole.names.landing_bucket, subject.contract.name
     if reference.key is not None:
         there, place = _is_there(subject, bucket, reference.key), f"s3://{bucket}/{reference.key}"
-        text, do = f"there is no {place}", f"Put it there: aws s3 cp FILE {place}"
+        text, do = (
+            f"there is no {place}",
+            f"Put it there: penstock put FILE --reference {reference.name} --feed {name}",
+        )
     else:
         there, place = _has_any(subject, bucket, reference), f"s3://{bucket}/{reference.prefix}"
         text, do = (
