@@ -55,7 +55,8 @@ def choose_key(
             found.setdefault(_key(of, name), []).append(of)
     if not found:
         known = sorted({other for of in read for other in of.references})
-        there = f"There is {', '.join(known)}." if known else "There is none at all."
+        verb = "is" if len(known) == 1 else "are"
+        there = f"There {verb} {', '.join(known)}." if known else "There is none at all."
         whose = "project's queries have" if feed is None else f"query of {feed} has"
         raise UsageError(f"The {whose} no reference {name}. {there}")
     if len(found) > 1:
