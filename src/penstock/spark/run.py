@@ -80,7 +80,8 @@ def run_file(session: SparkSession, run: DeskRun, results: Path | None) -> Repor
         if (run.folder / COUNTS).exists():
             shutil.copyfile(run.folder / COUNTS, results / COUNTS)
     seconds = round(time.monotonic() - began, 3)
-    return replace(report, seconds=seconds, plan=plan_hash(run.plan), engine="spark")
+    reason = None if run.plan.query is None else _REASON
+    return replace(report, seconds=seconds, plan=plan_hash(run.plan), engine="spark", engine_reason=reason)
 
 
 def _drive(session: SparkSession, run: DeskRun) -> PenstockError | None:
