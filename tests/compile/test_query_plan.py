@@ -291,3 +291,14 @@ def test_the_steps_say_when_the_query_is_over_many_files(tmp_path: Path) -> None
     many = explain_steps(contract(tmp_path, transform={"over": "new"}, schedule="rate(1 hour)"))
     assert one[-1].endswith("the query, over all rows")
     assert many[-1].endswith("all files that are new since the last run, when the schedule comes")
+
+
+def test_a_query_that_spark_can_not_be_trusted_with_is_refused_where_spark_is_to_run_it(
+    tmp_path: Path,
+) -> None:
+    sql = "SELECT upper(country) AS code FROM rows"
+    (problem,) = refused(tmp_path, sql, engine="glue")
+    assert problem.startswith(
+        "engine: on Spark the query can't be trusted to give what it does in DuckDB: `upper`: "
+    )
+    assert query(tmp_path, sql, engine="auto").spark is None

@@ -59,6 +59,10 @@ def type_query(contract: Contract) -> Typed:
     if unread:
         raise ContractError([f"references.{name}: transform.sql does not read it" for name in unread])
     _refuse_alike(compiled, catalog)
+    if contract.engine == "glue" and compiled.refused:
+        why = "on Spark the query can't be trusted to give what it does in DuckDB"
+        otherwise = "Write it otherwise, or say auto or lambda"
+        raise ContractError([f"engine: {why}: {'; '.join(compiled.refused)}. {otherwise}"])
     columns = tuple(plan_column(name, sql_type) for name, sql_type in compiled.columns)
     return Typed(compiled, catalog, columns, derive_contract(contract, columns, compiled.sensitive))
 
