@@ -302,3 +302,16 @@ def test_a_query_that_spark_can_not_be_trusted_with_is_refused_where_spark_is_to
         "engine: on Spark the query can't be trusted to give what it does in DuckDB: `upper`: "
     )
     assert query(tmp_path, sql, engine="auto").spark is None
+
+
+def test_a_part_named_by_with_never_stands_for_a_reference(tmp_path: Path) -> None:
+    names = [f"q{number}" for number in range(4)]
+    joins = " ".join(f"LEFT JOIN {name} ON {name}.code = part.code" for name in names)
+    columns = ", ".join(f"{name}.name AS {name}" for name in names)
+    sql = f"WITH part AS (SELECT country AS code FROM rows) SELECT part.code, {columns} FROM part {joins}"
+    found = query(tmp_path, sql, references=dict.fromkeys(names, COUNTRIES))
+    with duckdb.connect() as database:
+        database.execute("CREATE TABLE rows AS SELECT 'DE' AS country")
+        for name in names:
+            database.execute(f"CREATE TABLE {name} AS SELECT 'DE' AS code, 'of {name}' AS name")
+        assert database.execute(found.duckdb).fetchall() == [("DE", *(f"of {name}" for name in names))]

@@ -30,7 +30,7 @@ def name_parts(
             raise RefusedError("WITH names SELECTs")
         scans, context.scans = context.scans, 0
         selected = select(part.this, found)
-        known = f"q{context.number()}"
+        known = f"_q{context.number()}"  # no reference can be called so
         context.named.append(Text.of(lambda d, s=selected, k=known: f"{k} AS ({s.text.for_(d)})"))  # type: ignore[misc]
         found[name] = Named(Text(known, known), selected.outputs, context.scans)
         context.scans = scans
