@@ -185,7 +185,7 @@ def expected(data: bytes, dialect: Dialect, width: int) -> Reading:
     return Reading(found.header, found.found, found.blanks, found.recovered, found.tally, found.kind)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(files(), st.lists(st.integers(0, 10_000), max_size=8))
 def test_records_are_those_of_the_reference_however_the_file_is_cut(
     file: tuple[bytes, Dialect, int], places: list[int]
@@ -199,7 +199,7 @@ def test_records_are_those_of_the_reference_however_the_file_is_cut(
         assert sum(wanted.tally.values()) == len(data)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(files(), st.lists(st.integers(0, 10_000), max_size=3), st.integers(1, 30), st.integers(1, 4))
 def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_record(
     file: tuple[bytes, Dialect, int], places: list[int], near: int, many: int
@@ -215,7 +215,7 @@ def test_how_far_the_fast_path_looks_and_how_much_a_batch_holds_changes_no_recor
         assert read(cut(data, places), dialect, width) == expected(data, dialect, width)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(files(), st.sampled_from(["lf", "cr"]), st.integers(0, 5))
 def test_a_line_judged_alone_is_judged_as_the_careful_scan_judges_it(
     file: tuple[bytes, Dialect, int], newline: Newline, at: int
@@ -238,7 +238,7 @@ def test_a_line_judged_alone_is_judged_as_the_careful_scan_judges_it(
         assert verdict == (fault if content and fault else ROW if content else BLANK)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(files(), st.lists(st.integers(0, 10_000), max_size=6), st.sets(st.integers(0, 20)), st.integers(1, 4))
 def test_parts_between_any_batches_give_what_one_pass_gives(
     file: tuple[bytes, Dialect, int], places: list[int], chosen: set[int], many: int

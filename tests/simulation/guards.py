@@ -274,7 +274,7 @@ _SLOW: Final = Faults(slow=0.3, lost=0.1, unreached=0.05, doubled=0.3)
 
 GUARDS: Final = [
     Guard("claim condition", "Of two workers one is at work on an object.", _claim_always, _shaped(Faults(doubled=0.5))),
-    Guard("claim margin", "A claim outlasts the last request sent under it, by anybody's clock.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), start=110),
+    Guard("claim margin", "A claim outlasts the last request sent under it, by anybody's clock.", lambda p: _end_claims_at(p, 0.0), _shaped(_SLOW, seconds=30.0), start=121),
     Guard("settle and release conditions", "Who lost a claim does not end another's.", _settle_always, _crowded(Faults(lost=0.2, doubled=0.3, kill=0.02)), start=210),
     Guard("pending on a live claim", "An event that meets a claim is remembered.", _mark_nothing, _crowded(Faults(latency=0.5))),
     Guard("pending kept at the end", "A worker looks again where an event came in.", _settle_whatever_is_pending, _crowded(Faults(latency=0.5))),
@@ -294,8 +294,8 @@ GUARDS: Final = [
     Guard("version of an ended run", "A run counts for the version that it loaded.", _take_over_any_version, _killed_in_turn, 40),
     Guard("extended claim", "A run keeps its claim while the state machine is at work.", _extend_nothing, _large(Faults(slow=0.3, lost=0.05), seconds=30.0)),
     Guard("wait for workers", "An object is free when nobody can be at work on it.", _wait_for_nobody, _large(Faults(doubled=0.6, stall=0.1, latency=0.3), seconds=300.0)),
-    Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(Faults(doubled=0.9, lost=0.2, latency=0.01, denied_rejects=0.9, give_up=0.02), seconds=300.0, leg_seconds=60.0, variant="plain"), start=430),
-    Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(Faults(doubled=0.9, stall=0.15, latency=0.3), seconds=300.0), start=60),
+    Guard("look again before a chunk", "No worker begins on a run that is over.", _go_on_whatever_ended, _large(Faults(doubled=0.9, lost=0.2, latency=0.01, denied_rejects=0.9, give_up=0.02), seconds=300.0, leg_seconds=60.0, variant="plain"), start=456),
+    Guard("conditional states", "Of two workers neither undoes what the other noted.", _change_states_blindly, _large(Faults(doubled=0.9, stall=0.15, latency=0.3), seconds=300.0), start=129),
     Guard("manifest before the writes", "What a run that broke off wrote of a mirror is known.", _publish_nothing, _crowded(Faults(kill=0.05), variant="mirror")),
     Guard("deletion limit", "A mirror that lost most of its rows deletes nothing.", _allow_all_deletes, _crowded(Faults(), variant="guarded")),
 ]  # fmt: skip

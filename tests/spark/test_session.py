@@ -67,7 +67,12 @@ def test_an_interrupt_while_java_starts_ends_java_too(tmp_path: Path) -> None:
     java.parent.mkdir()
     java.write_text(JAVA)
     java.chmod(0o755)
-    code = "from penstock.spark.session import open_session\nwith open_session(1): pass"
+    code = (
+        "import signal\n"
+        "from penstock.spark.session import open_session\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background begins without
+        "with open_session(1): pass"
+    )
     running = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "JAVA_HOME": str(tmp_path)}, stderr=subprocess.PIPE
     )

@@ -11,6 +11,7 @@ from patience import PATIENCE
 from penstock.watch.at_once import MOST, ask_at_once
 
 STUCK = """
+import signal
 import time
 from penstock.watch.at_once import ask_at_once
 
@@ -18,6 +19,7 @@ def ask(number):
     print(number, flush=True)
     time.sleep(600)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without
 ask_at_once(ask, [7])
 """
 

@@ -112,8 +112,8 @@ class Hand:
         """Take an argument for what a function wants."""
         if want == "'x'":
             return literal(self.random.choice([text for text in TEXTS if text and len(text) < 20]))
-        if want in ("n", "1"):
-            return self.random.choice(_COUNTS if want == "n" else _COUNTS[1:])
+        if want in ("n", "1", "width"):
+            return self.random.choice(_COUNTS[1:] if want == "1" else _COUNTS)
         if want == "any":
             return self.like(kind)
         if want == "whole":
