@@ -19,7 +19,7 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/ready
+types: .venv/spark
 	$(BIN)/mypy
 
 # The embedded AWS is installed once, and not by each of the processes that run tests.
@@ -52,7 +52,7 @@ docs: .venv/ready
 bench: .venv-bench/ready
 	@.venv-bench/bin/python -m bench $(BENCH_OPTIONS)
 
-# Spark, for its tests alone: the demo does without.
+# Spark, for its tests and their types alone: the demo does without.
 .venv/spark: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[spark]'
 	@touch $@
