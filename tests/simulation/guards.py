@@ -158,14 +158,16 @@ def _find_all_idle(patch: pytest.MonkeyPatch) -> None:
 
 def _look_before_the_claim(patch: pytest.MonkeyPatch) -> None:
     """Take what was found before the claim for what is there after it."""
-    real, seen = objects.find_current, dict[tuple[int, str], Any]()
+    real, seen = objects.find_current, dict[tuple[int, str], tuple[Any, Any]]()
 
     def find_current(s3: Any, bucket: str, key: str) -> Any:
-        who = id(s3._wire.schedule.current)
-        if (who, key) not in seen:
-            seen[who, key] = real(s3, bucket, key)
-            return seen[who, key]
-        return seen.pop((who, key))
+        worker = (
+            s3._wire.schedule.current
+        )  # kept with what it saw: the identity of one that is gone may be another's
+        if (id(worker), key) not in seen:
+            seen[id(worker), key] = (worker, real(s3, bucket, key))
+            return seen[id(worker), key][1]
+        return seen.pop((id(worker), key))[1]
 
     patch.setattr(load, "find_current", find_current)
 
