@@ -7,6 +7,12 @@ never holds the value of a cell.
 
 from __future__ import annotations
 
+import errno
+from typing import Final
+
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says, as ``errno``, of a disk that has no room."""
+
 
 class PenstockError(Exception):
     """Something that Penstock can explain to the person who met it."""

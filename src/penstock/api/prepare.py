@@ -15,8 +15,7 @@ from penstock.compile.plan import compile_contract
 from penstock.contract.locate import located
 from penstock.contract.model import Contract
 from penstock.contract.read import read_contract
-from penstock.engine.database import FULL
-from penstock.errors import CapacityError, UsageError
+from penstock.errors import NO_SPACE, CapacityError, UsageError
 from penstock.load.files import FileSource
 from penstock.load.gathering import FilesTogether
 from penstock.load.overlap import usable_lanes
@@ -126,7 +125,7 @@ def make_scratch() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
             yield Path(folder)
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in NO_SPACE:
             raise
         raise CapacityError(
             f"There is no space left for temporary files in {tempfile.gettempdir()} ({error.strerror}). Free some, or name another "

@@ -6,16 +6,14 @@ Lambda ends a process that runs out of time or memory and starts another in the 
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
 
-from penstock.errors import ServiceError
+from penstock.errors import NO_SPACE, ServiceError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NAME = re.compile(r"penstock-run-(\d+)-\w+")
 
 
@@ -46,7 +44,7 @@ def _is_anothers(pid: int) -> bool:
 
 def explain_full_disk(error: OSError) -> ServiceError:
     """Give the error to raise where there is no space left; any other error of the system is raised as it is."""
-    if error.errno not in _FULL:
+    if error.errno not in NO_SPACE:
         raise error
     return ServiceError(
         "There is no space left under /tmp: give the function more `storage`, or send the file in parts."

@@ -13,7 +13,7 @@ from typing import Final, ParamSpec, TextIO
 import typer
 
 from penstock.cli.output import tell
-from penstock.errors import ContractError, PenstockError
+from penstock.errors import NO_SPACE, ContractError, PenstockError
 
 DONE: Final = 0
 CONTRACT_BROKEN: Final = 1
@@ -38,9 +38,7 @@ MEANINGS: Final = {
 
 _OF_STATUS: Final = {"done": DONE, "rejected": CONTRACT_BROKEN, "failed": SERVICE_FAILED}
 
-_SURROUNDINGS: Final = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-)
+_SURROUNDINGS: Final = NO_SPACE | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 """What goes wrong with files and is no defect: rights, and disks that are full or broken."""
 
 P = ParamSpec("P")

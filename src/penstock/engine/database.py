@@ -6,7 +6,6 @@ second wall. It needs neither numpy nor pyarrow.
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ import duckdb
 
 from penstock.engine.memory import share_heap
 from penstock.engine.sql import literal
+from penstock.errors import NO_SPACE
 
 _CLOSED: Final[dict[str, bool]] = {
     "autoinstall_known_extensions": False,
@@ -62,13 +62,9 @@ def open_database(
     return connection
 
 
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says of a disk that has no room."""
-
-
 def is_disk_full(error: duckdb.Error) -> bool:
     """Tell whether the database failed because the disk has no room."""
-    return isinstance(error, duckdb.IOException) and any(os.strerror(code) in str(error) for code in FULL)
+    return isinstance(error, duckdb.IOException) and any(os.strerror(code) in str(error) for code in NO_SPACE)
 
 
 def find_ending(error: BaseException) -> BaseException | None:

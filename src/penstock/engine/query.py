@@ -16,10 +16,10 @@ from typing import Final
 import duckdb
 
 from penstock import verdicts
-from penstock.engine.database import FULL, find_ending, is_disk_full, open_database
+from penstock.engine.database import find_ending, is_disk_full, open_database
 from penstock.engine.sql import files_sql, identifier, literal
 from penstock.engine.ways import FETCHED
-from penstock.errors import CapacityError, DataError, EngineError
+from penstock.errors import NO_SPACE, CapacityError, DataError, EngineError
 from penstock.plan.model import Query
 
 _LOOK_SECONDS: Final = 0.25
@@ -149,7 +149,7 @@ def _explained(memory_mb: int) -> Iterator[None]:
     except duckdb.Error as error:
         raise _explain(error) from error
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in NO_SPACE:
             raise _disk_full() from error
         raise
 

@@ -5,7 +5,6 @@ Everything is written as JSON lines: items in the form that DynamoDB's own impor
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -16,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from penstock.engine.result import DELETE, PUT, SEPARATOR, Reject, WriteBatch
-from penstock.errors import PenstockError, ServiceError, UsageError
+from penstock.errors import NO_SPACE, PenstockError, ServiceError, UsageError
 from penstock.load.blocks import DEFAULT_LIMITS, GzipLimits, cut_blocks, read_ahead, skip_bytes, unpack_gzip
 from penstock.load.protocols import Written, all_written
 from penstock.load.rejects import reject_to_json
@@ -146,7 +145,7 @@ class _LineFile:
 
     def _explain(self, error: OSError) -> PenstockError:
         path = self._path.as_posix()
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if error.errno in NO_SPACE:
             return ServiceError(
                 f"{path}: the disk is full. Free some space, or name another folder, and run again: "
                 "what is in this folder is not complete."
