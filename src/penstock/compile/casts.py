@@ -82,10 +82,15 @@ def _target(to: exp.DataType) -> str:
 
 
 def _decimal(to: exp.DataType) -> str:
+    return "DECIMAL({},{})".format(*read_decimal(to))
+
+
+def read_decimal(to: exp.DataType) -> tuple[int, int]:
+    """Give the precision and the scale of a DECIMAL. Raises :class:`RefusedError` where it can't have them."""
     numbers = [parameter.name for parameter in to.expressions]
     if not 1 <= len(numbers) <= 2 or not all(number.isdecimal() for number in numbers):
         raise RefusedError("write DECIMAL(precision, scale)")
     precision, scale = int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else 0
     if not 1 <= precision <= 38 or scale > precision:
         raise RefusedError("a DECIMAL has a precision of 1 to 38, and a scale within it")
-    return f"DECIMAL({precision},{scale})"
+    return precision, scale

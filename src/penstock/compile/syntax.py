@@ -26,7 +26,7 @@ from penstock.compile.terms import (
 )
 from penstock.compile.translate import Handlers, Translator
 
-_COMPARISONS: Final[dict[type[exp.Expr], str]] = {
+COMPARISONS: Final[dict[type[exp.Expr], str]] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.LT: "<",
@@ -90,10 +90,10 @@ def _arithmetic(t: Translator, node: exp.Binary) -> Term:
 
 
 def _comparison(t: Translator, node: exp.Binary) -> Term:
-    if any(type(side) in _COMPARISONS for side in (node.left, node.right)):
+    if any(type(side) in COMPARISONS for side in (node.left, node.right)):
         raise RefusedError("comparisons can't be chained: write `a < b AND b < c`")
     left, right = align(t.parts(node.left, node.right), "compares")
-    return apply(lambda a, b: f"({a} {_COMPARISONS[type(node)]} {b})", left, right)
+    return apply(lambda a, b: f"({a} {COMPARISONS[type(node)]} {b})", left, right)
 
 
 def _booleans(terms: list[Term], where: str) -> list[Term]:
@@ -237,7 +237,7 @@ def _parts(*names: str) -> frozenset[str]:
 _BINARY: Final = _parts("this", "expression")
 
 HANDLERS: Final[Handlers] = {
-    **dict.fromkeys(_COMPARISONS, (_comparison, _BINARY)),
+    **dict.fromkeys(COMPARISONS, (_comparison, _BINARY)),
     **dict.fromkeys(_ARITHMETIC, (_arithmetic, _BINARY)),
     exp.And: (_connector, _BINARY),
     exp.Anonymous: (_function, _parts("this", "expressions")),

@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlglot import ErrorLevel, exp
 
 from penstock.compile.calls import refusal
 from penstock.compile.functions import REFUSED
 from penstock.compile.terms import RefusedError, Term, column_term
+
+Handles = TypeVar("Handles")
 
 
 class Named(Protocol):
@@ -76,16 +78,15 @@ class Translator:
 
     def translate(self, node: exp.Expr) -> Term | None:
         """Translate a node, or note why not and give None. Its parts are translated in any case."""
-        handle, parts = self._handlers.get(type(node), (None, frozenset()))
-        unknown = {key for key, value in node.args.items() if value not in (None, False, [])} - parts
+        handle, unknown = find_handler(node, self._handlers)
         if handle is None or unknown:
-            self._refuse(node, _reason(node, unknown if handle else frozenset()))
+            self._refuse(node, _reason(node, unknown))
             return None
         try:
             return handle(self, node)
         except RefusedError as refused:
             self._refuse(node, str(refused))
-        except _UntranslatedError:
+        except UntranslatedError:
             pass
         return None
 
@@ -100,7 +101,7 @@ class Translator:
         terms = [self.translate(node) for node in nodes]
         found = [term for term in terms if term is not None]
         if len(found) < len(terms):
-            raise _UntranslatedError
+            raise UntranslatedError
         return found
 
     def column(self, node: exp.Column) -> Term:
@@ -131,7 +132,7 @@ class Translator:
         return f"no field is called `{name}`{hint}"
 
 
-class _UntranslatedError(Exception):
+class UntranslatedError(Exception):
     """A part of the node was refused, and that is noted already."""
 
 
@@ -151,10 +152,30 @@ def snippet(node: exp.Expr) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _reason(node: exp.Expr, unknown: frozenset[str] | set[str]) -> str:
-    if unknown:
-        return _PART_REASONS.get(min(unknown), f"{min(unknown).upper()} can't be used here")
-    reason = next((reason for kind, reason in REASONS.items() if isinstance(node, kind)), None)
+def _reason(node: exp.Expr, unknown: frozenset[str]) -> str:
+    return explain_part(unknown, _PART_REASONS) if unknown else explain_node(node, REASONS)
+
+
+def find_handler(
+    node: exp.Expr, handlers: Mapping[type[exp.Expr], tuple[Handles, frozenset[str]]]
+) -> tuple[Handles | None, frozenset[str]]:
+    """Give what handles a node of its class, and the parts that this one has and that is not for; None where nothing does."""
+    if type(node) not in handlers:
+        return None, frozenset()
+    handle, parts = handlers[type(node)]
+    return handle, frozenset(
+        key for key, value in node.args.items() if value not in (None, False, [])
+    ) - parts
+
+
+def explain_part(unknown: frozenset[str], reasons: Mapping[str, str]) -> str:
+    """Say why a node can't have what it has."""
+    return reasons.get(min(unknown), f"{min(unknown).upper()} can't be used here")
+
+
+def explain_node(node: exp.Expr, reasons: Mapping[type[exp.Expr], str]) -> str:
+    """Say why a node of its class can't be used."""
+    reason = next((reason for kind, reason in reasons.items() if isinstance(node, kind)), None)
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(node).__name__).lower()  # CurrentDate: current_date
     if reason is None and name in REFUSED:
         return refusal(name)

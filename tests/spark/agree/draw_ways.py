@@ -16,8 +16,9 @@ from penstock.compile.query import casts, moments
 from penstock.compile.query.arithmetic import SYMBOLS
 from penstock.compile.query.calls import SHARED
 from penstock.compile.query.signatures import Function
-from penstock.compile.query.syntax import COMPARISONS, HANDLERS
+from penstock.compile.query.syntax import HANDLERS
 from penstock.compile.sql import literal
+from penstock.compile.syntax import COMPARISONS
 
 _NUMBERS: Final = (
     "0",

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from penstock.compile.casts import read_decimal
 from penstock.compile.query.dialects import Dialect
 from penstock.compile.query.terms import Term, cast, make, moment_literal
 from penstock.compile.query.types import (
@@ -49,13 +50,7 @@ _FORMS: Final[dict[str, str]] = {
 def read_target(to: exp.DataType) -> str:
     """Give the type that a cast leads to. Raises :class:`RefusedError` for one that queries don't have."""
     if to.this == exp.DType.DECIMAL and not any(to.args.get(key) for key in ("nested", "kind")):
-        numbers = [parameter.name for parameter in to.expressions]
-        if not 1 <= len(numbers) <= 2 or not all(number.isdecimal() for number in numbers):
-            raise RefusedError("write DECIMAL(precision, scale)")
-        precision, scale = int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else 0
-        if not 1 <= precision <= 38 or scale > precision:
-            raise RefusedError("a DECIMAL has a precision of 1 to 38, and a scale within it")
-        return decimal(precision, scale)
+        return decimal(*read_decimal(to))
     found = _TYPES.get(to.this)
     if found is None or to.expressions or any(to.args.get(key) for key in ("nested", "kind")):
         raise RefusedError(

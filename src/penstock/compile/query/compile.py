@@ -10,8 +10,8 @@ from penstock.compile.query.parse import parse_query
 from penstock.compile.query.relations import Context, Selected, Text
 from penstock.compile.query.scope import BaseColumn, Catalog
 from penstock.compile.query.select import select_query
-from penstock.compile.query.translate import UntranslatedError
 from penstock.compile.terms import RefusedError
+from penstock.compile.translate import UntranslatedError
 from penstock.contract.check_query import ROWS
 from penstock.errors import ContractError
 

@@ -9,9 +9,10 @@ from penstock.compile.query.dialects import Dialect
 from penstock.compile.query.relations import Context, Text
 from penstock.compile.query.scope import column_term
 from penstock.compile.query.terms import Term
-from penstock.compile.query.translate import Problems, Special, Translator, UntranslatedError
+from penstock.compile.query.translate import Problems, Special, Translator
 from penstock.compile.query.types import UNKNOWN
 from penstock.compile.terms import RefusedError
+from penstock.compile.translate import UntranslatedError
 
 
 def refuse_aggregates(where: str) -> Special:

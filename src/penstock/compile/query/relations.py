@@ -20,9 +20,10 @@ from penstock.compile.query.scope import (
     near_relation,
 )
 from penstock.compile.query.terms import NULL, Term, align, compare, condition, make
-from penstock.compile.query.translate import Problems, Translator, UntranslatedError
+from penstock.compile.query.translate import Problems, Translator
 from penstock.compile.query.types import BOOLEAN
 from penstock.compile.terms import RefusedError
+from penstock.compile.translate import UntranslatedError
 
 _REFUSED_JOINS: Final = {
     "NATURAL": "it changes with the columns that there are: write USING or ON",

@@ -35,10 +35,11 @@ from penstock.compile.query.relations import (
 from penstock.compile.query.scope import Scope
 from penstock.compile.query.syntax import HANDLERS
 from penstock.compile.query.terms import Term, align, condition
-from penstock.compile.query.translate import Special, Translator, UntranslatedError
+from penstock.compile.query.translate import Special, Translator
 from penstock.compile.query.types import UNKNOWN
 from penstock.compile.query.windows import Windows
 from penstock.compile.terms import RefusedError
+from penstock.compile.translate import UntranslatedError
 
 _SORTED: Final = (
     "the result is always sorted by all its columns, so that it is the same file from both engines"

@@ -25,19 +25,8 @@ from penstock.compile.query.terms import (
 )
 from penstock.compile.query.translate import Handlers, Translator
 from penstock.compile.query.types import BOOLEAN, NAMES, TEXT, holds_all
+from penstock.compile.syntax import COMPARISONS
 from penstock.compile.terms import RefusedError
-
-COMPARISONS: Final[dict[type[exp.Expr], str]] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-    exp.NullSafeEQ: "IS NOT DISTINCT FROM",
-    exp.NullSafeNEQ: "IS DISTINCT FROM",
-}
-
 
 _MARKS: Final = "~^|#!@&"
 """Of these one that a pattern does not have becomes its escape: without any, Spark takes the backslash for one."""

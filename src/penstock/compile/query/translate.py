@@ -6,18 +6,24 @@ part of a node that is not known is refused.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
 
 from penstock.compile.calls import refusal
-from penstock.compile.functions import REFUSED
 from penstock.compile.query.scope import Scope
 from penstock.compile.query.terms import Term
 from penstock.compile.terms import RefusedError
-from penstock.compile.translate import REASONS, place_reason, snippet
+from penstock.compile.translate import (
+    REASONS,
+    UntranslatedError,
+    explain_node,
+    explain_part,
+    find_handler,
+    place_reason,
+    snippet,
+)
 
 _REASONS: Final[dict[type[exp.Expr], str]] = {
     **REASONS,
@@ -46,6 +52,11 @@ _REASONS: Final[dict[type[exp.Expr], str]] = {
     exp.WithinGroup: "WITHIN GROUP can't be used",
 }
 
+_PART_REASONS: Final = {
+    "field": "IN takes a list in parentheses",
+    "query": "IN (SELECT ...) can be used in WHERE only",
+}
+
 
 class Problems:
     """What is wrong with a query, each once, in the order in which it was met."""
@@ -57,10 +68,6 @@ class Problems:
         """Note a problem."""
         if problem not in self.found:
             self.found.append(problem)
-
-
-class UntranslatedError(Exception):
-    """A part was refused, and that is noted already."""
 
 
 Special = Callable[["Translator", exp.Expr], Term | None]
@@ -102,10 +109,9 @@ class Translator:
         """Translate a node; raises :class:`RefusedError`, or :class:`UntranslatedError` for what is noted already."""
         if self.special is not None and (term := self.special(self, node)) is not None:
             return term
-        handle, parts = self.handlers.get(type(node), (None, frozenset()))
-        unknown = {key for key, value in node.args.items() if value not in (None, False, [])} - parts
+        handle, unknown = find_handler(node, self.handlers)
         if handle is None or unknown:
-            raise RefusedError(_reason(node, unknown if handle else frozenset()))
+            raise RefusedError(_reason(node, unknown))
         return handle(self, node)
 
     def require(self, node: exp.Expr) -> Term:
@@ -142,21 +148,10 @@ class Translator:
         self.problems.note(reason if shown in reason else place_reason(reason, shown))
 
 
-def _reason(node: exp.Expr, unknown: frozenset[str] | set[str]) -> str:
+def _reason(node: exp.Expr, unknown: frozenset[str]) -> str:
     if unknown:
-        key = min(unknown)
-        words = {
-            "field": "IN takes a list in parentheses",
-            "query": "IN (SELECT ...) can be used in WHERE only",
-        }
-        return words.get(key, f"{key.upper()} can't be used here")
-    if isinstance(node, exp.Anonymous):
-        return refusal(node.name.lower())
-    reason = next((reason for kind, reason in _REASONS.items() if isinstance(node, kind)), None)
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(node).__name__).lower()  # CurrentDate: current_date
-    if reason is None and name in REFUSED:
-        return refusal(name)
-    return reason or f"this syntax ({type(node).__name__}) can't be used"
+        return explain_part(unknown, _PART_REASONS)
+    return refusal(node.name.lower()) if isinstance(node, exp.Anonymous) else explain_node(node, _REASONS)
 
 
 Handler = Callable[[Translator, Any], Term]
