@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from penstock.engine.database import find_ending
-from penstock.errors import PenstockError, ServiceError
+from penstock.errors import DataError, PenstockError, ServiceError
 from penstock.load.steps.passes import Answer
 from penstock.load.steps.step import StepName
 
@@ -27,8 +27,13 @@ class TaskError(ServiceError):
 
 
 @contextmanager
-def spark_explained() -> Iterator[None]:
-    """Raise what Spark fails at as :class:`TaskError`; its own words can quote a cell."""
+def spark_explained(
+    where: str = "", find_fault: Callable[[Exception], DataError | None] = lambda _: None
+) -> Iterator[None]:
+    """Raise what Spark fails at ``where`` as :class:`TaskError`; its own words can quote a cell.
+
+    ``find_fault`` may find that it is the data's, and what is to be said of that.
+    """
     from py4j.protocol import Py4JError  # noqa: PLC0415 -- it is an extra
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
@@ -38,8 +43,11 @@ def spark_explained() -> Iterator[None]:
         ending = find_ending(error)
         if ending is not None:
             raise ending from None
+        fault = find_fault(error)
+        if fault is not None:
+            raise fault from error
         raise TaskError(
-            f"Spark gave up ({type(error).__name__}): a task failed as often as it may, or a process was ended. Give it more "
+            f"Spark gave up{where} ({type(error).__name__}): a task failed as often as it may, or a process was ended. Give it more "
             "memory, or fewer cores at once, and run again."
         ) from error
 

@@ -7,13 +7,12 @@ batches, and no path. What a query gives is sorted by all its columns, so a piec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock import verdicts
-from penstock.engine.database import find_ending
 from penstock.engine.query import write_records
 from penstock.errors import DataError, UsageError
 from penstock.load.steps.query import query_of, read_relations, take_result
@@ -21,7 +20,7 @@ from penstock.load.steps.result import Piece, Result
 from penstock.load.steps.states import new_token
 from penstock.load.steps.workplace import Workplace
 from penstock.plan.model import Column, Plan
-from penstock.spark.distribute import TaskError, told_alone
+from penstock.spark.distribute import spark_explained, told_alone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +66,7 @@ def run_query(session: SparkSession, open_place: OpenPlace, began: float, reason
     query = query_of(place)
     assert query.spark is not None, "it was looked at before anything was begun"
     columns = {"rows": query.columns, **{found.name: found.columns for found in query.references}}
-    with _explained():
+    with query_explained():
         for name, files in read_relations(place).items():
             frame = _read(session, open_place, [file.name for file in files], columns[name])
             frame.createOrReplaceTempView(_quote(name))
@@ -178,31 +177,25 @@ def _write_piece(place: Workplace, batches: Iterator[pa.RecordBatch], name: str)
         return Piece(name, count, records.stat().st_size, lines)
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
+def query_explained() -> AbstractContextManager[None]:
     """Raise what the query fails at by its rows as :class:`~penstock.errors.DataError`, and anything else as TaskError."""
-    from py4j.protocol import Py4JError, Py4JJavaError  # noqa: PLC0415 -- it is an extra
-    from pyspark.errors import PySparkException  # noqa: PLC0415
+    return spark_explained(" at the query", _find_fault)
 
-    try:
-        yield
-    except (Py4JError, PySparkException) as error:
-        ending = find_ending(error)
-        if ending is not None:
-            raise ending from None
-        cause = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
-        for name in _name_causes(cause):
-            found = next((what for ending, what in _FAULTS.items() if name == f"Spark{ending}"), None)
-            if found is not None:
-                raise DataError(
-                    verdicts.QUERY_ERROR,
-                    f"transform.sql failed on the rows of this file: {found} ({name}). Nothing was loaded. Have the query "
-                    "leave out such rows or guard what fails (`CASE WHEN`), then send the file again",
-                ) from error
-        raise TaskError(
-            f"Spark gave up at the query ({type(error).__name__}): a task failed as often as it may, or a process was ended. Give it "
-            "more memory, or fewer cores at once, and run again."
-        ) from error
+
+def _find_fault(error: Exception) -> DataError | None:
+    """Find what a query fails at by its rows, by the names of Java's classes alone."""
+    from py4j.protocol import Py4JJavaError  # noqa: PLC0415 -- it is an extra
+
+    cause = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    for name in _name_causes(cause):
+        found = next((what for ending, what in _FAULTS.items() if name == f"Spark{ending}"), None)
+        if found is not None:
+            return DataError(
+                verdicts.QUERY_ERROR,
+                f"transform.sql failed on the rows of this file: {found} ({name}). Nothing was loaded. Have the query "
+                "leave out such rows or guard what fails (`CASE WHEN`), then send the file again",
+            )
+    return None
 
 
 def _name_causes(error: Any) -> Iterator[str]:

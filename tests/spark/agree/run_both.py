@@ -18,7 +18,7 @@ from penstock.contract.read import read_contract
 from penstock.engine.query import run_select, write_records
 from penstock.errors import DataError
 from penstock.plan.model import Plan, Query
-from penstock.spark.query import _explained as explained
+from penstock.spark.query import query_explained as explained
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
